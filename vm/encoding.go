@@ -6,28 +6,45 @@ import "fmt"
 // that is how new meanings stay possible (RFC 9669, section 3).
 type form struct {
 	dst, src, off, imm bool
-	writes             bool                     // Dst is written, so it is not r10
+	writes             bool                     // Dst is written
 	check              func(Instruction) string // anything else; returns a reason
 }
 
 // checkInstruction returns why the instruction is refused, or "".
 func checkInstruction(in Instruction, opts Options) string {
-	if reason := refusedByName(in); reason != "" {
-		return reason
-	}
-	f, ok := formOf(in.OpCode)
-	if !ok {
-		return fmt.Sprintf("unknown opcode %#02x", uint8(in.OpCode))
-	}
-	if reason := f.checkFields(in); reason != "" {
-		return reason
-	}
-	if f.check != nil {
-		if reason := f.check(in); reason != "" {
+	for _, check := range []func(Instruction) string{refusedByName, checkEncoding, checkMeaning} {
+		if reason := check(in); reason != "" {
 			return reason
 		}
 	}
 	return checkReference(in, opts)
+}
+
+// checkEncoding asks whether the fields make up an instruction at all.
+func checkEncoding(in Instruction) string {
+	f, ok := formOf(in.OpCode)
+	if !ok {
+		return fmt.Sprintf("unknown opcode %#02x", uint8(in.OpCode))
+	}
+	if reason := f.checkFields(in); reason != "" || f.check == nil {
+		return reason
+	}
+	return f.check(in)
+}
+
+// checkMeaning refuses what no state of the machine gives a meaning.
+func checkMeaning(in Instruction) string {
+	f, _ := formOf(in.OpCode)
+	fetches := in.OpCode.Class() == STX && in.OpCode.Mode() == ATOMIC
+	switch {
+	case f.writes && in.Dst == R10,
+		fetches && in.Imm == LOAD_ACQ && in.Dst == R10,
+		fetches && in.Imm&FETCH != 0 && in.Imm != CMPXCHG && in.Src == R10:
+		return "r10, the frame pointer, is read only"
+	case in.OpCode.IsALU() && in.OpCode.Source() == K && in.Imm == 0 && (in.OpCode.Op() == DIV || in.OpCode.Op() == MOD):
+		return "division by zero"
+	}
+	return ""
 }
 
 // refusedByName knows what exists elsewhere and is not run here.
@@ -56,7 +73,7 @@ func (f form) checkFields(in Instruction) string {
 	switch {
 	case in.Dst > R10:
 		return fmt.Sprintf("invalid destination register r%d", in.Dst)
-	case in.Src > R10 && in.OpCode != LDDW:
+	case in.Src > R10:
 		return fmt.Sprintf("invalid source register r%d", in.Src)
 	case !f.dst && in.Dst != 0:
 		return fmt.Sprintf("unused destination register is r%d, not zero", in.Dst)
@@ -68,8 +85,6 @@ func (f form) checkFields(in Instruction) string {
 		return fmt.Sprintf("unused immediate is %d, not zero", in.Imm)
 	case in.OpCode != LDDW && int64(int32(in.Imm)) != in.Imm:
 		return fmt.Sprintf("immediate %d does not fit into 32 bits", in.Imm)
-	case f.writes && in.Dst == R10:
-		return "r10, the frame pointer, is read only"
 	}
 	return ""
 }
@@ -107,9 +122,6 @@ func aluForm(op OpCode) (form, bool) {
 func checkDivision(in Instruction) string {
 	if in.Off != 0 && in.Off != 1 {
 		return fmt.Sprintf("offset of a division is 0 or 1 (signed), not %d", in.Off)
-	}
-	if in.OpCode.Source() == K && in.Imm == 0 {
-		return "division by zero"
 	}
 	return ""
 }
@@ -178,7 +190,7 @@ func memoryForm(op OpCode) (form, bool) {
 }
 
 func checkLDDW(in Instruction) string {
-	if in.Src > PseudoFunc {
+	if in.Src > PseudoFunc || in.Src == PseudoBTFID {
 		return fmt.Sprintf("invalid source %d of LDDW", in.Src)
 	}
 	if (in.Src == PseudoMapFD || in.Src == PseudoFunc) && in.Imm>>32 != 0 {
@@ -189,29 +201,17 @@ func checkLDDW(in Instruction) string {
 
 func checkAtomic(in Instruction) string {
 	wide := in.OpCode.Size() == W || in.OpCode.Size() == DW
-	writesSrc := false
 	switch in.Imm {
-	case AtomicADD, AtomicOR, AtomicAND, AtomicXOR:
-	case AtomicADD | FETCH, AtomicOR | FETCH, AtomicAND | FETCH, AtomicXOR | FETCH, XCHG:
-		writesSrc = true
-	case CMPXCHG:
-	case LOAD_ACQ:
-		wide = true
-		if in.Dst == R10 {
-			return "r10, the frame pointer, is read only"
+	case LOAD_ACQ, STORE_REL:
+		return ""
+	case AtomicADD, AtomicOR, AtomicAND, AtomicXOR, XCHG, CMPXCHG,
+		AtomicADD | FETCH, AtomicOR | FETCH, AtomicAND | FETCH, AtomicXOR | FETCH:
+		if !wide {
+			return "an atomic operation is of 4 or 8 bytes"
 		}
-	case STORE_REL:
-		wide = true
-	default:
-		return fmt.Sprintf("unknown atomic operation %#x", in.Imm)
+		return ""
 	}
-	if !wide {
-		return "an atomic operation is of 4 or 8 bytes"
-	}
-	if writesSrc && in.Src == R10 {
-		return "r10, the frame pointer, is read only"
-	}
-	return ""
+	return fmt.Sprintf("unknown atomic operation %#x", in.Imm)
 }
 
 // checkReference compares with what the program may refer to.
