@@ -1,0 +1,120 @@
+package host
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// State is what a process is, as /proc shows it: all that an agent must leave as it was.
+type State struct {
+	Who         string
+	Descriptors []string // "3 /path" or "4 pipe", by number
+	Blocked     []string // signal mask of each thread, hex, sorted
+	Ignored     string
+	Caught      string
+	Threads     int
+	Children    int // zombies too
+	Directory   string
+	Tracer      int
+	WriteExec   bool // some mapping is writable and executable at once
+}
+
+// Inspect reads the state of a process that is asleep or stopped.
+func Inspect(who string, pid int) (State, error) {
+	s := State{Who: who, Children: len(Children(pid))}
+	proc := fmt.Sprintf("/proc/%d", pid)
+	status, err := readStatus(proc + "/status")
+	if err != nil {
+		return s, err
+	}
+	s.Ignored, s.Caught = status["SigIgn"], status["SigCgt"]
+	s.Threads, _ = strconv.Atoi(status["Threads"])
+	s.Tracer, _ = strconv.Atoi(status["TracerPid"])
+	if s.Blocked, err = masks(proc); err != nil {
+		return s, err
+	}
+	if s.Directory, err = os.Readlink(proc + "/cwd"); err != nil {
+		return s, err
+	}
+	if s.Descriptors, err = descriptors(proc); err != nil {
+		return s, err
+	}
+	s.WriteExec, err = writeExec(proc)
+	return s, err
+}
+
+func readStatus(path string) (map[string]string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			fields[name] = strings.TrimSpace(value)
+		}
+	}
+	return fields, nil
+}
+
+func masks(proc string) ([]string, error) {
+	threads, err := filepath.Glob(proc + "/task/*/status")
+	if err != nil {
+		return nil, err
+	}
+	var list []string
+	for _, path := range threads {
+		status, err := readStatus(path)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, status["SigBlk"])
+	}
+	sort.Strings(list)
+	return list, nil
+}
+
+var inode = regexp.MustCompile(`^(pipe|socket):\[\d+\]$`)
+
+func descriptors(proc string) ([]string, error) {
+	entries, err := os.ReadDir(proc + "/fd")
+	if err != nil {
+		return nil, err
+	}
+	sort.Slice(entries, func(i, j int) bool { return number(entries[i]) < number(entries[j]) })
+	var list []string
+	for _, e := range entries {
+		target, err := os.Readlink(proc + "/fd/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e.Name()+" "+inode.ReplaceAllString(target, "$1"))
+	}
+	return list, nil
+}
+
+func number(e os.DirEntry) int {
+	n, _ := strconv.Atoi(e.Name())
+	return n
+}
+
+func writeExec(proc string) (bool, error) {
+	f, err := os.Open(proc + "/maps")
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	found := false
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if _, rest, ok := strings.Cut(lines.Text(), " "); ok && len(rest) > 4 && rest[1:3] == "wx" {
+			found = true
+		}
+	}
+	return found, nil
+}

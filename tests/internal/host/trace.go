@@ -1,0 +1,103 @@
+package host
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Trace is what the agent is told to do in one run.
+type Trace struct {
+	Specs   []string // attach specifications, given to funccount
+	Session string   // "" is "default"
+	Exe     string   // process.exe, if any
+	Abort   bool     // on_error: abort
+	RunDir  string   // "" makes one that belongs to the program's user
+	Preload string   // the variable that names the agent; "" is LD_PRELOAD
+
+	made bool // RunDir was made by us
+}
+
+// HotSpecs are functions of libc that every program calls: entry and return, with and without stack use, an IFUNC.
+var HotSpecs = []string{
+	"uprobe/libc:malloc", "uretprobe/libc:malloc", "uprobe/libc:free", "uretprobe/libc:getenv", "uprobe/libc:getppid",
+	"uprobe/libc:read", "uretprobe/libc:write", "uprobe/libc:strlen",
+}
+
+// Hot traces HotSpecs.
+func Hot() *Trace { return &Trace{Specs: HotSpecs} }
+
+// Of traces the given specifications.
+func Of(specs ...string) *Trace { return &Trace{Specs: specs} }
+
+// environment writes the manifest, makes the run directory, and returns the variables that start the agent.
+func (tr *Trace) environment(t testing.TB, c Cmd) []string {
+	t.Helper()
+	if Baseline() {
+		return nil
+	}
+	base := filepath.Dir(c.Dir)
+	if tr.RunDir == "" || tr.made {
+		tr.RunDir, tr.made = filepath.Join(base, "run"), true
+		if err := os.RemoveAll(tr.RunDir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(tr.RunDir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		c.User.own(t, tr.RunDir)
+	}
+	manifest := filepath.Join(base, "m.yaml")
+	if err := os.WriteFile(manifest, []byte(tr.Manifest()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	preload := tr.Preload
+	if preload == "" {
+		preload = "LD_PRELOAD"
+	}
+	return []string{preload + "=" + Agent(t), "BPFTIME_MANIFEST=" + manifest, "BPFTIME_RUNDIR=" + tr.RunDir}
+}
+
+// Manifest returns the manifest's text.
+func (tr *Trace) Manifest() string {
+	var b strings.Builder
+	if tr.Session != "" {
+		fmt.Fprintf(&b, "session: %s\n", tr.Session)
+	}
+	b.WriteString("objects:\n  - gadget: funccount\n    args:\n")
+	for _, s := range tr.Specs {
+		fmt.Fprintf(&b, "      - %q\n", s)
+	}
+	if tr.Exe != "" {
+		fmt.Fprintf(&b, "process: {exe: %q}\n", tr.Exe)
+	}
+	if tr.Abort {
+		b.WriteString("on_error: abort\n")
+	}
+	return b.String()
+}
+
+func (tr *Trace) dir() string {
+	name := tr.Session
+	if name == "" {
+		name = "default"
+	}
+	return filepath.Join(tr.RunDir, name)
+}
+
+// WantSilent fails the test when the agent created anything.
+func (tr *Trace) WantSilent(t testing.TB) {
+	t.Helper()
+	if Baseline() {
+		return
+	}
+	entries, err := os.ReadDir(tr.RunDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		t.Errorf("the agent should have done nothing, but there is %s", filepath.Join(tr.RunDir, e.Name()))
+	}
+}
