@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -71,7 +72,7 @@ func (k *kernelProbes) attach(s site, pid int, to attacher) error {
 }
 
 // countRuns makes the kernel count how often programs run, at a cost that timing must not pay, until the closer is closed.
-func countRuns() (interface{ Close() error }, error) {
+func countRuns() (io.Closer, error) {
 	return ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
 }
 

@@ -110,6 +110,9 @@ func (p *Proc) read(name string) string {
 	return string(b)
 }
 
+// Dir returns the working directory the program was started in.
+func (p *Proc) Dir() string { return p.cmd.Dir }
+
 // Stdout returns what the program has written so far.
 func (p *Proc) Stdout() string { return p.read("stdout") }
 

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+// checkCalls is how often each site is called to see that its probe is there: before and after timing.
+const checkCalls = 1000
+
+// errAbsent wraps the reasons why a row has no figure although nothing is broken.
+var errAbsent = errors.New("not measured")
+
+// bench is one run of the probe host.
+type bench struct {
+	w      *workshop
+	host   *host
+	agent  *agentSession // nil: without the agent
+	kernel *kernelProbes // nil: without the kernel
+	no     map[string]error
+	calls  map[string]uint64 // all calls made of a site
+}
+
+func measureProbes(w *workshop) (groups []Group, err error) {
+	b := &bench{w: w, no: map[string]error{}, calls: map[string]uint64{}}
+	if err := b.start(); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.stop()) }()
+	b.checkAll()
+	t, err := b.host.time(w.o, b.live())
+	if err != nil {
+		return nil, err
+	}
+	for name, calls := range t.calls {
+		b.calls[name] += calls
+	}
+	b.checkAll()
+	return b.tables(t), nil
+}
+
+// start brings up the host with all probes on it. What cannot be had is noted for its sites.
+func (b *bench) start() error {
+	env := baseEnv()
+	if b.w.o.agent == "" {
+		b.without(theAgent, fmt.Errorf("%w: no --agent was given", errAbsent))
+	} else {
+		b.agent = &agentSession{rundir: b.w.rundir, name: "probes"}
+		manifest, err := b.agent.writeManifest(b.w, probeManifest(b.agent.name, b.w.path("host")))
+		if err != nil {
+			return err
+		}
+		env = append(env, b.agent.env(b.w.o.agent, manifest)...)
+	}
+	host, err := startHost(b.w, env)
+	if err != nil {
+		return err
+	}
+	b.host = host
+	b.kernel, err = attachKernel(b.w.path("host"), host.cmd.Process.Pid, sitesOf(theKernel))
+	if err != nil {
+		b.without(theKernel, fmt.Errorf("%w: %w", errAbsent, err))
+	}
+	return nil
+}
+
+func (b *bench) stop() error {
+	err := b.host.stop()
+	if b.kernel != nil {
+		err = errors.Join(err, b.kernel.close())
+	}
+	return err
+}
+
+func (b *bench) without(by prober, reason error) {
+	for _, s := range sitesOf(by) {
+		b.no[s.name] = reason
+	}
+}
+
+// live are the sites worth timing.
+func (b *bench) live() []string {
+	var names []string
+	for _, s := range sites {
+		if b.no[s.name] == nil {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// checkAll calls every live site, and strikes those whose results or counts are not exact.
+func (b *bench) checkAll() {
+	if b.kernel != nil {
+		counting, err := countRuns()
+		if err != nil {
+			b.without(theKernel, fmt.Errorf("%w: hits cannot be counted: %w", errAbsent, err))
+		} else {
+			defer counting.Close()
+		}
+	}
+	for _, s := range sites {
+		if b.no[s.name] == nil {
+			b.no[s.name] = b.check(s)
+		}
+	}
+}
+
+func (b *bench) check(s site) error {
+	before, err := b.hits(s)
+	if err != nil {
+		return err
+	}
+	counted, err := b.host.check(s.name, checkCalls)
+	if err != nil {
+		return err
+	}
+	b.calls[s.name] += checkCalls
+	after, err := b.hits(s)
+	if err != nil {
+		return err
+	}
+	if s.by != hostItself {
+		counted = after - before
+	}
+	if counted != checkCalls*s.hitsPerCall() {
+		return fmt.Errorf("%d calls counted %d hits, not %d", checkCalls, counted, checkCalls*s.hitsPerCall())
+	}
+	return b.checkTotal(s, after)
+}
+
+// checkTotal compares the agent's count with every call ever made, those that were timed included.
+func (b *bench) checkTotal(s site, hits uint64) error {
+	want := b.calls[s.name] * s.hitsPerCall()
+	if s.by == theAgent && hits != want {
+		return fmt.Errorf("%d calls in all counted %d hits, not %d", b.calls[s.name], hits, want)
+	}
+	return nil
+}
+
+// hits are the site's so far, from whoever counts outside of the host.
+func (b *bench) hits(s site) (uint64, error) {
+	switch s.by {
+	case theAgent:
+		return b.agent.hits(s.symbol(), s.entries+s.returns)
+	case theKernel:
+		return b.kernel.hits(s)
+	}
+	return 0, nil
+}
+
+func (b *bench) tables(t timing) []Group {
+	var groups []Group
+	for _, table := range probeTables {
+		g := Group{Title: table.title, Unit: "ns"}
+		for _, r := range table.rows {
+			g.Rows = append(g.Rows, b.makeRow(r, t))
+		}
+		g.setRatios(table.rows)
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+func (b *bench) makeRow(r row, t timing) Row {
+	if err := errors.Join(b.no[r.site], b.no[r.base]); err != nil {
+		return newAbsentRow(r, err)
+	}
+	f := compare(*t.samples[r.site], *t.samples[r.base], t.best, 1)
+	return Row{Name: r.site, Label: r.label, Goal: r.goal, Figure: &f}
+}
