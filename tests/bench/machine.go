@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"debug/elf"
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 )
@@ -17,17 +19,26 @@ type Machine struct {
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
 	Root   bool   `json:"root"`
+
+	SyscallNs float64 `json:"syscall_ns"` // getppid
+	FaultNs   float64 `json:"fault_ns"`   // a minor page fault
 }
 
-func describeMachine() Machine {
+func describeMachine(w *workshop) (Machine, error) {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return Machine{
+	m := Machine{
 		CPU:    cpuModel(),
 		CPUs:   runtime.NumCPU(),
 		Kernel: strings.TrimSpace(string(kernel)),
 		Go:     runtime.Version(),
 		Root:   os.Geteuid() == 0,
 	}
+	out, err := exec.CommandContext(w.ctx, w.path("machine"), fmt.Sprint(w.o.cpu)).Output()
+	if err != nil {
+		return m, fmt.Errorf("machine: %w", err)
+	}
+	_, err = fmt.Sscan(string(out), &m.SyscallNs, &m.FaultNs)
+	return m, err
 }
 
 func cpuModel() string {

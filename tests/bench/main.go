@@ -82,7 +82,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer w.close()
-	report := Report{Machine: describeMachine(), Agent: describeAgent(o.agent)}
+	machine, err := describeMachine(w)
+	if err != nil {
+		return err
+	}
+	report := Report{Machine: machine, Agent: describeAgent(w.o.agent)}
 	report.print(os.Stdout)
 	for _, measure := range []func(*workshop) ([]Group, error){measureProbes, measureStartup, measureMemory} {
 		groups, err := measure(w)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 )
@@ -163,7 +164,7 @@ func (b *bench) tables(t timing) []Group {
 }
 
 func (b *bench) makeRow(r row, t timing) Row {
-	if err := errors.Join(b.no[r.site], b.no[r.base]); err != nil {
+	if err := cmp.Or(b.no[r.site], b.no[r.base]); err != nil {
 		return newAbsentRow(r, err)
 	}
 	f := compare(*t.samples[r.site], *t.samples[r.base], t.best, 1)

@@ -115,7 +115,8 @@ func (r Report) write(file string) error {
 
 func (r Report) print(out io.Writer) {
 	m := r.Machine
-	fmt.Fprintf(out, "%s · %d CPUs · Linux %s · %s\n", m.CPU, m.CPUs, m.Kernel, m.Go)
+	fmt.Fprintf(out, "%s · %d CPUs · Linux %s · %s · system call %.0f ns · page fault %.0f ns\n",
+		m.CPU, m.CPUs, m.Kernel, m.Go, m.SyscallNs, m.FaultNs)
 	if r.Agent.Path == "" {
 		fmt.Fprintln(out, "agent: none given")
 		return
@@ -125,7 +126,7 @@ func (r Report) print(out io.Writer) {
 
 const rowFormat = "%-44s %10s %10s %10s %10s %8s %8s  %s\n"
 
-// print writes the table: Δ is what the row adds to its base, × how often the limit's addition. Figures marked ~ are medians
+// print writes the table. Δ is what the row adds to its base, × how often the limit's addition. Figures marked ~ are medians
 // of all samples, because too few were quiet.
 func (g Group) print(out io.Writer) {
 	title := g.Title

@@ -60,6 +60,7 @@ func (w *workshop) build() error {
 	}
 	return errors.Join(
 		w.compile("host", "host.c", "sample.c", "sites.S", "limit.S"),
+		w.compile("machine", "machine.c", "sample.c"),
 		w.compile("runner", "runner.c", "sample.c"),
 		w.compile("empty.so", "-fPIC", "-shared", "empty.c"),
 	)
