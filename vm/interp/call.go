@@ -1,0 +1,77 @@
+package interp
+
+import (
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/vm"
+)
+
+// push makes a frame for a call that returns to pc. r1 to r5 go to the callee
+// as they are and r6 to r10 are saved.
+func (m *Machine) push(r *registers, pc int) error {
+	if m.depth+1 == len(m.frames) {
+		return fmt.Errorf("%w: %d frames are the limit", ErrDepth, len(m.frames))
+	}
+	f := &m.frames[m.depth+1]
+	f.code, f.pc = m.code, pc
+	copy(f.saved[:], r[vm.R6:vm.R10+1])
+	m.enter(r, m.depth+1)
+	return nil
+}
+
+// pop ends a call and returns where it goes on.
+func (m *Machine) pop(r *registers) (pc int) {
+	f := &m.frames[m.depth]
+	m.leave(m.depth)
+	m.depth--
+	m.code = f.code
+	copy(r[vm.R6:vm.R10+1], f.saved[:])
+	return f.pc
+}
+
+// callx calls the function at an address that an LDDW has loaded, or the helper
+// of a number, as the conformance suite wants it. It returns where to go on.
+func (m *Machine) callx(r *registers, target uint64, pc int) (int, error) {
+	if index := target - m.code.addr; index < uint64(m.code.prog.Len()) {
+		if f := m.code.prog.Functions()[m.code.prog.FunctionOf(int(index))]; f.Start == int(index) && f.Referenced {
+			return int(index), m.push(r, pc)
+		}
+	}
+	if id := int32(target); id >= 0 && uint64(id) == target {
+		if entry, _ := m.opts.Helpers.Lookup(id); entry.Go != nil {
+			var err error
+			r[vm.R0], err = entry.Go(&m.mem, r[1], r[2], r[3], r[4], r[5])
+			return pc, err
+		}
+	}
+	return pc, fmt.Errorf("%w: %#x is no function of this program and no registered helper", ErrCall, target)
+}
+
+// tailCall replaces the running program by the one that r2 and r3 name, in the
+// same frame: its exit returns to whoever called the frame. taken is false when
+// the call fails as it may, and the program goes on.
+func (m *Machine) tailCall(r *registers) (taken bool, err error) {
+	if m.opts.TailCall == nil || m.tails >= vm.MaxTailCalls {
+		return false, nil
+	}
+	p := m.opts.TailCall(r[vm.R2], uint32(r[vm.R3]))
+	if p == nil {
+		return false, nil
+	}
+	c, err := m.compiled(p)
+	if err != nil {
+		return false, fmt.Errorf("%w: target of the tail call: %w", ErrCall, err)
+	}
+	m.tails++
+	m.code = c
+	return true, nil
+}
+
+// locate makes a fault of an error at the instruction of the index.
+func (m *Machine) locate(err error, index int) error {
+	if err == nil {
+		return nil
+	}
+	p := m.code.prog
+	return &Fault{Program: p, Slot: p.Slot(index), Insn: p.Instructions()[index], Err: err}
+}
