@@ -1,0 +1,410 @@
+#!/usr/bin/env bash
+# Builds, shows, tests and measures bpftime. "./build.sh help" lists the verbs.
+#
+# Works from any directory, as root and as an ordinary user. As root it installs what a verb lacks with apt; otherwise it
+# says which packages are missing. Everything it makes is below build/.
+set -euo pipefail
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
+root=$PWD
+out=$root/build
+agent=$out/libbpftime-agent.so
+
+# The shared library: no symbol table and no DWARF, and everything bound when it is loaded, so that no hit ever enters the
+# dynamic linker.
+agent_ldflags='-s -w -extldflags=-Wl,-z,now'
+# What Go's own runtime/cgo passes. It has unused parameters; ours must have none, which check_c sees to.
+cgo_warnings='-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror'
+c_warnings=(-Wall -Wextra -Werror)
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+nobody=65534
+
+usage() {
+	cat <<'END'
+usage: ./build.sh [VERB]
+
+  build     the agent build/libbpftime-agent.so and the command build/bpftime (the default); needs Go and gcc
+  demo      build, and count malloc and free in a program that knows nothing of it
+  test      every check and test with reduced counts, less than 40 minutes; as root also as an unprivileged user
+  bench     cost of probes, start-up and memory; [--short] [--json FILE]
+  torture   the tests with their full counts; hours
+  clean     remove build/
+  help      this text
+END
+}
+
+say() { printf '%s\n' "$*"; }
+die() {
+	printf 'build.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# ---- what is needed ----
+
+# Lines "COMMAND PACKAGE": the command is looked for, the package is what Debian calls it.
+needs_build='gcc gcc
+readelf binutils'
+needs_test="$needs_build
+objdump binutils
+clang clang
+llvm-objcopy llvm
+musl-gcc musl-tools
+redis-server redis-server
+redis-benchmark redis-tools
+nginx nginx-light
+wrk wrk
+pg_ctl postgresql
+python3 python3
+perl perl
+git git
+curl curl
+tar tar
+strace strace
+gdb gdb
+setpriv util-linux"
+# Hosts that are tested when they are there or can be had.
+wishes_test='node nodejs
+java default-jre-headless'
+
+# Places of commands that are not on every PATH.
+export PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
+for dir in /usr/lib/postgresql/*/bin /usr/lib/llvm-*/bin; do
+	[[ -d $dir ]] && PATH=$PATH:$dir
+done
+
+missing_packages() { # LINES
+	local command package
+	while read -r command package; do
+		command -v "$command" >/dev/null || printf '%s\n' "$package"
+	done <<<"$1" | sort -u
+}
+
+is_root() { [[ $(id -u) == 0 ]]; }
+
+apt_install() { # PACKAGE…
+	say "installing: $*"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends "$@" >/dev/null
+}
+
+need() { # LINES
+	local packages
+	mapfile -t packages < <(missing_packages "$1")
+	((${#packages[@]} == 0)) && return
+	if ! is_root || ! command -v apt-get >/dev/null; then
+		die "missing packages; install them: sudo apt-get install ${packages[*]}"
+	fi
+	apt_install "${packages[@]}" || die "cannot install ${packages[*]}"
+	mapfile -t packages < <(missing_packages "$1")
+	((${#packages[@]} == 0)) || die "installed, but their commands are still not found: ${packages[*]}"
+}
+
+wish() { # LINES
+	local packages
+	mapfile -t packages < <(missing_packages "$1")
+	((${#packages[@]} == 0)) && return
+	if is_root && command -v apt-get >/dev/null && apt_install "${packages[@]}"; then
+		return
+	fi
+	say "goes on without: ${packages[*]}"
+}
+
+need_go() {
+	command -v go >/dev/null || die "no Go found; $(awk '$1 == "go" { print "version " $2 }' go.mod) or newer is needed: https://go.dev/dl/"
+}
+
+# Go keeps caches below HOME. Where that cannot be written, they go below build/.
+choose_go_caches() {
+	local home=${HOME:-/nonexistent}
+	export CGO_ENABLED=1 GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+	[[ -d $home && -w $home ]] && return
+	export HOME=$out/home GOPATH=$out/home/go GOCACHE=$out/home/cache GOFLAGS="$GOFLAGS -modcacherw"
+	unset GOMODCACHE
+	mkdir -p "$HOME"
+	say "home directory $home is not writable: Go's caches are in build/home"
+}
+
+prepare() { # LINES
+	mkdir -p "$out" 2>/dev/null || true
+	[[ -w $out ]] || die "cannot write to $out"
+	need "$1"
+	need_go
+	choose_go_caches
+}
+
+# ---- build ----
+
+has_go() { compgen -G "$1/*.go" >/dev/null; } # DIR
+
+build_agent() {
+	go build -trimpath -buildmode=c-shared -ldflags "$agent_ldflags" -o "$agent" ./preload
+	rm -f "${agent%.so}.h" # Go's C header: nobody calls the agent by name
+	post_link
+}
+
+# What is done to the agent after the linker, before anybody uses it.
+post_link() {
+	if has_go internal/postlink; then
+		go run ./internal/postlink "$agent"
+	fi
+}
+
+build_command() { # NAME
+	has_go "cmd/$1" || return 0
+	go build -trimpath -ldflags '-s -w' -o "$out/$1" "./cmd/$1"
+	say "built build/$1"
+}
+
+relocations() { # FILE
+	readelf -rW "$1" | awk '/^Relocation section .* contains/ { n += $(NF - 1) } END { print n + 0 }'
+}
+
+glibc_needed() { # FILE
+	readelf -VW "$1" | grep -o 'GLIBC_[0-9.]*[0-9]' | sort -Vu | tail -n 1
+}
+
+describe_agent() {
+	[[ -f $agent ]] || return 0
+	say "agent: $(relocations "$agent") relocations, $(stat -c %s "$agent") bytes, needs $(glibc_needed "$agent")"
+}
+
+build_all() {
+	if has_go preload; then
+		build_agent
+		say "built build/libbpftime-agent.so"
+		describe_agent
+	fi
+	build_command bpftime
+	build_command bpf_conformance_plugin
+}
+
+verb_build() {
+	prepare "$needs_build"
+	build_all
+}
+
+# ---- demo ----
+
+verb_demo() {
+	prepare "$needs_build"
+	build_all
+	local dir=$out/demo
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	mkdir -m 700 "$dir/run"
+	cat >"$dir/demo.yaml" <<'END'
+session: demo
+objects:
+  - gadget: funccount
+    args: [uprobe/libc:malloc, uprobe/libc:free]
+END
+	say
+	say "This manifest counts the calls of two functions of the C library:"
+	sed 's/^/    /' "$dir/demo.yaml"
+	say "sort runs with the agent, unprivileged and unaware:"
+	seq 100000 -1 1 >"$dir/numbers"
+	say "    LD_PRELOAD=$agent BPFTIME_MANIFEST=$dir/demo.yaml sort -n $dir/numbers"
+	BPFTIME_RUNDIR=$dir/run BPFTIME_MANIFEST=$dir/demo.yaml LD_PRELOAD=$agent sort -n -o "$dir/sorted" "$dir/numbers"
+	cmp <(seq 1 100000) "$dir/sorted" || die "sort did not sort"
+	say "Its output is right, and what it called is here:"
+	BPFTIME_RUNDIR=$dir/run "$out/bpftime" ps
+}
+
+# ---- test ----
+
+steps=()     # "STATUS SECONDS NAME", in order
+failed_steps=0
+
+# Runs one step of the test. A failed one does not hide the others.
+step() { # NAME COMMAND…
+	local name=$1 start=$SECONDS status
+	shift
+	say
+	say "==== $name"
+	set +e
+	(
+		set -e
+		"$@"
+	)
+	status=$?
+	set -e
+	if ((status == 0)); then
+		steps+=("passed $((SECONDS - start)) $name")
+	else
+		steps+=("FAILED $((SECONDS - start)) $name")
+		failed_steps=$((failed_steps + 1))
+		say "==== $name: failed with exit code $status"
+	fi
+}
+
+summary() {
+	local line
+	say
+	say "==== summary"
+	for line in "${steps[@]}"; do
+		# shellcheck disable=SC2086 # three words, the last one takes the rest
+		printf '%s %5d s  %s\n' ${line%% *} "$(cut -d' ' -f2 <<<"$line")" "$(cut -d' ' -f3- <<<"$line")"
+	done
+	describe_agent
+	say "$((${#steps[@]} - failed_steps)) passed, $failed_steps failed"
+	((failed_steps == 0))
+}
+
+# The files of the project, also those not yet committed, and no others.
+project_files() { # PATTERN…
+	git -c safe.directory="$root" ls-files -z --cached --others --exclude-standard -- "$@" |
+		while IFS= read -r -d '' file; do
+			[[ -f $file ]] && printf '%s\0' "$file"
+		done
+}
+
+check_gofmt() {
+	local unformatted
+	unformatted=$(project_files '*.go' | xargs -0 -r gofmt -l)
+	[[ -z $unformatted ]] || die "not formatted by gofmt: $unformatted"
+}
+
+check_staticcheck() { go run "$staticcheck" ./...; }
+
+# The C of cgo packages, with warnings as errors; then every C file that stands alone, with all of them.
+check_c() {
+	CGO_CFLAGS=$cgo_warnings go build -o /dev/null ./...
+	local file
+	while IFS= read -r -d '' file; do
+		grep -q '_cgo_export\.h' "$file" && continue
+		gcc "${c_warnings[@]}" -fsyntax-only -I "$(dirname "$file")" -I internal/abi -I internal/native "$file"
+	done < <(project_files 'preload/*.c' 'internal/*.c' 'tests/bench/c/*.c')
+}
+
+# Generated files are what their generators make of them now.
+check_generated() {
+	local copy=$out/test/generated
+	copy_project "$copy"
+	cd "$copy"
+	git init -q .
+	git add -A
+	git -c user.name=test -c user.email=test@localhost commit -q -m before
+	go generate ./...
+	git add -A
+	git diff --cached --exit-code --stat HEAD
+}
+
+copy_project() { # DIR
+	rm -rf "$1"
+	mkdir -p "$1"
+	project_files | tar -c --null -T - | tar -x -C "$1"
+}
+
+# The library part, on systems that have no other part.
+check_cross() {
+	local target
+	for target in linux/arm64 darwin/arm64 windows/amd64; do
+		say "vet for $target"
+		CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go vet ./vm/...
+	done
+}
+
+test_go() { # TIMEOUT
+	BPFTIME_AGENT=$agent go test -p 2 -timeout "$1" ./...
+}
+
+# The tests once more without any privilege: compiled here, run from a copy that everybody may read.
+test_unprivileged() { # TIMEOUT
+	local dir package name
+	dir=$(mktemp -d "${TMPDIR:-/tmp}/bpftime-test-XXXXXX")
+	# shellcheck disable=SC2064 # the directory of now
+	trap "rm -rf '$dir'" EXIT
+	copy_project "$dir/src"
+	mkdir -p "$dir/src/build" "$dir/bin"
+	cp "$out"/*.so "$out"/bpf* "$dir/src/build/" 2>/dev/null || true
+	mkdir -m 700 "$dir/home"
+	chown "$nobody:$nobody" "$dir/home"
+	chmod -R a+rX "$dir/src"
+	chmod 755 "$dir"
+	go test -c -o "$dir/bin/" ./tests/... ./preload/...
+	chmod -R a+rx "$dir/bin"
+	local failed=0
+	for package in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./tests/... ./preload/...); do
+		name=$(basename "$package").test
+		run_as_nobody "$dir" "${package#"$(go list -m)"}" "$name" "$1" || failed=1
+	done
+	return $failed
+}
+
+run_as_nobody() { # DIR PACKAGE_DIR BINARY TIMEOUT
+	local start=$SECONDS
+	if (
+		cd "$1/src$2"
+		timeout --kill-after=10 "$4" setpriv --reuid=$nobody --regid=$nobody --clear-groups env -i \
+			PATH="$PATH" HOME="$1/home" TMPDIR="$1/home" LC_ALL=C.UTF-8 BPFTIME_AGENT="$1/src/build/libbpftime-agent.so" \
+			${BPFTIME_TORTURE:+BPFTIME_TORTURE=1} "$1/bin/$3" -test.timeout "$4"
+	); then
+		say "ok    $2 as $nobody ($((SECONDS - start)) s)"
+	else
+		say "FAIL  $2 as $nobody"
+		return 1
+	fi
+}
+
+run_bench() { # ARG…
+	local args=()
+	[[ -f $agent ]] && args=(--agent "$agent")
+	go run ./tests/bench "${args[@]}" "$@"
+}
+
+run_tests() { # TIMEOUT_OF_A_PACKAGE
+	step 'build' build_all
+	step 'gofmt' check_gofmt
+	step 'go vet' go vet ./...
+	step 'staticcheck' check_staticcheck
+	step 'C without warnings' check_c
+	step 'generated files' check_generated
+	step 'other systems' check_cross
+	step "go test as $(id -un)" test_go "$1"
+	if is_root; then
+		step "tests as user $nobody" test_unprivileged "$1"
+	fi
+	step 'bench --short' run_bench --short
+	summary
+}
+
+verb_test() {
+	prepare "$needs_test"
+	wish "$wishes_test"
+	run_tests 15m
+}
+
+verb_torture() {
+	prepare "$needs_test"
+	wish "$wishes_test"
+	export BPFTIME_TORTURE=1
+	run_tests 6h
+}
+
+verb_bench() {
+	prepare "$needs_build"
+	build_all
+	run_bench "$@"
+}
+
+verb_clean() {
+	[[ -e $out ]] || return 0
+	chmod -R u+w "$out"
+	rm -rf "$out"
+	say "removed build/"
+}
+
+verb=${1:-build}
+(($# > 0)) && shift
+case $verb in
+build | demo | test | torture | clean)
+	(($# == 0)) || die "$verb takes no argument: $*"
+	"verb_$verb"
+	;;
+bench) verb_bench "$@" ;;
+help | -h | --help) usage ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac
