@@ -17,6 +17,11 @@ func checkInstruction(in Instruction, opts Options) string {
 			return reason
 		}
 	}
+	if opts.Strict {
+		if reason := checkStrict(in); reason != "" {
+			return reason
+		}
+	}
 	return checkReference(in, opts)
 }
 
@@ -41,8 +46,28 @@ func checkMeaning(in Instruction) string {
 		fetches && in.Imm == LOAD_ACQ && in.Dst == R10,
 		fetches && in.Imm&FETCH != 0 && in.Imm != CMPXCHG && in.Src == R10:
 		return "r10, the frame pointer, is read only"
-	case in.OpCode.IsALU() && in.OpCode.Source() == K && in.Imm == 0 && (in.OpCode.Op() == DIV || in.OpCode.Op() == MOD):
-		return "division by zero"
+	}
+	return ""
+}
+
+// checkStrict refuses what engines define and the kernel refuses.
+func checkStrict(in Instruction) string {
+	if !in.OpCode.IsALU() || in.OpCode.Source() == X {
+		return ""
+	}
+	bits := int64(32)
+	if in.OpCode.Is64() {
+		bits = 64
+	}
+	switch in.OpCode.Op() {
+	case DIV, MOD:
+		if in.Imm == 0 {
+			return "division by zero"
+		}
+	case LSH, RSH, ARSH:
+		if in.Imm < 0 || in.Imm >= bits {
+			return fmt.Sprintf("shift by %d of a %d-bit value", in.Imm, bits)
+		}
 	}
 	return ""
 }

@@ -14,6 +14,12 @@ type Options struct {
 
 	// Helper, when not nil, is asked about every helper number.
 	Helper func(id int32) bool
+
+	// Strict refuses, as the kernel does, two things that the instruction set
+	// gives a meaning: a division by an immediate zero (it is a division by
+	// zero like any other) and a shift by an immediate outside of the width
+	// (only the low 5 or 6 bits count). The verifier asks for it.
+	Strict bool
 }
 
 // Load is Decode and Validate.
@@ -26,14 +32,12 @@ func Load(code []byte, opts Options) (*Program, error) {
 }
 
 // Validate checks that the program is well-formed: known opcodes, unused fields
-// zero, registers up to r10 and r10 never written, no division by an immediate
-// zero, branches inside their own function and never into an LDDW, functions
-// that end in a jump or exit, no recursion, at most MaxDepth frames. It takes
-// O(n log n) time and O(n) memory. The error is an *Error.
+// zero, registers up to r10 and r10 never written, branches inside their own
+// function and never into an LDDW, functions that end in a jump or exit, no
+// recursion, at most MaxDepth frames. It takes O(n log n) time and O(n) memory.
+// The error is an *Error.
 //
-// It does not ask whether the program terminates or touches only its memory,
-// and it leaves shift immediates alone: engines mask them, the verifier refuses
-// them.
+// It does not ask whether the program terminates or touches only its memory.
 func Validate(insns []Instruction, opts Options) (*Program, error) {
 	p := &Program{insns: slices.Clone(insns), maps: opts.Maps}
 	for _, step := range []func(Options) error{p.layout, p.checkEncodings, p.resolve, p.findFunctions, p.checkFlow, p.measureDepth} {
