@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"math"
-	"slices"
 	"testing"
 
 	"github.com/bpftime-go/bpftime/vm"
@@ -54,7 +53,6 @@ func TestBPF(t testing.TB) []Case {
 	type row struct {
 		Name  string
 		Code  hexBytes
-		Flags []string
 		Tests []struct {
 			Size   int
 			Result hexWord
@@ -62,9 +60,7 @@ func TestBPF(t testing.TB) []Case {
 	}
 	var cases []Case
 	for i, r := range readLines[row](t, Shared(t, "conformance", "test_bpf.jsonl")) {
-		if slices.Contains(r.Flags, "verifier_zext") {
-			clearZext(r.Code)
-		}
+		clearZext(r.Code)
 		for _, test := range r.Tests {
 			cases = append(cases, Case{
 				Name: caseName(r.Name, i+1), Progs: [][]byte{r.Code},
@@ -76,7 +72,8 @@ func TestBPF(t testing.TB) []Case {
 }
 
 // clearZext clears the mark that the kernel's verifier puts on a 32-bit move of
-// a register to itself which it has added; programs cannot contain it.
+// a register to itself which it has added (BPF_ZEXT_REG, immediate 1). Some
+// tests have it, programs cannot.
 func clearZext(code []byte) {
 	for slot := 0; slot+8 <= len(code); slot += 8 {
 		if vm.OpCode(code[slot]) == vm.ALU|vm.MOV|vm.X && code[slot+4] == 1 {
