@@ -33,7 +33,7 @@ func Load(code []byte, opts Options) (*Program, error) {
 
 // Validate checks that the program is well-formed: known opcodes, unused fields
 // zero, registers up to r10 and r10 never written, branches inside their own
-// function and never into an LDDW, functions that end in a jump or exit, no
+// function and never into an LDDW, no way past the end of a function, no
 // recursion, at most MaxDepth frames. It takes O(n log n) time and O(n) memory.
 // The error is an *Error.
 //
@@ -140,14 +140,37 @@ func (p *Program) findFunctions(Options) error {
 func (p *Program) checkFlow(Options) error {
 	for f := range p.funcs {
 		fn := &p.funcs[f]
-		if last := p.insns[fn.End-1]; !last.IsExit() && !last.IsAlways() {
-			return p.fail(fn.End-1, "function of insn %d runs past its end: its last instruction is no exit and no jump", p.Slot(fn.Start))
-		}
 		if err := p.checkBody(f, fn); err != nil {
 			return err
 		}
 		slices.Sort(fn.Calls)
 		fn.Calls = slices.Compact(fn.Calls)
+	}
+	return p.checkEnds()
+}
+
+// checkEnds follows control from the start of every function: no way leads past
+// its end. Instructions that nothing leads to are not looked at.
+func (p *Program) checkEnds() error {
+	seen := make([]bool, len(p.insns))
+	for _, fn := range p.funcs {
+		for todo := []int{fn.Start}; len(todo) > 0; {
+			i := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for ; !seen[i]; i++ {
+				seen[i] = true
+				in := p.insns[i]
+				if in.IsBranch() {
+					todo = append(todo, p.Target(i))
+				}
+				if in.IsAlways() || in.IsExit() {
+					break
+				}
+				if i+1 == fn.End {
+					return p.fail(i, "control runs past the end of the function of insn %d, which ends in no exit and no jump", p.Slot(fn.Start))
+				}
+			}
+		}
 	}
 	return nil
 }
