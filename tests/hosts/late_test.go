@@ -63,7 +63,7 @@ func TestLateModuleByThreads(t *testing.T) {
 func TestBigHost(t *testing.T) {
 	victim := host.Victim(t, "late.c", "-pthread", "-ldl")
 	plugin := host.Plugin(t, "plugin.c", "plugin.so")
-	megabytes := min(4096, host.AvailableMemory(t)/2)
+	megabytes := min(host.Scale(1024, 4096), host.AvailableMemory(t)/2)
 	tr := host.Of("uprobe/" + plugin + ":g")
 	c := host.Cmd{
 		Args: []string{victim, "big", plugin, fmt.Sprint(megabytes)}, Dir: host.WorkDir(t),

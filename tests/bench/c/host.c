@@ -5,7 +5,7 @@
  *   check CALLS NAME              calls the variant and compares each result
  *     -> checked NAME WRONG HITS  HITS is what the host's own trampoline counted, 0 where it has none
  *   time ROUNDS WAIT NAME...      times the variants, interleaved; WAIT bounds in seconds the waiting for a quiet core
- *     -> sample NAME ROUND NS REFERENCE   ns per call; the worse of the two reference runs beside it
+ *     -> sample NAME ROUND NS REFERENCE   ns per function called; the worse of the two reference runs beside it
  *     -> calls NAME CALLS         all calls of this command, warm-up included
  *     -> timed BEST               the reference level of a quiet core; ends the answer
  *
@@ -29,9 +29,14 @@ struct variant {
 	void *trampoline;     /* of the host itself, or none */
 	const uint64_t *hits; /* counted by the trampoline's up to three programs, or none */
 	long calls;           /* per sample: a fraction of a millisecond */
+	long functions;       /* that one call runs, their results added up */
 };
 
-enum { FAST = 200000, SLOW = 1000, TRAPPED = 60 };
+/* Calls per sample, functions per call. */
+#define FAST 200000, 1
+#define SLOW 1000, 1
+#define TRAPPED 60, 1
+#define SWEEP 16, 4096
 
 #define VARIANTS(X)                                                             \
 	X(plain, FAST, NO) X(jump, FAST, JUMP)                                  \
@@ -44,18 +49,22 @@ enum { FAST = 200000, SLOW = 1000, TRAPPED = 60 };
 	X(kernel_nop5_entry, SLOW, NO) X(kernel_nop5_entry2, SLOW, NO)          \
 	X(kernel_nop5_entry3, SLOW, NO) X(kernel_nop5_both, SLOW, NO)           \
 	X(kernel_push_entry, SLOW, NO) X(kernel_push_both, SLOW, NO)            \
-	X(kernel_mov_entry, TRAPPED, NO) X(kernel_mov_both, TRAPPED, NO)
+	X(kernel_mov_entry, TRAPPED, NO) X(kernel_mov_both, TRAPPED, NO)        \
+	X(sweep_plain, SWEEP, NO) X(sweep_limit, SWEEP, STUBS)                  \
+	X(sweep_ours, SWEEP, NO)
 
 #define DECLARE_NO(name)
 #define DECLARE_JUMP(name) extern char t_##name[];
 #define DECLARE_LIMIT(name) extern char t_##name[]; extern const uint64_t hits_##name[];
-#define DECLARE(name, calls, kind) extern function f_##name; DECLARE_##kind(name)
+#define DECLARE_STUBS(name) extern const uint64_t hits_##name[];
+#define DECLARE(name, size, kind) extern function f_##name; DECLARE_##kind(name)
 VARIANTS(DECLARE)
 
 #define FIELDS_NO(name) NULL, NULL
 #define FIELDS_JUMP(name) t_##name, NULL
 #define FIELDS_LIMIT(name) t_##name, hits_##name
-#define ROW(name, calls, kind) { #name, f_##name, FIELDS_##kind(name), calls },
+#define FIELDS_STUBS(name) NULL, hits_##name
+#define ROW(name, size, kind) { #name, f_##name, FIELDS_##kind(name), size },
 static const struct variant variants[] = { VARIANTS(ROW) };
 
 enum { NVARIANTS = sizeof variants / sizeof variants[0] };
@@ -123,8 +132,11 @@ static void check(const struct variant *v, long calls)
 	long wrong = 0;
 	uint64_t before = hits(v);
 
-	for (long i = 0; i < calls; i++)
-		wrong += v->f(text, i & 3, (uint64_t)i * 1000) != (uint64_t)text[i & 3] + (uint64_t)i * 1000;
+	for (long i = 0; i < calls; i++) {
+		uint64_t x = (uint64_t)i * 1000, right = (uint64_t)text[i & 3] + x;
+
+		wrong += v->f(text, i & 3, x) != right * (uint64_t)v->functions;
+	}
 	printf("checked %s %ld %lu\n", v->name, wrong, hits(v) - before);
 }
 
@@ -150,7 +162,7 @@ static struct sample take(struct sampler *s, const struct variant *v, long *call
 	sampler_wait(s);
 	time_calls(v->f, warm);
 	double before = sampler_reference(s);
-	double ns = time_calls(v->f, v->calls);
+	double ns = time_calls(v->f, v->calls) / (double)v->functions;
 	double after = sampler_reference(s);
 	*calls += warm + v->calls;
 	return (struct sample){ ns, before > after ? before : after };

@@ -5,33 +5,11 @@
  * The programs count, as those of the agent do, so that a trampoline that is not reached shows.
  */
 
-/* struct pt_regs */
-	.set	R15, 0
-	.set	R14, 8
-	.set	R13, 16
-	.set	R12, 24
-	.set	RBP, 32
-	.set	RBX, 40
-	.set	R11, 48
-	.set	R10, 56
-	.set	R9, 64
-	.set	R8, 72
-	.set	RAX, 80
-	.set	RCX, 88
-	.set	RDX, 96
-	.set	RSI, 104
-	.set	RDI, 112
-	.set	ORIG_RAX, 120
-	.set	RIP, 128
-	.set	CS, 136
-	.set	EFLAGS, 144
-	.set	RSP, 152
-	.set	SS, 160
-	.set	PT_REGS, 168		/* 8 modulo 16: aligns the stack at a function's entry */
+#include "regs.h"
 
 	.section .tbss, "awT", @nobits
 	.p2align 3
-	.globl	limit_shadow, limit_shadow_end
+	.globl	limit_guard, limit_shadow, limit_shadow_end
 limit_guard:
 	.zero	8
 limit_shadow:				/* next free entry of the shadow stack: return address, stack pointer */
@@ -84,19 +62,6 @@ t_\name:
 	jmp	f_\name\()_rest
 	.endm
 
-	.macro SAVE
-	subq	$PT_REGS, %rsp
-	movq	%rdi, RDI(%rsp)
-	movq	%rsi, RSI(%rsp)
-	movq	%rdx, RDX(%rsp)
-	movq	%rcx, RCX(%rsp)
-	movq	%r8, R8(%rsp)
-	movq	%r9, R9(%rsp)
-	movq	%rax, RAX(%rsp)
-	movq	%r10, R10(%rsp)
-	movq	%r11, R11(%rsp)
-	.endm
-
 	.macro SAVE_REST
 	movq	%rbp, RBP(%rsp)
 	movq	%r12, R12(%rsp)
@@ -113,19 +78,6 @@ t_\name:
 	movq	%rax, RIP(%rsp)
 	leaq	PT_REGS(%rsp), %rax
 	movq	%rax, RSP(%rsp)
-	.endm
-
-	.macro RESTORE
-	movq	RDI(%rsp), %rdi
-	movq	RSI(%rsp), %rsi
-	movq	RDX(%rsp), %rdx
-	movq	RCX(%rsp), %rcx
-	movq	R8(%rsp), %r8
-	movq	R9(%rsp), %r9
-	movq	RAX(%rsp), %rax
-	movq	R10(%rsp), %r10
-	movq	R11(%rsp), %r11
-	addq	$PT_REGS, %rsp
 	.endm
 
 /* Runs the programs of a list, if it has any, on the registers at rsp; saves and uses rbx. */

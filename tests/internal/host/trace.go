@@ -17,6 +17,9 @@ type Trace struct {
 	RunDir  string   // "" makes one that belongs to the program's user
 	Preload string   // the variable that names the agent; "" is LD_PRELOAD
 
+	// ManifestIn is a root directory: the manifest is put there, and named as the program will see it after chroot.
+	ManifestIn string
+
 	made bool // RunDir was made by us
 }
 
@@ -49,15 +52,26 @@ func (tr *Trace) environment(t testing.TB, c Cmd) []string {
 		}
 		c.User.own(t, tr.RunDir)
 	}
-	manifest := filepath.Join(base, "m.yaml")
-	if err := os.WriteFile(manifest, []byte(tr.Manifest()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	manifest := tr.writeManifest(t, base)
 	preload := tr.Preload
 	if preload == "" {
 		preload = "LD_PRELOAD"
 	}
 	return []string{preload + "=" + Agent(t), "BPFTIME_MANIFEST=" + manifest, "BPFTIME_RUNDIR=" + tr.RunDir}
+}
+
+// writeManifest returns the path by which the program finds the manifest.
+func (tr *Trace) writeManifest(t testing.TB, base string) string {
+	t.Helper()
+	const name = "/m.yaml"
+	in := base
+	if tr.ManifestIn != "" {
+		in, base = tr.ManifestIn, ""
+	}
+	if err := os.WriteFile(in+name, []byte(tr.Manifest()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return base + name
 }
 
 // Manifest returns the manifest's text.
@@ -79,12 +93,13 @@ func (tr *Trace) Manifest() string {
 	return b.String()
 }
 
-func (tr *Trace) dir() string {
+// Path returns the session's directory.
+func (tr *Trace) Path() string {
 	name := tr.Session
 	if name == "" {
 		name = "default"
 	}
-	return filepath.Join(tr.RunDir, name)
+	return filepath.Join(tr.ManifestIn, tr.RunDir, name)
 }
 
 // WantSilent fails the test when the agent created anything.

@@ -1,0 +1,74 @@
+package hosts
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/tests/internal/host"
+)
+
+// TestUnwind: control leaves probed functions by exceptions, longjmp, cancellation, context switches; the victim says
+// how often f was entered and how often it returned, and the links must agree.
+func TestUnwind(t *testing.T) {
+	victim := host.Victim(t, "unwind.cpp", "-pthread", "-rdynamic", "-ldl")
+	tests := []struct {
+		name  string
+		n     int
+		free  bool // the counts depend on timing
+		extra uint64
+		dies  bool // it prints no counts
+	}{
+		{name: "caught_by_caller", n: 100},
+		{name: "caught_further", n: 100},
+		{name: "caught_through_many", n: 100},
+		{name: "rethrown", n: 100},
+		{name: "caught_inside", n: 100},
+		{name: "uncaught", n: 1, dies: true},
+		{name: "walked", n: 1},
+		{name: "jumped", n: 1000},
+		{name: "coroutines", n: 100},
+		{name: "migrates", n: 50},
+		{name: "cancelled", n: 50, free: true},
+		{name: "thread_exits", n: 50},
+		{name: "deep", n: 1},
+		{name: "overflow", n: 1, dies: true},
+		{name: "forked_inside", n: 1, extra: 1},
+	}
+	entry, ret := "uprobe/"+victim+":f", "uretprobe/"+victim+":f"
+	for _, test := range tests {
+		for kind, specs := range map[string][]string{"entry": {entry}, "return": {ret}, "both": {entry, ret}} {
+			t.Run(test.name+"/"+kind, func(t *testing.T) {
+				tr := host.Of(specs...)
+				c := host.Cmd{Args: []string{victim, test.name, fmt.Sprint(test.n)}, Dir: host.WorkDir(t)}
+				if test.free {
+					c.Rules = []host.Rule{host.Rewrite(`\d+`, "N")}
+				}
+				_, traced := host.Compare(t, c, tr)
+				if !test.dies {
+					wantCounts(t, tr, traced.Stdout, specs, test.extra)
+				}
+			})
+		}
+	}
+}
+
+func wantCounts(t *testing.T, tr *host.Trace, stdout string, specs []string, extra uint64) {
+	t.Helper()
+	var entered, returned uint64
+	at := strings.LastIndex(stdout, "entered ")
+	if at < 0 {
+		t.Errorf("no counts in %q", stdout)
+		return
+	}
+	if _, err := fmt.Sscanf(stdout[at:], "entered %d returned %d", &entered, &returned); err != nil {
+		t.Errorf("%q: %v", stdout, err)
+	}
+	for _, spec := range specs {
+		if strings.HasPrefix(spec, "uprobe/") {
+			tr.WantHits(t, spec, entered)
+		} else {
+			tr.WantHits(t, spec, returned+extra)
+		}
+	}
+}
