@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/bpftime-go/bpftime/session"
 )
 
 // manifest is the part of the agent's manifest that is used here; JSON is YAML.
@@ -28,20 +31,6 @@ func counting(session string, specs ...string) manifest {
 	return m
 }
 
-// probeManifest asks for every program on the agent's sites in the host.
-func probeManifest(session, host string) manifest {
-	var specs []string
-	for _, s := range sitesOf(theAgent) {
-		for range s.entries {
-			specs = append(specs, "uprobe/"+host+":"+s.symbol())
-		}
-		for range s.returns {
-			specs = append(specs, "uretprobe/"+host+":"+s.symbol())
-		}
-	}
-	return counting(session, specs...)
-}
-
 // agentSession is a session of processes with the agent, read from outside.
 type agentSession struct {
 	rundir string
@@ -63,11 +52,29 @@ func (a *agentSession) env(agent, manifest string) []string {
 	return []string{"LD_PRELOAD=" + agent, "BPFTIME_MANIFEST=" + manifest, "BPFTIME_RUNDIR=" + a.rundir}
 }
 
-func (a *agentSession) dir() string { return filepath.Join(a.rundir, a.name) }
-
-// hits adds up the links on a symbol.
-func (a *agentSession) hits(symbol string, links int) (uint64, error) {
-	return 0, fmt.Errorf("session %s cannot be read", a.dir())
+// hits adds up the links on a symbol or pattern. A link that was refused, or is not there, is an error with the agent's reason.
+func (a *agentSession) hits(symbol string) (uint64, error) {
+	s, err := session.Open(filepath.Join(a.rundir, a.name))
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	var total uint64
+	found := false
+	for _, l := range s.Links() {
+		if !strings.HasSuffix(l.Name, ":"+symbol) {
+			continue
+		}
+		if l.Refused != 0 || l.Misses != 0 {
+			return 0, fmt.Errorf("%s: %d sites refused (%s), %d misses", l.Name, l.Refused, l.Error, l.Misses)
+		}
+		found = true
+		total += l.Hits
+	}
+	if !found {
+		return 0, fmt.Errorf("session %s has no link on %s; its log: %q", a.name, symbol, s.Log())
+	}
+	return total, nil
 }
 
 // baseEnv is the environment of everything that is measured: nothing that could load anything.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"reflect"
@@ -9,20 +10,24 @@ import (
 	"testing"
 )
 
-func newTestWorkshop(t *testing.T) *workshop {
-	t.Helper()
+// theWorkshop is compiled once for all tests.
+var theWorkshop *workshop
+
+func TestMain(m *testing.M) {
 	w, err := newWorkshop(context.Background(), options{rounds: 2})
 	if err != nil {
-		t.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	t.Cleanup(w.close)
-	return w
+	theWorkshop = w
+	code := m.Run()
+	w.close()
+	os.Exit(code)
 }
 
-func newTestBench(t *testing.T) *bench {
+func newTestBench(t *testing.T, e experiment) *bench {
 	t.Helper()
-	w := newTestWorkshop(t)
-	h, err := startHost(w, baseEnv())
+	h, err := startHost(theWorkshop, baseEnv())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,33 +36,39 @@ func newTestBench(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	return &bench{w: w, host: h, no: map[string]error{}, calls: map[string]uint64{}}
+	b := newBench(theWorkshop, e)
+	b.host = h
+	return b
 }
 
 func TestEverySiteComputesTheSame(t *testing.T) {
-	b := newTestBench(t)
-	for _, s := range sites {
-		if _, err := b.host.check(s.name, 100); err != nil {
-			t.Errorf("%s: %v", s.name, err)
+	for _, e := range []experiment{hot, cold} {
+		b := newTestBench(t, e)
+		for _, s := range e.sites {
+			if _, err := b.host.check(s.name, 100); err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
 		}
 	}
 }
 
 func TestHostCountsItsOwnTrampolines(t *testing.T) {
-	b := newTestBench(t)
-	for _, s := range sitesOf(hostItself) {
-		if err := b.check(s); err != nil {
-			t.Errorf("%s: %v", s.name, err)
+	for _, e := range []experiment{hot, cold} {
+		b := newTestBench(t, e)
+		for _, s := range e.sitesOf(hostItself) {
+			if err := b.check(s); err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
 		}
 	}
 }
 
 // A probe that is not there must be an error and no fast row: here nobody put one on the kernel's sites.
 func TestMissingProbeIsNotTimed(t *testing.T) {
-	b := newTestBench(t)
+	b := newTestBench(t, hot)
 	b.kernel = &kernelProbes{}
 	b.without(theAgent, errAbsent)
-	for _, s := range sitesOf(theKernel) {
+	for _, s := range b.sitesOf(theKernel) {
 		b.no[s.name] = b.check(s)
 	}
 	if err := b.no["kernel_nop5_both"]; err == nil || err.Error() != "1000 calls counted 0 hits, not 2000" {
@@ -75,7 +86,7 @@ func TestMissingProbeIsNotTimed(t *testing.T) {
 }
 
 func TestTimeReportsEveryRoundAndCall(t *testing.T) {
-	b := newTestBench(t)
+	b := newTestBench(t, hot)
 	got, err := b.host.time(b.w.o, []string{"plain", "limit_both"})
 	if err != nil {
 		t.Fatal(err)
@@ -91,9 +102,8 @@ func TestTimeReportsEveryRoundAndCall(t *testing.T) {
 }
 
 func TestHostRefusesWhatItDoesNotKnow(t *testing.T) {
-	w := newTestWorkshop(t)
 	for _, line := range []string{"check 1 nothing\n", "time 1 0 nothing\n", "sing\n"} {
-		cmd := exec.Command(w.path("host"), "0")
+		cmd := exec.Command(theWorkshop.path("host"), "0")
 		cmd.Stdin = strings.NewReader(line)
 		out, _ := cmd.Output()
 		if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(string(out), "error ") {
@@ -140,8 +150,7 @@ func TestParseStarts(t *testing.T) {
 
 // A library that the dynamic linker ignores costs nothing, and must not pass for a fast one.
 func TestIgnoredLibraryIsAnError(t *testing.T) {
-	w := newTestWorkshop(t)
-	_, err := startMany(w, 1, []startVariant{{name: "gone", env: []string{"LD_PRELOAD=/nowhere/gone.so"}}})
+	_, err := startMany(theWorkshop, 1, []startVariant{{name: "gone", env: []string{"LD_PRELOAD=/nowhere/gone.so"}}})
 	if err == nil || !strings.Contains(err.Error(), "gone.so") {
 		t.Errorf("starting with a missing library: %v", err)
 	}
@@ -162,7 +171,7 @@ func TestWorkshopLeavesNothing(t *testing.T) {
 
 func TestWeighSleep(t *testing.T) {
 	got := map[string]*series{}
-	if err := weighSleep(newTestWorkshop(t), nil, got); err != nil {
+	if err := weighSleep(theWorkshop, nil, got); err != nil {
 		t.Fatal(err)
 	}
 	if threads := got["threads"].values; !reflect.DeepEqual(threads, []float64{1}) {
@@ -174,18 +183,32 @@ func TestWeighSleep(t *testing.T) {
 }
 
 func TestCountRelocations(t *testing.T) {
-	w := newTestWorkshop(t)
-	source := w.path("pointers.c")
+	source := theWorkshop.path("pointers.c")
 	if err := os.WriteFile(source, []byte("extern int a[64];\nint a[64], *p[3] = {a, a + 1, a + 2};\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, flag := range map[string]string{"rela.so": "-Wl,-z,nopack-relative-relocs", "relr.so": "-Wl,-z,pack-relative-relocs"} {
-		out, err := exec.Command("gcc", "-shared", "-nostdlib", "-fPIC", "-Wl,-Bsymbolic", "-o", w.path(name), source, flag).CombinedOutput()
+		out, err := exec.Command("gcc", "-shared", "-nostdlib", "-fPIC", "-Wl,-Bsymbolic", "-o", theWorkshop.path(name), source, flag).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
-		if got := relocations(w.path(name)); got != 3 {
+		if got := relocations(theWorkshop.path(name)); got != 3 {
 			t.Errorf("%s: %d relocations, want 3", name, got)
+		}
+	}
+}
+
+func TestSpecs(t *testing.T) {
+	for _, c := range []struct {
+		site site
+		want []string
+	}{
+		{site{name: "ours_both", entries: 1, returns: 1}, []string{"uprobe//bin/host:f_ours_both", "uretprobe//bin/host:f_ours_both"}},
+		{site{name: "ours_entry2", entries: 2}, []string{"uprobe//bin/host:f_ours_entry2", "uprobe//bin/host:f_ours_entry2"}},
+		{site{name: "sweep_ours", entries: 1, pattern: "f_cold_ours_*"}, []string{"uprobe.multi//bin/host:f_cold_ours_*"}},
+	} {
+		if got := c.site.specs("/bin/host"); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.site.name, got, c.want)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func measureMemory(w *workshop) ([]Group, error) {
 	g := Group{Title: "sleep with the agent and one libc probe"}
 	if w.o.agent == "" {
 		for _, r := range memoryRows {
-			g.Rows = append(g.Rows, newAbsentRow(r, fmt.Errorf("%w: no --agent was given", errAbsent)))
+			g.Rows = append(g.Rows, newAbsentRow(r, errNoAgent))
 		}
 		return []Group{g}, nil
 	}
@@ -62,7 +62,7 @@ func compareSleeps(w *workshop, a *agentSession, env []string) (with, without ma
 		if err := weighSleep(w, env, with); err != nil {
 			return nil, nil, err
 		}
-		hits, err := a.hits(sleepProbe, 1)
+		hits, err := a.hits(sleepProbe)
 		if err == nil && hits != uint64(round+1) {
 			err = fmt.Errorf("%d runs of sleep counted %d hits", round+1, hits)
 		}

@@ -10,10 +10,14 @@ import (
 const checkCalls = 1000
 
 // errAbsent wraps the reasons why a row has no figure although nothing is broken.
-var errAbsent = errors.New("not measured")
+var (
+	errAbsent  = errors.New("not measured")
+	errNoAgent = fmt.Errorf("%w: no --agent was given", errAbsent)
+)
 
-// bench is one run of the probe host.
+// bench is one run of the host, for one experiment.
 type bench struct {
+	experiment
 	w      *workshop
 	host   *host
 	agent  *agentSession // nil: without the agent
@@ -22,14 +26,21 @@ type bench struct {
 	calls  map[string]uint64 // all calls made of a site
 }
 
-func measureProbes(w *workshop) (groups []Group, err error) {
-	b := &bench{w: w, no: map[string]error{}, calls: map[string]uint64{}}
+func measureHot(w *workshop) ([]Group, error) { return newBench(w, hot).measure() }
+
+func measureCold(w *workshop) ([]Group, error) { return newBench(w, cold).measure() }
+
+func newBench(w *workshop, e experiment) *bench {
+	return &bench{experiment: e, w: w, no: map[string]error{}, calls: map[string]uint64{}}
+}
+
+func (b *bench) measure() (groups []Group, err error) {
 	if err := b.start(); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
 	b.checkAll()
-	t, err := b.host.time(w.o, b.live())
+	t, err := b.host.time(b.w.o, b.live())
 	if err != nil {
 		return nil, err
 	}
@@ -37,32 +48,41 @@ func measureProbes(w *workshop) (groups []Group, err error) {
 		b.calls[name] += calls
 	}
 	b.checkAll()
-	return b.tables(t), nil
+	return b.groups(t), nil
 }
 
 // start brings up the host with all probes on it. What cannot be had is noted for its sites.
 func (b *bench) start() error {
-	env := baseEnv()
-	if b.w.o.agent == "" {
-		b.without(theAgent, fmt.Errorf("%w: no --agent was given", errAbsent))
-	} else {
-		b.agent = &agentSession{rundir: b.w.rundir, name: "probes"}
-		manifest, err := b.agent.writeManifest(b.w, probeManifest(b.agent.name, b.w.path("host")))
-		if err != nil {
-			return err
-		}
-		env = append(env, b.agent.env(b.w.o.agent, manifest)...)
-	}
-	host, err := startHost(b.w, env)
+	env, err := b.loadAgent()
 	if err != nil {
 		return err
 	}
-	b.host = host
-	b.kernel, err = attachKernel(b.w.path("host"), host.cmd.Process.Pid, sitesOf(theKernel))
+	b.host, err = startHost(b.w, append(baseEnv(), env...))
 	if err != nil {
-		b.without(theKernel, fmt.Errorf("%w: %w", errAbsent, err))
+		return err
+	}
+	if kernelSites := b.sitesOf(theKernel); len(kernelSites) > 0 {
+		b.kernel, err = attachKernel(b.w.path("host"), b.host.cmd.Process.Pid, kernelSites)
+		if err != nil {
+			b.without(theKernel, fmt.Errorf("%w: %w", errAbsent, err))
+		}
 	}
 	return nil
+}
+
+// loadAgent returns the environment that has the agent probe its sites.
+func (b *bench) loadAgent() ([]string, error) {
+	if b.w.o.agent == "" {
+		b.without(theAgent, errNoAgent)
+		return nil, nil
+	}
+	var specs []string
+	for _, s := range b.sitesOf(theAgent) {
+		specs = append(specs, s.specs(b.w.path("host"))...)
+	}
+	b.agent = &agentSession{rundir: b.w.rundir, name: b.name}
+	manifest, err := b.agent.writeManifest(b.w, counting(b.name, specs...))
+	return b.agent.env(b.w.o.agent, manifest), err
 }
 
 func (b *bench) stop() error {
@@ -74,7 +94,7 @@ func (b *bench) stop() error {
 }
 
 func (b *bench) without(by prober, reason error) {
-	for _, s := range sitesOf(by) {
+	for _, s := range b.sitesOf(by) {
 		b.no[s.name] = reason
 	}
 }
@@ -82,7 +102,7 @@ func (b *bench) without(by prober, reason error) {
 // live are the sites worth timing.
 func (b *bench) live() []string {
 	var names []string
-	for _, s := range sites {
+	for _, s := range b.sites {
 		if b.no[s.name] == nil {
 			names = append(names, s.name)
 		}
@@ -100,7 +120,7 @@ func (b *bench) checkAll() {
 			defer counting.Close()
 		}
 	}
-	for _, s := range sites {
+	for _, s := range b.sites {
 		if b.no[s.name] == nil {
 			b.no[s.name] = b.check(s)
 		}
@@ -143,16 +163,16 @@ func (b *bench) checkTotal(s site, hits uint64) error {
 func (b *bench) hits(s site) (uint64, error) {
 	switch s.by {
 	case theAgent:
-		return b.agent.hits(s.symbol(), s.entries+s.returns)
+		return b.agent.hits(s.symbol())
 	case theKernel:
 		return b.kernel.hits(s)
 	}
 	return 0, nil
 }
 
-func (b *bench) tables(t timing) []Group {
+func (b *bench) groups(t timing) []Group {
 	var groups []Group
-	for _, table := range probeTables {
+	for _, table := range b.tables {
 		g := Group{Title: table.title, Unit: "ns"}
 		for _, r := range table.rows {
 			g.Rows = append(g.Rows, b.makeRow(r, t))

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // prober is who puts the probe on a site.
 type prober int
 
@@ -10,52 +12,54 @@ const (
 	theKernel
 )
 
-// site is one variant of the function under test in c/sites.S, with the programs that it is to have.
+// sweepFunctions is how many functions one call of a sweep runs: COLD in c/cold.S.
+const sweepFunctions = 4096
+
+// site is one variant of the function under test in c/sites.S, or a sweep over many in c/cold.S, with the programs that it
+// is to have.
 type site struct {
 	name             string // of the host's variant
 	by               prober
-	entries, returns int // programs at the entry and at the return; each counts once a call
+	entries, returns int    // programs at the entry and at the return; each counts once a call
+	pattern          string // of a sweep: the functions that it calls
 }
 
-func (s site) symbol() string { return "f_" + s.name }
+// symbol is what the site's probes are attached to: a function, or a pattern of functions.
+func (s site) symbol() string {
+	if s.pattern != "" {
+		return s.pattern
+	}
+	return "f_" + s.name
+}
 
 // hitsPerCall is what an intact site counts.
-func (s site) hitsPerCall() uint64 { return uint64(s.entries + s.returns) }
-
-var sites = []site{
-	{"plain", nobody, 0, 0},
-	{"jump", nobody, 0, 0}, // the host's jump has no program that could count
-	{"limit_entry", hostItself, 1, 0},
-	{"limit_entry2", hostItself, 2, 0},
-	{"limit_entry3", hostItself, 3, 0},
-	{"limit_full", hostItself, 1, 0},
-	{"limit_return", hostItself, 0, 1},
-	{"limit_both", hostItself, 1, 1},
-	{"limit_shadow", hostItself, 1, 1},
-	{"ours_entry", theAgent, 1, 0},
-	{"ours_entry2", theAgent, 2, 0},
-	{"ours_entry3", theAgent, 3, 0},
-	{"ours_return", theAgent, 0, 1},
-	{"ours_both", theAgent, 1, 1},
-	{"kernel_nop5_entry", theKernel, 1, 0},
-	{"kernel_nop5_entry2", theKernel, 2, 0},
-	{"kernel_nop5_entry3", theKernel, 3, 0},
-	{"kernel_nop5_both", theKernel, 1, 1},
-	{"kernel_push_entry", theKernel, 1, 0},
-	{"kernel_push_both", theKernel, 1, 1},
-	{"kernel_mov_entry", theKernel, 1, 0},
-	{"kernel_mov_both", theKernel, 1, 1},
+func (s site) hitsPerCall() uint64 {
+	if s.pattern != "" {
+		return uint64(s.entries+s.returns) * sweepFunctions
+	}
+	return uint64(s.entries + s.returns)
 }
 
-// sitesOf are the sites that one party probes.
-func sitesOf(by prober) []site {
-	var chosen []site
-	for _, s := range sites {
-		if s.by == by {
-			chosen = append(chosen, s)
-		}
+// specs are the attach specifications for the agent, one for each program.
+func (s site) specs(file string) []string {
+	place := "/" + file + ":" + s.symbol()
+	if s.pattern != "" {
+		return slices.Repeat([]string{"uprobe.multi" + place}, s.entries)
 	}
-	return chosen
+	return append(slices.Repeat([]string{"uprobe" + place}, s.entries), slices.Repeat([]string{"uretprobe" + place}, s.returns)...)
+}
+
+// experiment is one run of the host: sites that are timed side by side, and the tables made of them.
+type experiment struct {
+	name   string
+	sites  []site
+	tables []table
+}
+
+// table is a title and its rows.
+type table struct {
+	title string
+	rows  []row
 }
 
 // row is one line of a table: a site compared with a base, and by ratio with the limit's row of the same table.
@@ -67,11 +71,46 @@ type row struct {
 	goal  goal
 }
 
-// probeTables are the rows of the budget that this command measures, in its order.
-var probeTables = []struct {
-	title string
-	rows  []row
-}{
+// sitesOf are the sites that one party probes.
+func (e experiment) sitesOf(by prober) []site {
+	var chosen []site
+	for _, s := range e.sites {
+		if s.by == by {
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen
+}
+
+// hot is the experiment with one function that is called again and again.
+var hot = experiment{name: "hot", sites: hotSites, tables: hotTables}
+
+var hotSites = []site{
+	{name: "plain"},
+	{name: "jump"}, // the host's jump has no program that could count
+	{name: "limit_entry", by: hostItself, entries: 1},
+	{name: "limit_entry2", by: hostItself, entries: 2},
+	{name: "limit_entry3", by: hostItself, entries: 3},
+	{name: "limit_full", by: hostItself, entries: 1},
+	{name: "limit_return", by: hostItself, returns: 1},
+	{name: "limit_both", by: hostItself, entries: 1, returns: 1},
+	{name: "limit_shadow", by: hostItself, entries: 1, returns: 1},
+	{name: "ours_entry", by: theAgent, entries: 1},
+	{name: "ours_entry2", by: theAgent, entries: 2},
+	{name: "ours_entry3", by: theAgent, entries: 3},
+	{name: "ours_return", by: theAgent, returns: 1},
+	{name: "ours_both", by: theAgent, entries: 1, returns: 1},
+	{name: "kernel_nop5_entry", by: theKernel, entries: 1},
+	{name: "kernel_nop5_entry2", by: theKernel, entries: 2},
+	{name: "kernel_nop5_entry3", by: theKernel, entries: 3},
+	{name: "kernel_nop5_both", by: theKernel, entries: 1, returns: 1},
+	{name: "kernel_push_entry", by: theKernel, entries: 1},
+	{name: "kernel_push_both", by: theKernel, entries: 1, returns: 1},
+	{name: "kernel_mov_entry", by: theKernel, entries: 1},
+	{name: "kernel_mov_both", by: theKernel, entries: 1, returns: 1},
+}
+
+var hotTables = []table{
 	{"uprobe, hot", []row{
 		{label: "plain call", site: "plain", base: "plain"},
 		{label: "a jump there and back, no program", site: "jump", base: "plain"},
@@ -104,4 +143,19 @@ var probeTables = []struct {
 		{label: "kernel, nop5 first, 2nd", site: "kernel_nop5_entry2", base: "kernel_nop5_entry", limit: "limit_entry2"},
 		{label: "kernel, nop5 first, 3rd", site: "kernel_nop5_entry3", base: "kernel_nop5_entry2", limit: "limit_entry3"},
 	}},
+}
+
+// cold is the experiment with many probed functions, each called once before any is called again.
+var cold = experiment{
+	name: "cold",
+	sites: []site{
+		{name: "sweep_plain"},
+		{name: "sweep_limit", by: hostItself, entries: 1, pattern: "f_cold_limit_*"},
+		{name: "sweep_ours", by: theAgent, entries: 1, pattern: "f_cold_ours_*"},
+	},
+	tables: []table{{"uprobe, 4096 functions, each cold", []row{
+		{label: "plain call", site: "sweep_plain", base: "sweep_plain"},
+		{label: "limit: by hand, one thunk for all", site: "sweep_limit", base: "sweep_plain"},
+		{label: "ours", site: "sweep_ours", base: "sweep_plain", limit: "sweep_limit", goal: goal{most: 12}},
+	}}},
 }

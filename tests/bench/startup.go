@@ -114,7 +114,7 @@ func checkStarts(variants []startVariant, starts int) map[string]error {
 		if v.session == nil {
 			continue
 		}
-		hits, err := v.session.hits(startProbe, 1)
+		hits, err := v.session.hits(startProbe)
 		if err == nil && hits != uint64(starts) {
 			err = fmt.Errorf("%d starts counted %d hits", starts, hits)
 		}
@@ -142,8 +142,7 @@ func startGroup(title string, variants []startVariant, samples map[string]*serie
 func missingStarts(variants []startVariant) []Row {
 	rows := []Row{}
 	if len(variants) == 2 {
-		reason := fmt.Errorf("%w: no --agent was given", errAbsent)
-		rows = append(rows, newAbsentRow(row{label: "agent", site: "agent"}, reason))
+		rows = append(rows, newAbsentRow(row{label: "agent", site: "agent"}, errNoAgent))
 	}
 	kept := fmt.Errorf("%w: the agent keeps no plans yet", errAbsent)
 	return append(rows, newAbsentRow(row{label: "agent, one libc probe from a kept plan", site: "kept_plan", goal: goal{most: 1}}, kept))

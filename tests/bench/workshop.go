@@ -59,7 +59,7 @@ func (w *workshop) build() error {
 		return err
 	}
 	return errors.Join(
-		w.compile("host", "host.c", "sample.c", "sites.S", "limit.S"),
+		w.compile("host", "host.c", "sample.c", "sites.S", "limit.S", "cold.S"),
 		w.compile("machine", "machine.c", "sample.c"),
 		w.compile("runner", "runner.c", "sample.c"),
 		w.compile("empty.so", "-fPIC", "-shared", "empty.c"),
@@ -67,7 +67,7 @@ func (w *workshop) build() error {
 }
 
 func (w *workshop) compile(output string, args ...string) error {
-	args = append([]string{"-O2", "-g", "-Wall", "-Wextra", "-Werror", "-o", w.path(output)}, args...)
+	args = append([]string{"-O2", "-g", "-Wall", "-Wextra", "-Werror", "-Wl,--fatal-warnings", "-o", w.path(output)}, args...)
 	gcc := exec.CommandContext(w.ctx, "gcc", args...)
 	gcc.Dir = w.path("c")
 	if out, err := gcc.CombinedOutput(); err != nil {

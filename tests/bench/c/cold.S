@@ -2,7 +2,7 @@
  * COLD functions, each called once a sweep, so that none of them nor their probes is in the caches. sweep_plain,
  * sweep_limit and sweep_ours call theirs one after the other, as f does, and add up: COLD * (text[i] + x).
  *
- * With so many probes the size of the code decides. The limit is a stub of 26 bytes, and one thunk for all of them.
+ * With so many probes the size of the code decides. The limit is a stub of 22 bytes, and one thunk for all of them.
  */
 #include "regs.h"
 
@@ -47,8 +47,8 @@ f_cold_\kind\()_\k:
 	.endm
 
 	.macro STUB kind, k
-	.p2align 4
-	.quad	program_cold
+	.p2align 3
+	.long	program_cold - thunk_cold
 t_cold_\kind\()_\k:
 	call	thunk_cold
 	movslq	%esi, %rsi
@@ -111,16 +111,19 @@ program_cold:
 	xorl	%eax, %eax
 	ret
 
-/* The stub's program stands before its call: thirteen bytes before what the call returns to. */
+/* The stub's program, as seen from here, stands before its call: nine bytes before what the call returns to. */
 	.p2align 5
 thunk_cold:
 	SAVE
 	movq	PT_REGS(%rsp), %rax
+	movslq	-9(%rax), %r10
+	leaq	thunk_cold(%rip), %r11
+	addq	%r11, %r10
 	cmpl	$0, %fs:limit_guard@tpoff
 	jne	1f
 	movl	$1, %fs:limit_guard@tpoff
 	movq	%rsp, %rdi
-	call	*-13(%rax)
+	call	*%r10
 	movl	$0, %fs:limit_guard@tpoff
 1:
 	RESTORE
