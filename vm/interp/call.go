@@ -6,14 +6,26 @@ import (
 	"github.com/bpftime-go/bpftime/vm"
 )
 
+// frame returns the frame of a depth, made when it is first asked for.
+func (m *Machine) frame(depth int) *frame {
+	for len(m.frames) <= depth {
+		name := fmt.Sprintf("the stack of frame %d", len(m.frames))
+		m.frames = append(m.frames, frame{
+			stack:  make([]byte, vm.FrameSize),
+			region: m.mem.add(name, nil, ReadOnly),
+		})
+	}
+	return &m.frames[depth]
+}
+
 // push makes a frame for a call that returns to pc. r1 to r5 go to the callee
 // as they are and r6 to r10 are saved.
 func (m *Machine) push(r *registers, pc int) error {
-	if m.depth+1 == len(m.frames) {
-		return fmt.Errorf("%w: %d frames are the limit", ErrDepth, len(m.frames))
+	if m.depth-m.base+1 >= m.opts.MaxDepth {
+		return fmt.Errorf("%w: %d frames are the limit", ErrDepth, m.opts.MaxDepth)
 	}
-	f := &m.frames[m.depth+1]
-	f.code, f.pc = m.code, pc
+	f := m.frame(m.depth + 1)
+	f.code, f.pc, f.base = m.code, pc, m.base
 	copy(f.saved[:], r[vm.R6:vm.R10+1])
 	m.enter(r, m.depth+1)
 	return nil
@@ -24,7 +36,7 @@ func (m *Machine) pop(r *registers) (pc int) {
 	f := &m.frames[m.depth]
 	m.leave(m.depth)
 	m.depth--
-	m.code = f.code
+	m.code, m.base = f.code, f.base
 	copy(r[vm.R6:vm.R10+1], f.saved[:])
 	return f.pc
 }
@@ -63,7 +75,7 @@ func (m *Machine) tailCall(r *registers) (taken bool, err error) {
 		return false, fmt.Errorf("%w: target of the tail call: %w", ErrCall, err)
 	}
 	m.tails++
-	m.code = c
+	m.code, m.base = c, m.depth
 	return true, nil
 }
 

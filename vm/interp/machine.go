@@ -27,7 +27,9 @@ type Options struct {
 	// Budget is how many instructions a run may take; 0 means no limit.
 	Budget uint64
 
-	// MaxDepth is how many frames may be live at once; 0 means vm.MaxDepth.
+	// MaxDepth is how many frames of one program may be live at once; 0 means
+	// vm.MaxDepth. What a tail call starts counts anew, as in the kernel, so
+	// up to 34 times as many may be live in a run.
 	MaxDepth int
 }
 
@@ -45,6 +47,7 @@ type Machine struct {
 	code  *code
 	left  uint64 // instructions it may still take
 	depth int    // of the live frame
+	base  int    // depth of the first frame of the running program
 	used  int    // frames that have been live
 	tails int    // tail calls so far
 }
@@ -62,6 +65,7 @@ type frame struct {
 	// Of the caller:
 	code  *code
 	pc    int
+	base  int
 	saved [5]uint64 // r6 to r10
 }
 
@@ -76,12 +80,6 @@ func New(p *vm.Program, opts Options) (*Machine, error) {
 	}
 	m := &Machine{opts: opts, programs: map[*vm.Program]*code{}}
 	m.ctx = m.mem.add("the context", nil, ReadWrite)
-	for depth := range opts.MaxDepth {
-		m.frames = append(m.frames, frame{
-			stack:  make([]byte, vm.FrameSize),
-			region: m.mem.add(fmt.Sprintf("the stack of frame %d", depth), nil, ReadWrite),
-		})
-	}
 	var err error
 	m.main, err = m.compiled(p)
 	return m, err
@@ -136,12 +134,12 @@ func (m *Machine) reset() {
 		clear(m.frames[i].stack)
 		m.leave(i)
 	}
-	m.code, m.left, m.used, m.depth, m.tails = m.main, m.budget(), 0, 0, 0
+	m.code, m.left, m.used, m.depth, m.base, m.tails = m.main, m.budget(), 0, 0, 0, 0
 }
 
 // enter makes a frame live and points r10 at its end.
 func (m *Machine) enter(r *registers, depth int) {
-	f := &m.frames[depth]
+	f := m.frame(depth)
 	m.mem.set(f.region, f.stack, ReadWrite)
 	r[vm.R10] = regionAddr(f.region) + vm.FrameSize
 	m.depth, m.used = depth, max(m.used, depth+1)
