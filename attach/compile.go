@@ -1,0 +1,75 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+)
+
+// A Request is everything a compilation depends on.
+type Request struct {
+	Manifest *config.Manifest
+	Dir      string           // the session's directory
+	Modules  []*elfsym.Module // of the process, or only the new ones when Late
+	Late     bool             // the modules were just loaded: everything else is attached already
+	// IFunc calls a resolver of a loaded module and returns the address in the
+	// process; nil where that is not possible.
+	IFunc func(resolver uint64) (uint64, error)
+	Log   func(level uint32, line string) // abi.LEVEL_*
+}
+
+// ErrAborted is wrapped when on_error: abort meets a specification that cannot be
+// attached.
+var ErrAborted = errors.New("on_error: abort")
+
+// A binding is one program at one specification: a link of the plan.
+type binding struct {
+	link    uint32
+	spec    config.Spec
+	program program
+}
+
+// compiler is the state of one Compile.
+type compiler struct {
+	Request
+	plan     *plan.Plan
+	bindings []binding
+	sites    map[site]*programs
+	order    []site
+	failures int
+}
+
+// Compile returns the plan for a request. Its error means that there is none:
+// on_error: abort, or something every object depends on is missing.
+func Compile(r Request) (*plan.Plan, error) {
+	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}, sites: map[site]*programs{}}
+	for i := range r.Manifest.Objects {
+		if err := c.object(&r.Manifest.Objects[i]); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range c.bindings {
+		c.resolve(b)
+	}
+	c.units()
+	if err := c.hook(); err != nil {
+		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))
+	}
+	if c.plan.Abort && c.failures > 0 {
+		return nil, fmt.Errorf("%w: %d specifications cannot be attached", ErrAborted, c.failures)
+	}
+	return c.plan, nil
+}
+
+// fail tells that a link, or a part of it, cannot be attached.
+func (c *compiler) fail(b binding, err error) {
+	l := &c.plan.Links[b.link]
+	l.Refused++
+	l.Why = err.Error()
+	c.failures++
+	c.Log(abi.LEVEL_ERROR, fmt.Sprintf("%s: %v", l.Name, err))
+}

@@ -1,0 +1,141 @@
+package attach
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/elfsym"
+)
+
+// A site is a function of a module.
+type site struct {
+	module *elfsym.Module
+	addr   uint64 // virtual address in the file
+}
+
+// programs are those of one site, in the order of the manifest.
+type programs struct{ entry, ret []binding }
+
+// resolve turns a binding's specification into sites.
+func (c *compiler) resolve(b binding) {
+	if b.spec.Kind != config.Uprobe && b.spec.Kind != config.Uretprobe {
+		c.fail(b, fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", b.spec.Kind))
+		return
+	}
+	if b.spec.HasOffset && b.spec.Offset != 0 {
+		c.fail(b, fmt.Errorf("an offset inside a function is not supported yet"))
+		return
+	}
+	found := false
+	for _, m := range c.Modules {
+		if m.Match(b.spec.Path) {
+			found = true
+			c.functions(b, m)
+		}
+	}
+	if !found && !c.Late {
+		c.notLoaded(b)
+	}
+}
+
+// notLoaded: a file on disk is compiled for now, a name is waited for.
+func (c *compiler) notLoaded(b binding) {
+	path := b.spec.Path
+	if !strings.HasPrefix(path, "/") {
+		c.wish(path)
+		return
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		c.wish(path)
+		return
+	}
+	if info, err := os.Stat(real); err != nil || !info.Mode().IsRegular() {
+		c.fail(b, fmt.Errorf("%s is not a regular file", path))
+		return
+	}
+	m, err := c.lateModule(real)
+	if err != nil {
+		c.fail(b, err)
+		return
+	}
+	c.functions(b, m)
+}
+
+// lateModule is a file that is not mapped; it is opened once.
+func (c *compiler) lateModule(path string) (*elfsym.Module, error) {
+	for s := range c.sites {
+		if s.module.Path == path {
+			return s.module, nil
+		}
+	}
+	f, err := elfsym.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &elfsym.Module{Path: path, File: f}, nil
+}
+
+func (c *compiler) wish(path string) {
+	for _, w := range c.plan.Wants {
+		if w == path {
+			return
+		}
+	}
+	c.plan.Wants = append(c.plan.Wants, path)
+}
+
+// functions adds the binding to every function of that name in the module.
+func (c *compiler) functions(b binding, m *elfsym.Module) {
+	if m.File == nil {
+		c.fail(b, fmt.Errorf("%s: %w", m.Path, m.Err))
+		return
+	}
+	symbols, err := m.File.Lookup(b.spec.Symbol)
+	if err != nil {
+		c.fail(b, err)
+		return
+	}
+	for _, s := range symbols {
+		addr := s.Value
+		if s.IFunc {
+			if addr, err = c.ifunc(m, s); err != nil {
+				c.fail(b, err)
+				continue
+			}
+		}
+		c.add(b, site{m, addr})
+	}
+}
+
+// ifunc asks the symbol's resolver for the function that this process uses.
+func (c *compiler) ifunc(m *elfsym.Module, s elfsym.Symbol) (uint64, error) {
+	if c.IFunc == nil || m.Lo == 0 {
+		return 0, fmt.Errorf("%s is an IFUNC of a module that is not loaded yet: which of its implementations is used is not known before: name the implementation", s.Name)
+	}
+	addr, err := c.IFunc(s.Value + m.Bias)
+	if err != nil {
+		return 0, fmt.Errorf("%s is an IFUNC: %w", s.Name, err)
+	}
+	if addr < m.Lo || addr >= m.Hi {
+		return 0, fmt.Errorf("%s is an IFUNC whose implementation lies in another module, at %#x", s.Name, addr)
+	}
+	return addr - m.Bias, nil
+}
+
+func (c *compiler) add(b binding, s site) {
+	p := c.sites[s]
+	if p == nil {
+		p = &programs{}
+		c.sites[s] = p
+		c.order = append(c.order, s)
+	}
+	if b.spec.Kind == config.Uretprobe {
+		p.ret = append(p.ret, b)
+	} else {
+		p.entry = append(p.entry, b)
+	}
+}

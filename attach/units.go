@@ -1,0 +1,123 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/trampoline"
+)
+
+// unit is one module's part of the plan while it is written.
+type unit struct {
+	*trampoline.Arena
+	code map[program]uint32 // programs already in it
+}
+
+// units writes one unit for each module that has a site.
+func (c *compiler) units() {
+	byModule := map[*elfsym.Module]*unit{}
+	var order []*unit
+	for _, s := range c.order {
+		u := byModule[s.module]
+		if u == nil {
+			u = &unit{trampoline.NewArena(c.newUnit(s.module)), map[program]uint32{}}
+			byModule[s.module] = u
+			order = append(order, u)
+		}
+		c.place(u, s, c.sites[s])
+	}
+	for _, u := range order {
+		if len(u.Patches) > 0 {
+			c.plan.Units = append(c.plan.Units, u.Unit)
+		}
+	}
+}
+
+// newUnit describes the module so that an applier finds it again.
+func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
+	return &plan.Unit{Path: m.Path, BuildID: m.File.BuildID(), LoadBase: m.File.LoadBase(), Late: c.Late || m.Lo == 0}
+}
+
+func (c *compiler) place(u *unit, s site, p *programs) {
+	entry, ret := u.programs(p.entry), u.programs(p.ret)
+	e, r := trampoline.Place(u.Arena, s.module.File, s.addr, entry, ret)
+	c.outcome(p.entry, s, e)
+	c.outcome(p.ret, s, r)
+}
+
+func (c *compiler) outcome(bs []binding, s site, o trampoline.Outcome) {
+	for _, b := range bs {
+		if o.Err != nil {
+			c.fail(b, fmt.Errorf("%s+%#x: %w", s.module.Path, s.addr, o.Err))
+			continue
+		}
+		c.plan.Links[b.link].Tactic |= o.Tactic
+	}
+}
+
+// programs writes the bindings' code into the unit, each program once.
+func (u *unit) programs(bs []binding) []trampoline.Program {
+	var out []trampoline.Program
+	for _, b := range bs {
+		at, ok := u.code[b.program]
+		if !ok {
+			at = b.program.emit(u.Unit)
+			u.code[b.program] = at
+		}
+		out = append(out, trampoline.Program{Link: b.link, Code: at})
+	}
+	return out
+}
+
+// hook patches the dynamic linker's notification, when a module may come later.
+func (c *compiler) hook() error {
+	if c.Late || !c.expectsMore() {
+		return nil
+	}
+	linker, addr, err := c.linker()
+	if err != nil {
+		return err
+	}
+	u := &plan.Unit{Path: linker.Path, BuildID: linker.File.BuildID(), LoadBase: linker.File.LoadBase(), Hook: true}
+	if err := trampoline.PlaceHook(trampoline.NewArena(u), linker.File, addr, abi.HELPER_DL_STATE); err != nil {
+		return fmt.Errorf("%s: _dl_debug_state: %w", linker.Path, err)
+	}
+	c.plan.Units = append(c.plan.Units, u)
+	return nil
+}
+
+func (c *compiler) expectsMore() bool {
+	if len(c.plan.Wants) > 0 {
+		return true
+	}
+	for _, u := range c.plan.Units {
+		if u.Late {
+			return true
+		}
+	}
+	return false
+}
+
+// linker finds the module that defines _dl_debug_state: ld.so, or musl's libc.
+func (c *compiler) linker() (*elfsym.Module, uint64, error) {
+	interp := ""
+	for _, m := range c.Modules {
+		if m.Main && m.File != nil {
+			interp = m.File.Interp()
+		}
+	}
+	for _, m := range c.Modules {
+		if interp == "" || m.File == nil || !m.Match(interp) {
+			continue
+		}
+		symbols, err := m.File.Lookup("_dl_debug_state")
+		if err != nil {
+			return nil, 0, err
+		}
+		return m, symbols[0].Value, nil
+	}
+	return nil, 0, errors.New("the dynamic linker is not among the modules")
+}

@@ -1,0 +1,227 @@
+/* Layouts shared by Go, C and assembly. One named constant per offset: Go reads
+ * this file in a test and compares it with its own constants (abi_test.go), C
+ * proves it with _Static_assert (structs.h). Everything is little-endian and
+ * naturally aligned. */
+#ifndef BPFTIME_ABI_H
+#define BPFTIME_ABI_H
+
+/* struct pt_regs of x86-64 (include/uapi/asm/ptrace.h): what a program is given. */
+#define PT_R15 0
+#define PT_R14 8
+#define PT_R13 16
+#define PT_R12 24
+#define PT_RBP 32
+#define PT_RBX 40
+#define PT_R11 48
+#define PT_R10 56
+#define PT_R9 64
+#define PT_R8 72
+#define PT_RAX 80
+#define PT_RCX 88
+#define PT_RDX 96
+#define PT_RSI 104
+#define PT_RDI 112
+#define PT_ORIG_RAX 120
+#define PT_RIP 128
+#define PT_CS 136
+#define PT_EFLAGS 144
+#define PT_RSP 152
+#define PT_SS 160
+#define PT_SIZE 168
+
+/* The frame of a thunk, from rsp upwards. A helper finds the run record and the
+ * thread below the context it is given: ctx[-8] and ctx[-16].
+ *
+ *    rsp+0    struct bpftime_thread *
+ *    rsp+8    struct bpftime_run *     (of the program that is running)
+ *    rsp+16   struct pt_regs           <- r1 of the program
+ *    rsp+184  padding
+ *    rsp+192  identity of the site: return address into the stub, or body
+ *    rsp+200  return address of the host
+ */
+#define FRAME_THREAD 0
+#define FRAME_RUN 8
+#define FRAME_REGS 16
+#define FRAME_SIZE 192
+#define FRAME_SITE FRAME_SIZE
+#define FRAME_RA 200
+
+/* struct bpftime_thread: private to a process, wiped by fork (MADV_WIPEONFORK). */
+#define THREAD_AVAIL 0     /* the lease's counters; 0: none, or a program is running */
+#define THREAD_COUNTERS 8  /* the lease's counters; 0: no lease */
+#define THREAD_HOLDER 16   /* rsp of the frame that runs a program */
+#define THREAD_OWNER 24    /* fs base of the thread; 0: entry is free */
+#define THREAD_LEASE 32    /* u32 index of the lease */
+#define THREAD_SIZE 64
+
+/* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
+#define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */
+#define RUN_COUNTER 8  /* u32: byte offset of the link's hit counter in a lease's block */
+#define RUN_FLAGS 12   /* u32 */
+#define RUN_LINK 16    /* struct session_link * */
+#define RUN_COOKIE 24  /* bpf_get_attach_cookie */
+#define RUN_IP 32      /* bpf_get_func_ip */
+#define RUN_SIZE 48
+
+/* A stub's return address (or a body) lies this far behind the 8-byte pointer
+ * to its list of runs: `.quad runs; call *thunk(%rip)` and `.quad runs; body:`. */
+#define STUB_RUNS (-14)
+#define BODY_RUNS (-8)
+
+/* Session file. */
+#define SESSION_MAGIC 0x3153455346504200 /* "\0BPFSES1" */
+#define SESSION_VERSION 1
+#define SESSION_NPROCS 256
+#define SESSION_NLINKS 256
+#define SESSION_NLEASES 512
+#define SESSION_NLOGS 256
+#define SESSION_COUNTER_STRIDE 2048 /* SESSION_NLINKS * 8 */
+#define SESSION_PROCS_OFF 4096
+#define SESSION_PROC_SIZE 256
+#define SESSION_LINKS_OFF 69632 /* PROCS_OFF + NPROCS * PROC_SIZE */
+#define SESSION_LINK_SIZE 384
+#define SESSION_LEASES_OFF 167936 /* LINKS_OFF + NLINKS * LINK_SIZE */
+#define SESSION_LEASE_SIZE 16
+#define SESSION_LOGS_OFF 176128 /* LEASES_OFF + NLEASES * LEASE_SIZE */
+#define SESSION_LOG_SIZE 512
+#define SESSION_COUNTERS_OFF 307200 /* LOGS_OFF + NLOGS * LOG_SIZE */
+#define SESSION_SIZE 1355776 /* COUNTERS_OFF + NLEASES * COUNTER_STRIDE */
+
+/* session header */
+#define SESSION_HDR_MAGIC 0
+#define SESSION_HDR_VERSION 8
+#define SESSION_HDR_SIZE 16
+#define SESSION_HDR_LOG_HEAD 64
+
+/* process slot */
+#define PROC_STATE 0 /* u32: SLOT_FREE, SLOT_CLAIMED, SLOT_LIVE */
+#define PROC_PID 4
+#define PROC_START 8 /* clock ticks since boot (/proc/PID/stat field 22); 0: forked child, not read */
+#define PROC_PIDNS 16
+#define PROC_UID 24
+#define PROC_FLAGS 28
+#define PROC_COMM 32 /* 16 bytes */
+#define PROC_EXE 48  /* 192 bytes, the end of the path when longer */
+#define PROC_EXE_SIZE 192
+#define SLOT_FREE 0
+#define SLOT_CLAIMED 1
+#define SLOT_LIVE 2
+#define PROC_FORKED 1 /* PROC_FLAGS: took its slot at its first hit */
+
+/* link slot */
+#define LINK_STATE 0
+#define LINK_KIND 4
+#define LINK_MISSES 8  /* u64, atomic */
+#define LINK_SITES 16  /* u32: sites patched, over all processes, atomic */
+#define LINK_TACTIC 20 /* u32: bit set of tactics in use */
+#define LINK_REFUSED 24 /* u32: sites refused, atomic */
+#define LINK_NAME 32   /* 224 bytes, NUL-terminated: object.program SPEC */
+#define LINK_NAME_SIZE 224
+#define LINK_WHY 256   /* 128 bytes: reason of the last refusal */
+#define LINK_WHY_SIZE 128
+
+/* lease slot: u64 owner = process slot + 1; 0: free */
+#define LEASE_OWNER 0
+
+/* log record */
+#define LOG_SEQ 0 /* u64: index + 1 when complete */
+#define LOG_TIME 8 /* ns since the epoch */
+#define LOG_PID 16
+#define LOG_LEVEL 20
+#define LOG_LEN 24
+#define LOG_TEXT 32
+#define LOG_TEXT_SIZE 480
+
+/* Map files: header of 4096 bytes, then data. */
+#define MAP_MAGIC 0x3150414d46504200 /* "\0BPFMAP1" */
+#define MAP_VERSION 1
+#define MAP_HDR_MAGIC 0
+#define MAP_HDR_VERSION 8
+#define MAP_HDR_TYPE 12
+#define MAP_HDR_KEY_SIZE 16
+#define MAP_HDR_VALUE_SIZE 20
+#define MAP_HDR_MAX_ENTRIES 24
+#define MAP_HDR_FLAGS 28
+#define MAP_HDR_NSLOTS 32
+#define MAP_HDR_STRIDE 40 /* u64: bytes of one slot */
+#define MAP_HDR_SIZE 48   /* u64: bytes of the file */
+#define MAP_DATA_OFF 4096
+
+/* Plan. */
+#define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */
+#define PLAN_VERSION 1
+#define PLAN_HDR_SIZE 64
+#define PLAN_UNIT_SIZE 96
+#define PLAN_PATCH_SIZE 64
+#define PLAN_RELOC_SIZE 24
+#define PLAN_LINK_SIZE 24
+#define PLAN_MAP_SIZE 32
+#define PLAN_WANT_SIZE 16
+
+/* relocations of a unit's code; P is the address of the field, A the addend */
+#define RELOC_MODULE_REL32 1  /* bias + A - (P + 4) */
+#define RELOC_MODULE_ABS64 2  /* bias + A */
+#define RELOC_ARENA_ABS64 3   /* arena + A */
+#define RELOC_HELPER_ABS64 4  /* address of helper SYM */
+#define RELOC_MAP_ABS64 5     /* base of map SYM + A */
+#define RELOC_LINK_ABS64 6    /* address of the session's slot of link SYM */
+#define RELOC_LINK_COUNTER32 7 /* byte offset of link SYM's counter in a lease */
+
+/* helpers that code of a plan may name */
+#define HELPER_ENTRY 1
+#define HELPER_RETURN 2         /* tactic (a) */
+#define HELPER_RETURN_SITE 3    /* tactic (c) */
+#define HELPER_DL_STATE 4
+#define HELPER_RETURN_COPY 8    /* tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words */
+#define HELPER_COUNT 16
+
+/* kinds of link */
+#define LINK_ENTRY 1
+#define LINK_RETURN 2
+
+/* tactics: how a site was patched */
+#define TACTIC_JUMP 1        /* jump over relocated instructions */
+#define TACTIC_PADDING 2     /* the same, into the padding behind a short function */
+#define TACTIC_RETURN_A 4    /* return address stays, body called below it */
+#define TACTIC_RETURN_B 8    /* the same, with stack words copied */
+#define TACTIC_RETURN_C 16   /* every ret patched */
+
+/* unit flags */
+#define UNIT_LATE 1 /* its module was not loaded when the plan was made */
+#define UNIT_HOOK 2 /* ours: _dl_debug_state */
+
+/* plan flags */
+#define PLAN_ABORT 1 /* on_error: abort */
+
+/* Handoff: one shared mapping between a host and its compiler. Strings end with NUL. */
+#define HANDOFF_MAGIC 0x31444e4148504200 /* "\0BPHAND1" */
+#define HANDOFF_MODE 8      /* u32: MODE_START, MODE_LATE */
+#define HANDOFF_VERDICT 12  /* u32: VERDICT_*, written last */
+#define HANDOFF_ABORT 16    /* u32: on_error: abort */
+#define HANDOFF_LEVEL 20    /* u32: LEVEL_*: what to log */
+#define HANDOFF_PLAN_SIZE 24 /* u32 */
+#define HANDOFF_LOG_SIZE 28 /* u32: bytes of log in use: a level digit, text, '\n' each */
+#define HANDOFF_SESSION 64  /* 80 bytes: BPFTIME_SESSION in, name chosen out */
+#define HANDOFF_RUNDIR 144  /* 880 bytes */
+#define HANDOFF_EXE 1024    /* 3072 bytes: /proc/self/exe of the host */
+#define HANDOFF_LOG 4096    /* 28 KiB */
+#define HANDOFF_LOG_MAX 28672
+#define HANDOFF_MODULES 32768 /* 32 KiB: MODE_LATE: paths of new modules, NUL after each, "" ends */
+#define HANDOFF_MANIFEST 65536 /* 128 KiB: value of BPFTIME_MANIFEST */
+#define HANDOFF_MANIFEST_MAX 131072
+#define HANDOFF_PLAN 196608
+#define HANDOFF_SIZE 16777216 /* 16 MiB, touched as far as used */
+#define HANDOFF_PLAN_MAX 16580608
+#define MODE_START 1
+#define MODE_LATE 2
+#define VERDICT_NONE 0      /* it died before it said anything */
+#define VERDICT_PLAN 1
+#define VERDICT_NOT_FOR_US 2
+#define VERDICT_ERROR 3
+#define LEVEL_OFF 0
+#define LEVEL_ERROR 1
+#define LEVEL_WARN 2
+#define LEVEL_INFO 3
+#define LEVEL_DEBUG 4
+
+#endif

@@ -1,0 +1,220 @@
+/* The C view of abi.h. Nothing here is used by Go. */
+#ifndef BPFTIME_STRUCTS_H
+#define BPFTIME_STRUCTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+
+typedef uint8_t u8;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int64_t s64;
+
+#define AT(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+
+struct bpftime_thread {
+	u64 avail, counters, holder, owner;
+	u32 lease, pad;
+	u64 reserved[3];
+};
+AT(bpftime_thread, avail, THREAD_AVAIL);
+AT(bpftime_thread, counters, THREAD_COUNTERS);
+AT(bpftime_thread, holder, THREAD_HOLDER);
+AT(bpftime_thread, owner, THREAD_OWNER);
+AT(bpftime_thread, lease, THREAD_LEASE);
+SIZE(bpftime_thread, THREAD_SIZE);
+
+struct bpftime_run {
+	u64 fn;
+	u32 counter, flags;
+	struct session_link *link;
+	u64 cookie, ip, pad;
+};
+AT(bpftime_run, fn, RUN_FN);
+AT(bpftime_run, counter, RUN_COUNTER);
+AT(bpftime_run, link, RUN_LINK);
+AT(bpftime_run, cookie, RUN_COOKIE);
+AT(bpftime_run, ip, RUN_IP);
+SIZE(bpftime_run, RUN_SIZE);
+
+struct session_header {
+	u64 magic;
+	u32 version, pad;
+	u64 size;
+	u64 reserved[5];
+	u64 log_head;
+};
+AT(session_header, version, SESSION_HDR_VERSION);
+AT(session_header, size, SESSION_HDR_SIZE);
+AT(session_header, log_head, SESSION_HDR_LOG_HEAD);
+
+struct session_proc {
+	u32 state, pid;
+	u64 start, pidns;
+	u32 uid, flags;
+	char comm[16], exe[PROC_EXE_SIZE];
+	u64 reserved[2];
+};
+AT(session_proc, pid, PROC_PID);
+AT(session_proc, start, PROC_START);
+AT(session_proc, pidns, PROC_PIDNS);
+AT(session_proc, uid, PROC_UID);
+AT(session_proc, flags, PROC_FLAGS);
+AT(session_proc, comm, PROC_COMM);
+AT(session_proc, exe, PROC_EXE);
+SIZE(session_proc, SESSION_PROC_SIZE);
+
+struct session_link {
+	u32 state, kind;
+	u64 misses;
+	u32 sites, tactic, refused, pad;
+	char name[LINK_NAME_SIZE], why[LINK_WHY_SIZE];
+};
+AT(session_link, kind, LINK_KIND);
+AT(session_link, misses, LINK_MISSES);
+AT(session_link, sites, LINK_SITES);
+AT(session_link, tactic, LINK_TACTIC);
+AT(session_link, refused, LINK_REFUSED);
+AT(session_link, name, LINK_NAME);
+AT(session_link, why, LINK_WHY);
+SIZE(session_link, SESSION_LINK_SIZE);
+
+struct session_lease {
+	u64 owner, pad;
+};
+AT(session_lease, owner, LEASE_OWNER);
+SIZE(session_lease, SESSION_LEASE_SIZE);
+
+struct session_log {
+	u64 seq, time;
+	u32 pid, level, len, pad;
+	char text[LOG_TEXT_SIZE];
+};
+AT(session_log, time, LOG_TIME);
+AT(session_log, pid, LOG_PID);
+AT(session_log, level, LOG_LEVEL);
+AT(session_log, len, LOG_LEN);
+AT(session_log, text, LOG_TEXT);
+SIZE(session_log, SESSION_LOG_SIZE);
+
+struct session {
+	struct session_header hdr;
+	u8 pad[SESSION_PROCS_OFF - sizeof(struct session_header)];
+	struct session_proc procs[SESSION_NPROCS];
+	struct session_link links[SESSION_NLINKS];
+	struct session_lease leases[SESSION_NLEASES];
+	struct session_log logs[SESSION_NLOGS];
+	u64 counters[SESSION_NLEASES][SESSION_NLINKS];
+};
+AT(session, procs, SESSION_PROCS_OFF);
+AT(session, links, SESSION_LINKS_OFF);
+AT(session, leases, SESSION_LEASES_OFF);
+AT(session, logs, SESSION_LOGS_OFF);
+AT(session, counters, SESSION_COUNTERS_OFF);
+SIZE(session, SESSION_SIZE);
+
+struct map_header {
+	u64 magic;
+	u32 version, type, key_size, value_size, max_entries, flags, nslots, pad;
+	u64 stride, size;
+};
+AT(map_header, version, MAP_HDR_VERSION);
+AT(map_header, type, MAP_HDR_TYPE);
+AT(map_header, key_size, MAP_HDR_KEY_SIZE);
+AT(map_header, value_size, MAP_HDR_VALUE_SIZE);
+AT(map_header, max_entries, MAP_HDR_MAX_ENTRIES);
+AT(map_header, nslots, MAP_HDR_NSLOTS);
+AT(map_header, stride, MAP_HDR_STRIDE);
+AT(map_header, size, MAP_HDR_SIZE);
+
+/* A plan: offsets are bytes from its start; tables are 8-aligned. */
+struct plan {
+	u64 magic;
+	u32 version, size;
+	u32 flags, nunits;
+	u32 units, nlinks;
+	u32 links, nmaps;
+	u32 maps, nwants;
+	u32 wants, strings;
+	u32 strings_size, pad;
+};
+SIZE(plan, PLAN_HDR_SIZE);
+
+struct plan_unit {
+	u8 build_id[32];
+	u32 build_id_len, flags;
+	u32 path, code, code_size, nrelocs, relocs, npatches, patches, pad;
+	u64 load_base;        /* page-aligned vaddr of the first PT_LOAD */
+	u64 text_lo, text_hi; /* vaddr range of the sites */
+};
+AT(plan_unit, build_id_len, 32);
+AT(plan_unit, path, 40);
+AT(plan_unit, load_base, 72 + 0);
+SIZE(plan_unit, PLAN_UNIT_SIZE);
+
+struct plan_patch {
+	u64 vaddr;
+	u32 tactic, pad0;
+	u32 stub;       /* offset in the unit's code that the jump goes to */
+	u8 len, rel_at; /* bytes written; where the rel32 lies in them */
+	u8 pad[2];
+	u8 orig[16], text[16];
+	u64 pad2;
+};
+AT(plan_patch, stub, 16);
+AT(plan_patch, orig, 24);
+AT(plan_patch, text, 40);
+SIZE(plan_patch, PLAN_PATCH_SIZE);
+
+struct plan_reloc {
+	u32 kind, at, sym, pad;
+	s64 addend;
+};
+SIZE(plan_reloc, PLAN_RELOC_SIZE);
+
+struct plan_link {
+	u32 name, kind;
+	u32 tactic;       /* bit set: how its sites are patched */
+	u32 why, refused; /* sites refused, and the reason of the last one ("": none) */
+	u32 pad;
+};
+SIZE(plan_link, PLAN_LINK_SIZE);
+
+struct plan_map {
+	u32 path, flags;
+	u64 size, pad[2];
+};
+SIZE(plan_map, PLAN_MAP_SIZE);
+
+struct plan_want {
+	u32 path, pad[3];
+};
+SIZE(plan_want, PLAN_WANT_SIZE);
+
+struct handoff {
+	u64 magic;
+	u32 mode, verdict, abort, level, plan_size, log_size;
+	u8 pad[HANDOFF_SESSION - 32];
+	char session[HANDOFF_RUNDIR - HANDOFF_SESSION], rundir[HANDOFF_EXE - HANDOFF_RUNDIR];
+	char exe[HANDOFF_LOG - HANDOFF_EXE], log[HANDOFF_LOG_MAX];
+	char modules[HANDOFF_MANIFEST - HANDOFF_MODULES], manifest[HANDOFF_MANIFEST_MAX];
+	u8 plan[HANDOFF_PLAN_MAX];
+};
+AT(handoff, mode, HANDOFF_MODE);
+AT(handoff, verdict, HANDOFF_VERDICT);
+AT(handoff, abort, HANDOFF_ABORT);
+AT(handoff, level, HANDOFF_LEVEL);
+AT(handoff, plan_size, HANDOFF_PLAN_SIZE);
+AT(handoff, log_size, HANDOFF_LOG_SIZE);
+AT(handoff, session, HANDOFF_SESSION);
+AT(handoff, modules, HANDOFF_MODULES);
+AT(handoff, manifest, HANDOFF_MANIFEST);
+AT(handoff, plan, HANDOFF_PLAN);
+SIZE(handoff, HANDOFF_SIZE);
+
+#undef AT
+#undef SIZE
+#endif

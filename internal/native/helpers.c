@@ -1,0 +1,45 @@
+/* The table of helpers, as code: no relocation for the loader, nothing to write. */
+#pragma GCC target("general-regs-only")
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#include "native.h"
+
+#define THUNK(name) extern const char name[] HIDDEN
+THUNK(bpftime_entry);
+THUNK(bpftime_return);
+THUNK(bpftime_return_site);
+THUNK(bpftime_dl_state_thunk);
+THUNK(bpftime_return_copy2);
+THUNK(bpftime_return_copy4);
+THUNK(bpftime_return_copy6);
+THUNK(bpftime_return_copy8);
+THUNK(bpftime_return_copy10);
+THUNK(bpftime_return_copy12);
+THUNK(bpftime_return_copy14);
+THUNK(bpftime_return_copy16);
+
+#define COPY(n) \
+	case HELPER_RETURN_COPY + n / 2 - 1: \
+		return (u64)bpftime_return_copy##n
+
+u64 bpftime_helper(u32 id)
+{
+	switch (id) {
+	case HELPER_ENTRY:
+		return (u64)bpftime_entry;
+	case HELPER_RETURN:
+		return (u64)bpftime_return;
+	case HELPER_RETURN_SITE:
+		return (u64)bpftime_return_site;
+	case HELPER_DL_STATE:
+		return (u64)bpftime_dl_state_thunk;
+	COPY(2);
+	COPY(4);
+	COPY(6);
+	COPY(8);
+	COPY(10);
+	COPY(12);
+	COPY(14);
+	COPY(16);
+	}
+	return 0;
+}

@@ -1,0 +1,165 @@
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+)
+
+// writer appends tables to a plan; strings are collected and written last.
+type writer struct {
+	out     []byte
+	strings []byte
+	known   map[string]uint32
+}
+
+func (w *writer) u32(v ...uint32) {
+	for _, x := range v {
+		w.out = binary.LittleEndian.AppendUint32(w.out, x)
+	}
+}
+
+func (w *writer) u64(v ...uint64) {
+	for _, x := range v {
+		w.out = binary.LittleEndian.AppendUint64(w.out, x)
+	}
+}
+
+func (w *writer) padded(b []byte, n int) {
+	w.out = append(w.out, b...)
+	w.out = append(w.out, make([]byte, n-len(b))...)
+}
+
+func (w *writer) align(n int) uint32 {
+	for len(w.out)%n != 0 {
+		w.out = append(w.out, 0)
+	}
+	return uint32(len(w.out))
+}
+
+func (w *writer) string(s string) uint32 {
+	if at, ok := w.known[s]; ok {
+		return at
+	}
+	at := uint32(len(w.strings))
+	w.strings = append(append(w.strings, s...), 0)
+	w.known[s] = at
+	return at
+}
+
+// body is where a unit's code and tables lie.
+type body struct{ code, relocs, patches uint32 }
+
+func (w *writer) unitBody(u *Unit) body {
+	var b body
+	b.code = w.align(16)
+	w.out = append(w.out, u.Code...)
+	b.relocs = w.align(8)
+	for _, r := range u.Relocs {
+		w.u32(r.Kind, r.At, r.Sym, 0)
+		w.u64(uint64(r.Addend))
+	}
+	b.patches = w.align(8)
+	for _, p := range u.Patches {
+		w.u64(p.Vaddr)
+		w.u32(p.Tactic, 0, p.Stub)
+		w.out = append(w.out, byte(len(p.Text)), p.RelAt, 0, 0)
+		w.padded(p.Orig, 16)
+		w.padded(p.Text, 16)
+		w.u64(0)
+	}
+	return b
+}
+
+func (w *writer) unit(u *Unit, b body) {
+	lo, hi := u.TextRange()
+	w.padded(u.BuildID, 32)
+	w.u32(uint32(len(u.BuildID)), u.flags(), w.string(u.Path), b.code, u.Len(),
+		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, 0)
+	w.u64(u.LoadBase, lo, hi)
+}
+
+func (u *Unit) flags() (f uint32) {
+	if u.Late {
+		f |= abi.UNIT_LATE
+	}
+	if u.Hook {
+		f |= abi.UNIT_HOOK
+	}
+	return f
+}
+
+// TextRange is the range of virtual addresses that the unit's sites span.
+func (u *Unit) TextRange() (lo, hi uint64) {
+	lo = ^uint64(0)
+	for _, p := range u.Patches {
+		lo, hi = min(lo, p.Vaddr), max(hi, p.Vaddr+uint64(len(p.Text)))
+	}
+	return lo, hi
+}
+
+// Encode writes the plan in the layout of abi/structs.h: header, bodies of the
+// units, tables, strings. The error says which limit a part exceeds.
+func (p *Plan) Encode() ([]byte, error) {
+	if err := p.limits(); err != nil {
+		return nil, err
+	}
+	w := &writer{out: make([]byte, abi.PLAN_HDR_SIZE), known: map[string]uint32{}}
+	w.string("")
+	bodies := make([]body, len(p.Units))
+	for i, u := range p.Units {
+		bodies[i] = w.unitBody(u)
+	}
+	units := w.align(8)
+	for i, u := range p.Units {
+		w.unit(u, bodies[i])
+	}
+	links := w.align(8)
+	for _, l := range p.Links {
+		w.u32(w.string(l.Name), l.Kind, l.Tactic, w.string(l.Why), l.Refused, 0)
+	}
+	maps := w.align(8)
+	for _, m := range p.Maps {
+		w.u32(w.string(m.Path), 0)
+		w.u64(m.Size, 0, 0)
+	}
+	wants := w.align(8)
+	for _, path := range p.Wants {
+		w.u32(w.string(path), 0, 0, 0)
+	}
+	strings := w.align(8)
+	w.out = append(w.out, w.strings...)
+	size := w.align(8)
+	p.header(w.out, size, units, links, maps, wants, strings, size-strings)
+	return w.out, nil
+}
+
+func (p *Plan) header(to []byte, size, units, links, maps, wants, strings, stringsSize uint32) {
+	var flags uint32
+	if p.Abort {
+		flags = abi.PLAN_ABORT
+	}
+	binary.LittleEndian.PutUint64(to, abi.PLAN_MAGIC)
+	for i, v := range []uint32{abi.PLAN_VERSION, size, flags, uint32(len(p.Units)), units, uint32(len(p.Links)),
+		links, uint32(len(p.Maps)), maps, uint32(len(p.Wants)), wants, strings, stringsSize, 0} {
+		binary.LittleEndian.PutUint32(to[8+4*i:], v)
+	}
+}
+
+func (p *Plan) limits() error {
+	if len(p.Links) > abi.SESSION_NLINKS {
+		return fmt.Errorf("plan: %d links; a session has room for %d: use fewer specifications, or globs", len(p.Links), abi.SESSION_NLINKS)
+	}
+	for _, u := range p.Units {
+		if len(u.BuildID) > 32 {
+			return fmt.Errorf("plan: %s: a build-id of %d bytes; at most 32 are kept", u.Path, len(u.BuildID))
+		}
+		for _, x := range u.Patches {
+			if len(x.Text) > 16 || len(x.Orig) != len(x.Text) || int(x.RelAt)+4 > len(x.Text) {
+				return fmt.Errorf("plan: %s+%#x: a patch of %d bytes over %d", u.Path, x.Vaddr, len(x.Text), len(x.Orig))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+// Package plan is the format in which a compiled set of probes travels from the
+// compiler to whoever applies it.
+//
+// Protocol. The compiler (attach) fills a Plan, Encode writes it, an applier
+// checks it and applies it: C in the agent (preload/check.c, preload/apply.c).
+// Everything in a plan is relative: code is bytes plus relocations against the
+// module, the arena the applier maps near it, the session and the maps; a site is
+// an address in the module's file. So a plan can be checked without the process,
+// applied at any address, and kept for the same build-ids.
+//
+// A plan is hostile input to its reader: Decode checks shape and bounds as the C
+// checker does, and a test gives both the same broken plans.
+package plan
+
+import "github.com/bpftime-go/bpftime/internal/abi"
+
+// A Plan applies whole or not at all.
+type Plan struct {
+	Abort bool // on_error: abort
+	Units []*Unit
+	Links []Link
+	Maps  []Map
+	Wants []string // PATHs of specifications whose module is not known yet
+}
+
+// A Link is one program at one specification; it has a slot in the session.
+type Link struct {
+	Name    string // "object.program SPEC"
+	Kind    uint32 // abi.LINK_*
+	Tactic  uint32 // abi.TACTIC_* bits of its sites
+	Refused uint32 // sites that could not be patched
+	Why     string // and the reason of the last one
+}
+
+// A Map is a file of the session that code of the plan addresses.
+type Map struct {
+	Path string
+	Size uint64 // bytes of the file
+}
+
+// A Unit is everything for one module: one arena near it, and the sites in it.
+type Unit struct {
+	Path     string // of the file; only for messages when there is a build-id
+	BuildID  []byte
+	LoadBase uint64 // page-aligned virtual address of the first PT_LOAD
+	Late     bool   // not loaded when the plan was made
+	Hook     bool   // ours: the dynamic linker's notification
+	Code     []byte // stubs, lists of runs and programs, in one arena
+	Relocs   []Reloc
+	Patches  []Patch
+}
+
+// A Reloc fills a field of a unit's code; see abi.h for what each kind computes.
+type Reloc struct {
+	Kind   uint32
+	At     uint32 // offset of the field in Code
+	Sym    uint32 // helper, map or link, by kind
+	Addend int64
+}
+
+// A Patch replaces Orig at a site by Text, in which 4 bytes at RelAt become the
+// distance to the stub.
+type Patch struct {
+	Vaddr  uint64
+	Tactic uint32
+	Stub   uint32 // offset in Code
+	RelAt  uint8
+	Orig   []byte // same length as Text, at most 16
+	Text   []byte
+}
+
+// width is how many bytes a relocation of that kind fills.
+func (r Reloc) width() int {
+	if r.Kind == abi.RELOC_MODULE_REL32 || r.Kind == abi.RELOC_LINK_COUNTER32 {
+		return 4
+	}
+	return 8
+}

@@ -1,0 +1,105 @@
+/* The agent in the host: C that is there from the constructor to the end, about
+ * the size of a page of functions. Who calls whom:
+ *
+ *   gate.c      constructor: take Go's start away, decide whether this process is ours
+ *   match.c       the part of the manifest the gate reads by itself
+ *   compiler.c    run Go: in a clone()d child, or in a fresh process; never here
+ *   session.c     the session's directory and file, process slot, log
+ *   apply.c     the applier: plan → mappings and patches, or nothing
+ *   check.c       nothing of a plan is used before it was checked
+ *   maps.c        /proc/self/maps, modules, gaps near them
+ *   text.c        writes text, law 7
+ *   late.c      modules that come and go
+ *
+ * Only gate.c and compiler.c may call libc, and only before main.
+ */
+#ifndef BPFTIME_AGENT_H
+#define BPFTIME_AGENT_H
+
+#include "sys.h"
+
+/* What the environment says. */
+struct settings {
+	const char *manifest, *session, *rundir, *xdg_runtime_dir, *log;
+};
+
+/* match.c */
+enum match { MATCH_NO, MATCH_YES, MATCH_UNSURE };
+struct glance { /* what a glance at the manifest's text shows */
+	enum match match;
+	int abort;
+	char session[80]; /* "" when it is not plainly there */
+};
+HIDDEN void glance_at(const char *text, u64 n, const char *exe, struct glance *g);
+HIDDEN int exe_match(const char *pattern, u64 n, const char *exe);
+
+/* session.c */
+HIDDEN void session_rundir(const struct settings *set, char *to, u64 max);
+HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
+HIDDEN long map_shared_file(const char *path, u64 size, struct text *why);
+HIDDEN void log_line(u32 level, const char *line);
+HIDDEN u32 log_level(const char *name);
+extern u32 session_log_level HIDDEN;
+
+/* maps.c */
+struct vma {
+	u64 lo, hi, off, inode;
+	u32 major, minor;
+	char perms[5];
+	char path[512]; /* cut when longer */
+};
+struct maps {
+	long fd;
+	u64 at, n;
+	char buf[2048];
+};
+HIDDEN int maps_open(struct maps *m);
+HIDDEN int maps_next(struct maps *m, struct vma *v);
+HIDDEN void maps_close(struct maps *m);
+
+struct module {
+	u64 bias, lo, hi; /* of all its mappings */
+	u64 inode;
+	u32 major, minor;
+};
+HIDDEN int module_find(const struct plan *plan, const struct plan_unit *u, u64 not_before, struct module *m);
+HIDDEN int module_here(const struct module *m);
+HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
+HIDDEN u64 gap_find(u64 lo, u64 hi, u64 size);
+
+/* text.c */
+HIDDEN long text_write(u64 addr, const u8 *bytes, u64 n);
+HIDDEN void text_restore(u64 addr, const u8 *bytes, u64 n);
+
+/* check.c */
+HIDDEN const char *plan_check(const u8 *bytes, u64 size);
+
+/* apply.c */
+HIDDEN int plan_apply(const struct plan *plan, int may_patch_present);
+HIDDEN int plan_wants(const char *path);
+HIDDEN void plan_drop_gone(void);
+HIDDEN void plan_place_late(void);
+HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
+
+/* late.c */
+HIDDEN void late_arm(const struct handoff *h);
+
+/* compiler.c */
+struct outcome {
+	const char *what; /* 0: the compiler had its say (handoff->verdict) */
+	u32 status;       /* wait status or error number */
+};
+HIDDEN struct handoff *handoff_map(long fd);
+HIDDEN void handoff_unmap(struct handoff *h);
+HIDDEN void compile_in_child(struct handoff *h, struct outcome *o);
+HIDDEN void compile_in_process(long fd, const char *interp, const char *self, struct outcome *o);
+HIDDEN void outcome_text(const struct outcome *o, struct text *t);
+HIDDEN void log_handoff(const struct handoff *h);
+HIDDEN void compiler_deadline(void);
+HIDDEN void start_go(void);
+
+/* gate.c */
+typedef void (*go_start)(long argc, char **argv, char **envp);
+extern go_start bpftime_go_start HIDDEN; /* Go's own start, taken out of .init_array */
+
+#endif

@@ -1,0 +1,422 @@
+/* The applier: a checked plan becomes mappings and patches in this process, whole
+ * or not at all (law 8).
+ *
+ *   links    every link of the plan gets its slot in the session
+ *   maps     every map file is mapped
+ *   prepare  for each unit whose module is here: compare the bytes at the sites,
+ *            map an arena near, copy the code, relocate it, make it r-x
+ *   commit   write all sites; if one cannot be written, write the others back
+ *
+ * Units whose module is not here wait for late.c. A unit is applied at most once
+ * at a time: `placed` remembers where.
+ */
+#include "agent.h"
+#include "native.h"
+
+#define MAX_PLANS 16
+#define MAX_PLACED 512
+
+struct placed { /* a unit that is in the process */
+	const struct plan *plan;
+	const struct plan_unit *unit;
+	struct module module;
+	u64 arena;
+};
+
+static struct placed placed[MAX_PLACED];
+static u32 nplaced;
+
+struct resident { /* a plan whose late units may still be wanted */
+	const struct plan *plan;
+	struct session_link **links;
+	u64 *maps;
+};
+static struct resident plans[MAX_PLANS];
+static u32 nplans;
+
+static const char *name(const struct plan *p, u32 off) { return (const char *)p + p->strings + off; }
+static const struct plan_unit *unit_of(const struct plan *p, u32 i) { return (const struct plan_unit *)((const u8 *)p + p->units) + i; }
+static const struct plan_patch *patch_of(const struct plan *p, const struct plan_unit *u, u32 i) { return (const struct plan_patch *)((const u8 *)p + u->patches) + i; }
+static u64 arena_size(const struct plan_unit *u) { return page_up((u64)u->code_size); }
+
+static int complain(u32 level, struct text *t)
+{
+	log_line(level, t->s);
+	return 0;
+}
+
+/* ---- links and maps ---- */
+
+static void copy_cut(char *to, const char *from, u64 max)
+{
+	u64 n = str_len(from);
+
+	n = n < max ? n : max - 1;
+	mem_copy(to, from, n);
+	to[n] = 0;
+}
+
+/* The slot of that name, or a free one. Two processes that start together may
+ * both claim one; the name is written before the state says LIVE. */
+static struct session_link *link_slot(const char *want, u32 kind)
+{
+	struct session_link *l = bpftime_resident.session->links;
+
+	for (u32 i = 0; i < SESSION_NLINKS; i++, l++) {
+		u32 idle = SLOT_FREE;
+
+		for (u32 spin = 0; spin < 1000 && __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) == SLOT_CLAIMED; spin++)
+			__builtin_ia32_pause();
+		if (l->state == SLOT_LIVE && l->kind == kind && str_eq(l->name, want))
+			return l;
+		if (l->state != SLOT_FREE || !__atomic_compare_exchange_n(&l->state, &idle, SLOT_CLAIMED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		l->kind = kind;
+		copy_cut(l->name, want, LINK_NAME_SIZE);
+		__atomic_store_n(&l->state, SLOT_LIVE, __ATOMIC_RELEASE);
+		return l;
+	}
+	return 0;
+}
+
+static int take_links(struct resident *r)
+{
+	const struct plan_link *link = (const struct plan_link *)((const u8 *)r->plan + r->plan->links);
+	TEXT(t);
+
+	for (u32 i = 0; i < r->plan->nlinks; i++) {
+		r->links[i] = link_slot(name(r->plan, link[i].name), link[i].kind);
+		if (!r->links[i])
+			return complain(LEVEL_ERROR, put(put_dec(put(&t, "the session's "), SESSION_NLINKS), " links are all taken: use another session"));
+		__atomic_fetch_or(&r->links[i]->tactic, link[i].tactic, __ATOMIC_RELAXED);
+		if (*name(r->plan, link[i].why)) {
+			copy_cut(r->links[i]->why, name(r->plan, link[i].why), LINK_WHY_SIZE);
+			__atomic_fetch_add(&r->links[i]->refused, link[i].refused, __ATOMIC_RELAXED);
+		}
+	}
+	return 1;
+}
+
+static int map_is(const struct map_header *h, const struct plan_map *m)
+{
+	return h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == m->size;
+}
+
+static int take_maps(struct resident *r)
+{
+	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
+	TEXT(t);
+
+	for (u32 i = 0; i < r->plan->nmaps; i++) {
+		long at = map_shared_file(name(r->plan, map[i].path), map[i].size, &t);
+
+		if (failed(at))
+			return complain(LEVEL_ERROR, &t);
+		r->maps[i] = (u64)at;
+		if (!map_is((const struct map_header *)at, &map[i]))
+			return complain(LEVEL_ERROR, put(put(&t, name(r->plan, map[i].path)), ": not a map of this version and size: remove the session, or use another"));
+	}
+	return 1;
+}
+
+static void drop_maps(struct resident *r)
+{
+	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
+
+	for (u32 i = 0; i < r->plan->nmaps; i++)
+		if (r->maps[i])
+			sys_munmap(r->maps[i], map[i].size);
+}
+
+/* ---- a unit: prepare ---- */
+
+static int fits(s64 v) { return v == (s64)(int32_t)v; }
+
+static int relocate(const struct resident *res, const struct placed *u, const struct plan_reloc *r)
+{
+	u8 *at = (u8 *)u->arena + r->at;
+	u64 v = (u64)r->addend;
+
+	switch (r->kind) {
+	case RELOC_MODULE_REL32:
+		v += u->module.bias - ((u64)at + 4);
+		if (!fits((s64)v))
+			return 0;
+		break;
+	case RELOC_MODULE_ABS64:
+		v += u->module.bias;
+		break;
+	case RELOC_ARENA_ABS64:
+		v += u->arena;
+		break;
+	case RELOC_HELPER_ABS64:
+		v = bpftime_helper(r->sym);
+		if (!v)
+			return 0;
+		break;
+	case RELOC_MAP_ABS64:
+		v += res->maps[r->sym];
+		break;
+	case RELOC_LINK_ABS64:
+		v = (u64)res->links[r->sym];
+		break;
+	case RELOC_LINK_COUNTER32:
+		v = (u64)(res->links[r->sym] - bpftime_resident.session->links) * 8;
+		break;
+	}
+	mem_copy(at, &v, r->kind == RELOC_MODULE_REL32 || r->kind == RELOC_LINK_COUNTER32 ? 4 : 8);
+	return 1;
+}
+
+/* "libc.so.6+0x8f3a0" */
+static struct text *put_site(struct text *t, const struct placed *u, u64 vaddr)
+{
+	return put_hex(put(put(t, name(u->plan, u->unit->path)), "+"), vaddr);
+}
+
+static int site_ok(const struct placed *u, const struct plan_patch *p)
+{
+	static struct vma v;
+	u64 at = u->module.bias + p->vaddr;
+	TEXT(t);
+
+	if (!text_page(at, &u->module, &v) || !text_page(at + p->len - 1, &u->module, &v))
+		return complain(LEVEL_ERROR, put(put(put(put_site(&t, u, p->vaddr), ": the page is "), v.perms), ", not the file's own private r-x text"));
+	if (!mem_eq((const void *)at, p->orig, p->len))
+		return complain(LEVEL_ERROR, put(put_site(&t, u, p->vaddr), ": other bytes than in the file: somebody else has patched here"));
+	return 1;
+}
+
+static int sites_ok(const struct placed *u)
+{
+	for (u32 i = 0; i < u->unit->npatches; i++)
+		if (!site_ok(u, patch_of(u->plan, u->unit, i)))
+			return 0;
+	return 1;
+}
+
+static u64 map_near(const struct placed *u, u64 size)
+{
+	u64 lo = page_down(u->module.bias + u->unit->text_lo), hi = page_up(u->module.bias + u->unit->text_hi), at;
+
+	at = gap_find(lo, hi, size);
+	if (!at || (u64)sys_mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != at)
+		return 0;
+	sys6(__NR_prctl, 0x53564d41 /* PR_SET_VMA */, 0, (long)at, (long)size, (long)"bpftime", 0);
+	return at;
+}
+
+static int fill_arena(const struct resident *res, const struct placed *u)
+{
+	const struct plan_reloc *r = (const struct plan_reloc *)((const u8 *)u->plan + u->unit->relocs);
+
+	mem_copy((void *)u->arena, (const u8 *)u->plan + u->unit->code, u->unit->code_size);
+	for (u32 i = 0; i < u->unit->nrelocs; i++)
+		if (!relocate(res, u, &r[i]))
+			return 0;
+	return !failed(sys_mprotect(u->arena, arena_size(u->unit), PROT_READ | PROT_EXEC));
+}
+
+static int prepare(const struct resident *res, struct placed *u)
+{
+	TEXT(t);
+
+	if (!sites_ok(u))
+		return 0;
+	u->arena = map_near(u, arena_size(u->unit));
+	if (!u->arena)
+		return complain(LEVEL_ERROR, put(put(&t, name(u->plan, u->unit->path)), ": no memory within 2 GiB of it for the stubs"));
+	if (fill_arena(res, u))
+		return 1;
+	sys_munmap(u->arena, arena_size(u->unit));
+	return complain(LEVEL_ERROR, put(put(&t, name(u->plan, u->unit->path)), ": stubs cannot be made executable here, or do not reach their targets"));
+}
+
+/* ---- a unit: commit, undo ---- */
+
+static long write_site(const struct placed *u, const struct plan_patch *p)
+{
+	u64 at = u->module.bias + p->vaddr;
+	s64 rel = (s64)(u->arena + p->stub - (at + p->rel_at + 4));
+	u8 bytes[16];
+
+	if (!fits(rel))
+		return -EINVAL_;
+	mem_copy(bytes, p->text, p->len);
+	mem_copy(bytes + p->rel_at, &rel, 4);
+	return text_write(at, bytes, p->len);
+}
+
+static void undo(const struct placed *u, u32 npatches)
+{
+	while (npatches--) {
+		const struct plan_patch *p = patch_of(u->plan, u->unit, npatches);
+
+		text_restore(u->module.bias + p->vaddr, p->orig, p->len);
+	}
+	sys_munmap(u->arena, arena_size(u->unit));
+}
+
+static int commit(const struct placed *u)
+{
+	TEXT(t);
+
+	for (u32 i = 0; i < u->unit->npatches; i++) {
+		const struct plan_patch *p = patch_of(u->plan, u->unit, i);
+		long r = write_site(u, p);
+
+		if (!r)
+			continue;
+		undo(u, i);
+		return complain(LEVEL_ERROR, put_dec(put(put_site(&t, u, p->vaddr), ": text cannot be written: error "), (u64)-r));
+	}
+	return 1;
+}
+
+/* Every list of runs that names a link is a site of it. */
+static void count_sites(const struct resident *res, const struct placed *u)
+{
+	const struct plan_reloc *r = (const struct plan_reloc *)((const u8 *)u->plan + u->unit->relocs);
+
+	for (u32 i = 0; i < u->unit->nrelocs; i++)
+		if (r[i].kind == RELOC_LINK_ABS64)
+			__atomic_fetch_add(&res->links[r[i].sym]->sites, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- a plan ---- */
+
+static int is_placed(const struct plan_unit *unit)
+{
+	for (u32 i = 0; i < nplaced; i++)
+		if (placed[i].unit == unit)
+			return 1;
+	return 0;
+}
+
+/* Prepares and commits every unit that can be placed now, or none of them. */
+static int place_units(const struct resident *res, int late_only)
+{
+	u32 first = nplaced, done;
+
+	for (u32 i = 0; i < res->plan->nunits; i++) {
+		struct placed *u = &placed[nplaced];
+		const struct plan_unit *unit = unit_of(res->plan, i);
+
+		if ((late_only && !(unit->flags & UNIT_LATE)) || is_placed(unit))
+			continue;
+		*u = (struct placed){.plan = res->plan, .unit = unit};
+		if (!module_find(res->plan, unit, 0, &u->module))
+			continue;
+		if (nplaced == MAX_PLACED - 1 || !prepare(res, u))
+			goto unprepare;
+		nplaced++;
+	}
+	for (done = first; done < nplaced; done++)
+		if (!commit(&placed[done]))
+			goto uncommit;
+	for (done = first; done < nplaced; done++)
+		count_sites(res, &placed[done]);
+	return (int)(nplaced - first) + 1;
+
+uncommit:
+	for (u32 i = first; i < nplaced; i++)
+		if (i < done)
+			undo(&placed[i], placed[i].unit->npatches);
+		else if (i > done)
+			sys_munmap(placed[i].arena, arena_size(placed[i].unit));
+	nplaced = first;
+	return 0;
+unprepare:
+	for (; nplaced > first; nplaced--)
+		sys_munmap(placed[nplaced - 1].arena, arena_size(placed[nplaced - 1].unit));
+	return 0;
+}
+
+static int absent_units(const struct plan *p)
+{
+	TEXT(t);
+
+	for (u32 i = 0; i < p->nunits; i++) {
+		const struct plan_unit *u = unit_of(p, i);
+
+		if (!(u->flags & UNIT_LATE) && !is_placed(u))
+			return complain(LEVEL_ERROR, put(put(&t, name(p, u->path)), ": compiled for, but not mapped from offset 0 any more")) + 1;
+	}
+	return 0;
+}
+
+/* Memory for what outlives this call: pointers to links and maps. */
+static int keep_tables(struct resident *r)
+{
+	u64 size = page_up((r->plan->nlinks + r->plan->nmaps) * 8ul + 8);
+	long at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (failed(at))
+		return 0;
+	r->links = (struct session_link **)at;
+	r->maps = (u64 *)at + r->plan->nlinks;
+	return 1;
+}
+
+/* Applies a checked plan, which stays where it is. 1: applied; 0: nothing was
+ * changed and the log says why. */
+int plan_apply(const struct plan *plan, int may_patch_present)
+{
+	struct resident *r = &plans[nplans];
+	u32 first = nplaced;
+	TEXT(t);
+
+	*r = (struct resident){.plan = plan};
+	if (nplans == MAX_PLANS || !keep_tables(r))
+		return complain(LEVEL_ERROR, put(&t, "no memory to keep another plan"));
+	if (take_links(r) && take_maps(r) && place_units(r, !may_patch_present)) {
+		if (!may_patch_present || !absent_units(plan)) {
+			nplans++;
+			return 1;
+		}
+		while (nplaced > first) {
+			nplaced--;
+			undo(&placed[nplaced], placed[nplaced].unit->npatches);
+		}
+	}
+	drop_maps(r);
+	return 0;
+}
+
+/* ---- late.c's half: modules came or went ---- */
+
+static void forget(u32 i)
+{
+	sys_munmap(placed[i].arena, arena_size(placed[i].unit));
+	placed[i] = placed[--nplaced];
+}
+
+/* A patch whose module is gone is dropped, never undone: its place may belong to
+ * somebody else by now. */
+void plan_drop_gone(void)
+{
+	for (u32 i = nplaced; i-- > 0;)
+		if (!module_here(&placed[i].module))
+			forget(i);
+}
+
+void plan_place_late(void)
+{
+	for (u32 i = 0; i < nplans; i++)
+		place_units(&plans[i], 1);
+}
+
+/* Does an attach specification wait for a module of this path, so that a compiler
+ * has to be asked? By base name, up to what follows the name asked for. */
+int plan_wants(const char *path)
+{
+	for (u32 i = 0; i < nplans; i++) {
+		const struct plan *p = plans[i].plan;
+		const struct plan_want *w = (const struct plan_want *)((const u8 *)p + p->wants);
+
+		for (u32 k = 0; k < p->nwants; k++)
+			if (str_prefix(str_base(path), str_base(name(p, w[k].path))))
+				return 1;
+	}
+	return 0;
+}

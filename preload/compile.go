@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/bpftime-go/bpftime/attach"
+	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/internal/procmaps"
+	"github.com/bpftime-go/bpftime/session"
+)
+
+// handoff is the mapping shared with the host, as bytes.
+type handoff []byte
+
+func (h handoff) u32(at int) uint32       { return binary.LittleEndian.Uint32(h[at:]) }
+func (h handoff) put32(at int, v uint32)  { binary.LittleEndian.PutUint32(h[at:], v) }
+func (h handoff) text(at, end int) string { s, _, _ := bytes.Cut(h[at:end], []byte{0}); return string(s) }
+
+// log appends "LEVEL text\n" as long as there is room. Lines stay lines.
+func (h handoff) log(level uint32, line string) {
+	at := h.u32(abi.HANDOFF_LOG_SIZE)
+	text := fmt.Sprintf("%d%s\n", level, strings.ReplaceAll(line, "\n", "; "))
+	if level > h.u32(abi.HANDOFF_LEVEL) || int(at)+len(text) > abi.HANDOFF_LOG_MAX {
+		return
+	}
+	copy(h[abi.HANDOFF_LOG+at:], text)
+	h.put32(abi.HANDOFF_LOG_SIZE, at+uint32(len(text)))
+}
+
+// compile answers the request. Panics end here: the host only ever sees a verdict.
+func compile(h handoff) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log(abi.LEVEL_ERROR, fmt.Sprintf("the compiler failed: %v", p))
+			h.put32(abi.HANDOFF_VERDICT, abi.VERDICT_ERROR)
+		}
+	}()
+	verdict, err := answer(h)
+	if err != nil {
+		h.log(abi.LEVEL_ERROR, err.Error())
+		verdict = abi.VERDICT_ERROR
+	}
+	h.put32(abi.HANDOFF_VERDICT, verdict)
+}
+
+func answer(h handoff) (uint32, error) {
+	env := config.Env{
+		Manifest: h.text(abi.HANDOFF_MANIFEST, abi.HANDOFF_PLAN),
+		Session:  h.text(abi.HANDOFF_SESSION, abi.HANDOFF_RUNDIR),
+	}
+	m, err := env.Load()
+	if err != nil {
+		return 0, err
+	}
+	if m.OnError == config.Abort {
+		h.put32(abi.HANDOFF_ABORT, 1)
+	}
+	if !m.Process.Match(h.text(abi.HANDOFF_EXE, abi.HANDOFF_LOG)) {
+		return abi.VERDICT_NOT_FOR_US, nil
+	}
+	name := env.SessionName(m)
+	copy(h[abi.HANDOFF_SESSION:abi.HANDOFF_RUNDIR], name+"\x00")
+	dir, err := session.MakeDir(h.text(abi.HANDOFF_RUNDIR, abi.HANDOFF_EXE), name)
+	if err != nil {
+		return 0, err
+	}
+	p, err := h.plan(m, dir)
+	if err != nil {
+		return 0, err
+	}
+	return abi.VERDICT_PLAN, h.write(p)
+}
+
+func (h handoff) plan(m *config.Manifest, dir string) (*plan.Plan, error) {
+	r := attach.Request{Manifest: m, Dir: dir, Log: h.log, Late: h.u32(abi.HANDOFF_MODE) == abi.MODE_LATE}
+	if r.Late {
+		r.Modules = h.newModules()
+		return attach.Compile(r)
+	}
+	ms, err := procmaps.Read(0)
+	if err != nil {
+		return nil, err
+	}
+	r.IFunc = resolve
+	if r.Modules, err = elfsym.Modules(ms, elfsym.Open); err != nil {
+		return nil, err
+	}
+	return attach.Compile(r)
+}
+
+// newModules are the files that were just mapped: all that is needed of them is
+// on disk.
+func (h handoff) newModules() (out []*elfsym.Module) {
+	for at := abi.HANDOFF_MODULES; at < abi.HANDOFF_MANIFEST; {
+		path := h.text(at, abi.HANDOFF_MANIFEST)
+		if path == "" {
+			break
+		}
+		at += len(path) + 1
+		f, err := elfsym.Open(path)
+		out = append(out, &elfsym.Module{Path: path, File: f, Err: err})
+	}
+	return out
+}
+
+func (h handoff) write(p *plan.Plan) error {
+	b, err := p.Encode()
+	if err != nil {
+		return err
+	}
+	if len(b) > abi.HANDOFF_PLAN_MAX {
+		return fmt.Errorf("the plan has %d bytes, %d are possible: attach to fewer functions", len(b), abi.HANDOFF_PLAN_MAX)
+	}
+	copy(h[abi.HANDOFF_PLAN:], b)
+	h.put32(abi.HANDOFF_PLAN_SIZE, uint32(len(b)))
+	return nil
+}
+

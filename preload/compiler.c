@@ -1,0 +1,283 @@
+/* Runs the compiler: Go, in another address space, for as long as it takes.
+ *
+ *  - in a clone()d child, only in the constructor and only while the process has
+ *    one thread: the child has the host's mappings, so it can ask IFUNC resolvers;
+ *    later it would inherit locks whose owners do not exist in it;
+ *  - in a fresh process, execve of this very file through the host's dynamic
+ *    linker: any time, costs no copy of the host's page tables.
+ *
+ * Neither raises SIGCHLD (exit signal 0). Each kills itself at a deadline with a
+ * timer that nothing in it can block, and dies with the host; so the host may
+ * simply wait. Both speak through a handoff, one shared mapping.
+ */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <sys/auxv.h>
+
+#define DEADLINE_SECONDS 5
+#define ALL_SIGNALS (~0ul)
+
+enum { SIG_BLOCK_ = 0, SIG_SETMASK_ = 2, SIGKILL_ = 9, SIGSTOP_ = 19, PR_SET_PDEATHSIG_ = 1, PR_SET_DUMPABLE_ = 4, CLOCK_MONOTONIC_ = 1 };
+
+extern void bpftimeCompile(struct handoff *h);
+extern char **environ;
+
+/* ---- handoff ---- */
+
+struct handoff *handoff_map(long fd)
+{
+	long at = sys_mmap(0, HANDOFF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+
+	return failed(at) ? 0 : (struct handoff *)at;
+}
+
+void handoff_unmap(struct handoff *h)
+{
+	sys_munmap((u64)h, HANDOFF_SIZE);
+}
+
+/* The compiler's log: "1text\n2text\n", bounded by what it may have written. */
+void log_handoff(const struct handoff *h)
+{
+	u32 n = h->log_size <= HANDOFF_LOG_MAX ? h->log_size : HANDOFF_LOG_MAX;
+
+	for (u32 i = 0; i < n; i++) {
+		u32 level = (u32)(h->log[i++] - '0');
+		TEXT(t);
+
+		for (; i < n && h->log[i] != '\n'; i++)
+			put(&t, (char[]){h->log[i], 0});
+		log_line(level, t.s);
+	}
+}
+
+void outcome_text(const struct outcome *o, struct text *t)
+{
+	if (!o->what)
+		put(t, "the compiler gave no answer");
+	else
+		put(t, o->what);
+	if (!o->status)
+		return;
+	if (o->what)
+		put_dec(put(t, ": error "), o->status);
+	else if ((o->status & 127) == SIGKILL_)
+		put_dec(put(t, ": killed, or not done within "), DEADLINE_SECONDS), put(t, " seconds");
+	else if (o->status & 127)
+		put_dec(put(t, ": it died of signal "), o->status & 127);
+	else
+		put_dec(put(t, ": it exited with status "), o->status >> 8 & 255);
+}
+
+/* ---- Go ---- */
+
+/* Starts Go with a command line, environment and auxv of its own: the host's
+ * GODEBUG, GOGC and GOMAXPROCS are not ours, and musl gives constructors none. */
+void start_go(void)
+{
+	static const int keys[] = {AT_PAGESZ, AT_HWCAP, AT_HWCAP2, AT_RANDOM, AT_PLATFORM, AT_SYSINFO_EHDR};
+	static u64 block[40];
+	u64 k = 0;
+
+	block[k++] = (u64) "bpftime-agent";
+	block[k++] = 0;
+	block[k++] = (u64) "GOGC=off";
+	block[k++] = (u64) "GOMAXPROCS=1";
+	block[k++] = (u64) "GOTRACEBACK=none";
+	block[k++] = (u64) "GODEBUG=asyncpreemptoff=1";
+	block[k++] = 0;
+	for (u64 i = 0; i < sizeof keys / sizeof *keys; i++) {
+		unsigned long v = getauxval((unsigned long)keys[i]);
+
+		if (v) {
+			block[k++] = (u64)keys[i];
+			block[k++] = v;
+		}
+	}
+	block[k++] = AT_NULL;
+	block[k++] = 0;
+	bpftime_go_start(1, (char **)block, (char **)block + 2);
+}
+
+/* From here on this process ends by itself: SIGKILL by a timer, and with its parent. */
+void compiler_deadline(void)
+{
+	struct { u64 value; int signo, notify; u64 pad[6]; } event = {0, SIGKILL_, 0, {0}};
+	struct { u64 every[2], first[2]; } spec = {{0, 0}, {DEADLINE_SECONDS, 0}};
+	int id = 0;
+
+	SYS2(__NR_prctl, PR_SET_PDEATHSIG_, SIGKILL_);
+	SYS2(__NR_prctl, PR_SET_DUMPABLE_, 0); /* no core file in the host's directory */
+	if (failed(SYS3(__NR_timer_create, CLOCK_MONOTONIC_, &event, &id)) || failed(SYS4(__NR_timer_settime, id, 0, &spec, 0)))
+		SYS1(__NR_exit_group, 124);
+}
+
+static void default_handlers(void)
+{
+	for (int sig = 1; sig < 65; sig++) {
+		struct { u64 handler, flags, restorer, mask; } dfl = {0, 0, 0, 0};
+
+		if (sig != SIGKILL_ && sig != SIGSTOP_)
+			SYS4(__NR_rt_sigaction, sig, &dfl, 0, 8);
+	}
+}
+
+static void child(struct handoff *h, u64 host)
+{
+	long null;
+
+	compiler_deadline();
+	if ((u64)SYS1(__NR_getppid, 0) != host)
+		SYS1(__NR_exit_group, 125);
+	default_handlers();
+	null = sys_open("/dev/null", O_WRONLY, 0);
+	SYS2(__NR_dup2, null, 2); /* what Go says when it dies is not the host's */
+	start_go();
+	bpftimeCompile(h);
+	SYS1(__NR_exit_group, 0);
+}
+
+/* ---- waiting ---- */
+
+static void wait_for(long pid, struct outcome *o)
+{
+	int status = 0;
+	long r;
+
+	do
+		r = SYS4(__NR_wait4, pid, &status, __WALL, 0);
+	while (r == -EINTR_);
+	if (r == -ECHILD_)
+		return; /* the host waits for everything; what was handed over still counts */
+	if (failed(r)) {
+		SYS2(__NR_kill, pid, SIGKILL_);
+		*o = (struct outcome){"waiting for the compiler is not allowed", (u32)-r};
+	} else if (status) {
+		*o = (struct outcome){0, (u32)status};
+	}
+}
+
+static u64 block_signals(void)
+{
+	u64 all = ALL_SIGNALS, old = 0;
+
+	SYS4(__NR_rt_sigprocmask, SIG_SETMASK_, &all, &old, 8);
+	return old;
+}
+
+static void set_signals(u64 mask)
+{
+	SYS4(__NR_rt_sigprocmask, SIG_SETMASK_, &mask, 0, 8);
+}
+
+void compile_in_child(struct handoff *h, struct outcome *o)
+{
+	u64 host = (u64)SYS1(__NR_getpid, 0), old = block_signals();
+	long pid = sys6(__NR_clone, 0, 0, 0, 0, 0, 0);
+
+	*o = (struct outcome){0, 0};
+	if (!pid)
+		child(h, host);
+	if (failed(pid))
+		*o = (struct outcome){"no process can be made to compile in", (u32)-pid};
+	else
+		wait_for(pid, o);
+	set_signals(old);
+}
+
+/* ---- a fresh process ---- */
+
+struct fresh {
+	long fd;
+	u64 mask;
+	const char *path;
+	char *const *argv;
+};
+
+/* In the parent's memory, on a stack of its own, all signals blocked. */
+static int fresh_main(void *arg)
+{
+	const struct fresh *f = arg;
+	char *none[] = {0};
+
+	default_handlers();
+	SYS3(__NR_fcntl, f->fd, F_SETFD, 0);
+	set_signals(f->mask);
+	SYS3(__NR_execve, f->path, f->argv, none);
+	SYS1(__NR_exit, 127);
+	return 0;
+}
+
+/* clone(CLONE_VM | CLONE_VFORK) onto another stack: fn(arg) runs there while we wait. */
+static long vfork_on(void *stack_top, int (*fn)(void *), void *arg)
+{
+	long r;
+	register long r8 __asm__("r8") = 0;
+	register long r10 __asm__("r10") = 0;
+	register void *r12 __asm__("r12") = (void *)fn;
+	register void *r13 __asm__("r13") = arg;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "mov %%r13, %%rdi\n\t"
+			 "call *%%r12\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(r)
+			 : "0"((long)__NR_clone), "D"((long)(CLONE_VM | CLONE_VFORK)), "S"(stack_top), "d"(0), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
+			 : "rcx", "r11", "memory");
+	return r;
+}
+
+void compile_in_process(long fd, const char *interp, const char *self, struct outcome *o)
+{
+	static u8 stack[8192] __attribute__((aligned(16)));
+	TEXT(number);
+	char *argv[] = {(char *)interp, (char *)self, "compile", number.s, 0};
+	struct fresh f = {fd, block_signals(), interp, argv};
+	long pid;
+
+	put_dec(&number, (u64)fd);
+	*o = (struct outcome){0, 0};
+	pid = vfork_on(stack + sizeof stack, fresh_main, &f);
+	if (failed(pid))
+		*o = (struct outcome){"no process can be made to compile in", (u32)-pid};
+	else
+		wait_for(pid, o);
+	set_signals(f.mask);
+}
+
+/* ---- this file as a program ---- */
+
+static long decimal(const char *s)
+{
+	long v = 0;
+
+	for (; *s >= '0' && *s <= '9'; s++)
+		v = v * 10 + (*s - '0');
+	return v;
+}
+
+/* argv: agent "compile" DESCRIPTOR. Reached from start.S. */
+HIDDEN void bpftime_compiler_main(long argc, char **argv)
+{
+	static const char usage[] = "libbpftime-agent.so is loaded with LD_PRELOAD; BPFTIME_MANIFEST names what to attach.\n";
+	struct handoff *h = 0;
+
+	if (argc == 3 && str_eq(argv[1], "compile") && bpftime_go_start) {
+		compiler_deadline();
+		h = handoff_map(decimal(argv[2]));
+	}
+	if (!h || h->magic != HANDOFF_MAGIC) {
+		SYS3(__NR_write, 2, usage, sizeof usage - 1);
+		SYS1(__NR_exit_group, 2);
+	}
+	start_go();
+	bpftimeCompile(h);
+	SYS1(__NR_exit_group, 0);
+}

@@ -1,0 +1,259 @@
+/* The gate: the constructor that decides whether anything happens at all.
+ *
+ * Go's own start (_rt0_amd64_linux_lib) is an entry of .init_array. This
+ * constructor has priority 101 and so runs before it, takes the entry out, and
+ * keeps it for the compiler's child. In the host Go never starts.
+ */
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <elf.h>
+#include <link.h>
+#include <sys/auxv.h>
+
+extern const char __ehdr_start[] HIDDEN;
+extern char **environ;
+
+go_start bpftime_go_start;
+
+static void nothing(void) {}
+
+/* .init_array is RELRO: reopen the page, put a function that does nothing in the
+ * place, close it again. Go's entry is the one that begins with `jmp rel32`. */
+static int take_go_start(void)
+{
+	u64 base = (u64)__ehdr_start, *array = 0, n = 0;
+
+	for (const Elf64_Dyn *d = _DYNAMIC; d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_INIT_ARRAY)
+			array = (u64 *)(base + d->d_un.d_ptr);
+		if (d->d_tag == DT_INIT_ARRAYSZ)
+			n = d->d_un.d_val / sizeof *array;
+	}
+	for (u64 i = 0; i < n; i++) {
+		u64 page = page_down((u64)&array[i]);
+
+		if (*(const u8 *)array[i] != 0xe9)
+			continue;
+		bpftime_go_start = (go_start)array[i];
+		if (failed(sys_mprotect(page, PAGE, PROT_READ | PROT_WRITE)))
+			return 0;
+		array[i] = (u64)nothing;
+		sys_mprotect(page, PAGE, PROT_READ);
+		return 1;
+	}
+	return 0;
+}
+
+static const char *env(const char *name)
+{
+	u64 n = str_len(name);
+
+	for (char **e = environ; e && *e; e++)
+		if (str_prefix(*e, name) && (*e)[n] == '=')
+			return *e + n + 1;
+	return 0;
+}
+
+static void read_settings(struct settings *s)
+{
+	*s = (struct settings){env("BPFTIME_MANIFEST"), env("BPFTIME_SESSION"), env("BPFTIME_RUNDIR"), env("XDG_RUNTIME_DIR"), env("BPFTIME_LOG")};
+}
+
+static void read_exe(char *to, u64 max)
+{
+	long n = SYS3(__NR_readlink, "/proc/self/exe", to, max - 1);
+
+	to[failed(n) ? 0 : n] = 0;
+}
+
+/* The text of the manifest for a glance; at most what fits, and then unsure. */
+static void look(const char *value, const char *exe, struct glance *g)
+{
+	static char text[65536];
+	struct stat st;
+	long fd, n = -1;
+
+	if (*value == '{') {
+		*g = (struct glance){.match = MATCH_UNSURE};
+		return;
+	}
+	fd = *value == '/' ? sys_open(value, O_RDONLY | O_NONBLOCK, 0) : -1;
+	if (!failed(fd)) {
+		if (!failed(SYS2(__NR_fstat, fd, &st)) && (st.st_mode & S_IFMT) == S_IFREG)
+			n = sys_read(fd, text, sizeof text);
+		sys_close(fd);
+	}
+	glance_at(text, failed(n) ? 0 : (u64)n, exe, g);
+	if (failed(n) || n == sizeof text)
+		g->match = MATCH_UNSURE;
+}
+
+/* Before main other threads are rare, but a library's constructor may have
+ * started some. /proc/self/task has one link per thread and two of its own. */
+static int one_thread(void)
+{
+	struct stat st;
+
+	return !failed(SYS4(__NR_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0)) && st.st_nlink == 3;
+}
+
+static void copy_string(char *to, u64 max, const char *from)
+{
+	u64 n = from ? str_len(from) : 0;
+
+	n = n < max ? n : max - 1;
+	mem_copy(to, from, n);
+	to[n] = 0;
+}
+
+static void request(struct handoff *h, const struct settings *set, const char *exe)
+{
+	h->magic = HANDOFF_MAGIC;
+	h->mode = MODE_START;
+	h->level = session_log_level;
+	copy_string(h->session, sizeof h->session, set->session);
+	session_rundir(set, h->rundir, sizeof h->rundir);
+	copy_string(h->exe, sizeof h->exe, exe);
+	copy_string(h->manifest, sizeof h->manifest, set->manifest);
+}
+
+/* What cannot be used ends here: one line in the log, and with on_error: abort
+ * the same line on stderr and exit status 125. */
+static void give_up(const struct handoff *h, int abort, const char *line)
+{
+	TEXT(t);
+
+	log_handoff(h);
+	log_line(LEVEL_ERROR, line);
+	if (!abort)
+		return;
+	put(put(put(&t, "bpftime: "), line), "\n");
+	SYS3(__NR_write, 2, t.s, t.n);
+	SYS1(__NR_exit_group, 125);
+}
+
+/* The first error the compiler told, for stderr: the log has them all. */
+static const char *first_error(const struct handoff *h, struct text *t)
+{
+	for (u32 i = 0; i < h->log_size && i < HANDOFF_LOG_MAX; i++) {
+		int found = h->log[i++] == '0' + LEVEL_ERROR;
+
+		for (; i < h->log_size && i < HANDOFF_LOG_MAX && h->log[i] != '\n'; i++)
+			if (found)
+				put(t, (char[]){h->log[i], 0});
+		if (found)
+			break;
+	}
+	return t->n ? t->s : "the manifest cannot be used; see the session's log";
+}
+
+/* A private copy, checked: the compiler may still be able to write to the other. */
+const struct plan *plan_take(const struct handoff *h, struct text *why)
+{
+	u32 size = h->plan_size;
+	const char *wrong;
+	long at;
+
+	if (size > HANDOFF_PLAN_MAX || size < PLAN_HDR_SIZE) {
+		put(why, "the compiler's plan has no size");
+		return 0;
+	}
+	at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (failed(at)) {
+		put(why, "no memory for the plan");
+		return 0;
+	}
+	mem_copy((void *)at, h->plan, size);
+	wrong = plan_check((const u8 *)at, size);
+	if (!wrong)
+		return (const struct plan *)at;
+	put(put(why, "the compiler's plan is refused: "), wrong);
+	sys_munmap((u64)at, size);
+	return 0;
+}
+
+static void apply(struct handoff *h, int abort)
+{
+	const struct plan *plan;
+	TEXT(why);
+
+	plan = plan_take(h, &why);
+	if (!plan) {
+		give_up(h, abort, why.s);
+		return;
+	}
+	abort |= plan->flags & PLAN_ABORT;
+	log_handoff(h);
+	if (plan_apply(plan, 1)) {
+		late_arm(h);
+		return;
+	}
+	sys_munmap((u64)plan, plan->size);
+	h->log_size = 0;
+	give_up(h, abort, "nothing was patched: see the line before");
+}
+
+static void answer(struct handoff *h, const struct outcome *o, const struct glance *g)
+{
+	TEXT(why);
+	int dead = o->what || o->status || h->verdict == VERDICT_NONE, abort = dead ? g->abort : (int)h->abort;
+
+	if (!dead && h->verdict == VERDICT_NOT_FOR_US)
+		return;
+	h->session[sizeof h->session - 1] = 0;
+	if (!*h->session)
+		copy_string(h->session, sizeof h->session, *g->session ? g->session : "default");
+	if (session_open(h->rundir, h->session, h->exe)) {
+		if (abort)
+			give_up(h, 1, put(put(&why, "the session cannot be opened in "), h->rundir)->s);
+		return;
+	}
+	if (dead) {
+		outcome_text(o, &why);
+		give_up(h, abort, why.s);
+	} else if (h->verdict == VERDICT_PLAN) {
+		apply(h, abort);
+	} else {
+		log_handoff(h);
+		if (abort) {
+			h->log_size = h->log_size <= HANDOFF_LOG_MAX ? h->log_size : 0;
+			give_up(h, 1, first_error(h, &why));
+		}
+	}
+}
+
+static void enter(const struct settings *set)
+{
+	static char exe[3072];
+	struct glance g;
+	struct outcome o = {0, 0};
+	struct handoff *h;
+
+	read_exe(exe, sizeof exe);
+	look(set->manifest, exe, &g);
+	if (g.match == MATCH_NO)
+		return;
+	session_log_level = log_level(set->log);
+	h = handoff_map(-1);
+	if (!h)
+		return;
+	request(h, set, exe);
+	if (one_thread())
+		compile_in_child(h, &o);
+	else
+		o.what = "this process runs several threads before main: running code is patched only from outside, by bpftime attach";
+	answer(h, &o, &g);
+	handoff_unmap(h);
+}
+
+__attribute__((constructor(101))) static void gate(void)
+{
+	struct settings set;
+
+	if (!take_go_start() || getauxval(AT_SECURE))
+		return;
+	read_settings(&set);
+	if (set.manifest && *set.manifest)
+		enter(&set);
+}

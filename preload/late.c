@@ -1,0 +1,182 @@
+/* Modules that come and go after the start.
+ *
+ * The dynamic linker calls _dl_debug_state (r_debug.r_brk) when it is about to
+ * change the list of modules and again when the list is consistent: the new module
+ * is mapped, none of its constructors has run, nobody executes there. The plan
+ * patches that function like any other (UNIT_HOOK); its stub comes here, on the
+ * thread that calls dlopen, with the linker's lock held. So nothing here takes a
+ * lock, calls libc or waits for a thread of the host.
+ *
+ * What the plan was compiled for is placed from the plan; for a module nobody knew
+ * a fresh compiler is asked once per file.
+ */
+#include "agent.h"
+#include "native.h"
+
+#include <elf.h>
+
+#define MAX_ASKED 64
+
+static struct {
+	char interp[256], self[512];
+	char session[80], rundir[880], exe[3072];
+	char *manifest;
+} remembered;
+
+struct file_id { /* a file that a compiler was already asked about */
+	u64 inode;
+	u32 major, minor;
+};
+
+static struct file_id asked[MAX_ASKED];
+static u32 nasked;
+
+static void remember(char *to, u64 max, const char *from)
+{
+	u64 n = str_len(from);
+
+	n = n < max ? n : max - 1;
+	mem_copy(to, from, n);
+	to[n] = 0;
+}
+
+static int known(const struct vma *v)
+{
+	for (u32 i = 0; i < nasked && i < MAX_ASKED; i++)
+		if (asked[i].inode == v->inode && asked[i].major == v->major && asked[i].minor == v->minor)
+			return 1;
+	return 0;
+}
+
+/* Writes the paths of modules that a specification waits for and that no compiler
+ * has seen. Returns how many. */
+static u32 new_modules(char *to, u64 max)
+{
+	static struct maps maps;
+	static struct vma v;
+	u64 n = 0;
+	u32 count = 0;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (maps_next(&maps, &v)) {
+		u64 len = str_len(v.path) + 1;
+
+		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || !plan_wants(v.path) || n + len + 1 > max)
+			continue;
+		if (to) {
+			mem_copy(to + n, v.path, len);
+			asked[nasked++ % MAX_ASKED] = (struct file_id){v.inode, v.major, v.minor};
+		}
+		n += len;
+		count++;
+	}
+	maps_close(&maps);
+	if (to)
+		to[n] = 0;
+	return count;
+}
+
+static void request(struct handoff *h)
+{
+	h->magic = HANDOFF_MAGIC;
+	h->mode = MODE_LATE;
+	h->level = session_log_level;
+	remember(h->session, sizeof h->session, remembered.session);
+	remember(h->rundir, sizeof h->rundir, remembered.rundir);
+	remember(h->exe, sizeof h->exe, remembered.exe);
+	remember(h->manifest, sizeof h->manifest, remembered.manifest);
+	new_modules(h->modules, sizeof h->modules);
+}
+
+static void answer(const struct handoff *h, const struct outcome *o)
+{
+	const struct plan *plan;
+	TEXT(why);
+
+	log_handoff(h);
+	if (o->what || o->status || h->verdict == VERDICT_NONE) {
+		outcome_text(o, &why);
+		log_line(LEVEL_ERROR, why.s);
+		return;
+	}
+	if (h->verdict != VERDICT_PLAN)
+		return;
+	plan = plan_take(h, &why);
+	if (!plan)
+		log_line(LEVEL_ERROR, why.s);
+	else if (!plan_apply(plan, 0))
+		sys_munmap((u64)plan, plan->size);
+}
+
+static void ask(void)
+{
+	long fd = SYS2(__NR_memfd_create, "bpftime", 1 /* MFD_CLOEXEC */);
+	struct handoff *h = 0;
+	struct outcome o;
+
+	if (!failed(fd) && !failed(SYS2(__NR_ftruncate, fd, HANDOFF_SIZE)))
+		h = handoff_map(fd);
+	if (h) {
+		request(h);
+		compile_in_process(fd, remembered.interp, remembered.self, &o);
+		answer(h, &o);
+		handoff_unmap(h);
+	} else {
+		log_line(LEVEL_ERROR, "a module was loaded that is wanted, but there is no memory to compile for it");
+	}
+	if (!failed(fd))
+		sys_close(fd);
+}
+
+static void modules_changed(void)
+{
+	plan_drop_gone();
+	plan_place_late();
+	if (new_modules(0, sizeof((struct handoff *)0)->modules))
+		ask();
+}
+
+/* ---- what has to be known later ---- */
+
+static int find_mapping(u64 addr, struct vma *v)
+{
+	static struct maps maps;
+	int found = 0;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (!found && maps_next(&maps, v))
+		found = v->lo <= addr && addr < v->hi;
+	maps_close(&maps);
+	return found;
+}
+
+/* The dynamic linker of this process: what AT_BASE points into. */
+static void remember_paths(const struct handoff *h)
+{
+	extern unsigned long getauxval(unsigned long);
+	static struct vma v;
+	u64 n = str_len(h->manifest) + 1;
+	long at = sys_mmap(0, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (!failed(at)) {
+		mem_copy((void *)at, h->manifest, n);
+		remembered.manifest = (char *)at;
+	}
+	if (find_mapping(getauxval(AT_BASE), &v))
+		remember(remembered.interp, sizeof remembered.interp, v.path);
+	if (find_mapping((u64)modules_changed, &v))
+		remember(remembered.self, sizeof remembered.self, v.path);
+	remember(remembered.session, sizeof remembered.session, h->session);
+	remember(remembered.rundir, sizeof remembered.rundir, h->rundir);
+	remember(remembered.exe, sizeof remembered.exe, h->exe);
+}
+
+/* Called once, when a plan was applied: from now on the hook does something. */
+void late_arm(const struct handoff *h)
+{
+	remember_paths(h);
+	if (remembered.manifest)
+		bpftime_dl_state = modules_changed;
+}

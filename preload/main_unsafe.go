@@ -1,0 +1,38 @@
+// Package main is the agent, libbpftime-agent.so: LD_PRELOAD puts it into a
+// process, and it leaves a patched function behind and no Go.
+//
+// Protocol. gate.c runs before main and decides; compiler.c runs bpftimeCompile
+// below in a child or in a fresh process, never in the host; the answer comes
+// back through the handoff (internal/abi), is checked by check.c and applied by
+// apply.c. agent.h lists the files of the C side.
+package main
+
+// #cgo CFLAGS: -I${SRCDIR}/../internal/abi -I${SRCDIR}/../internal/native -O2 -fno-stack-protector -fvisibility=hidden
+// #cgo LDFLAGS: -Wl,-z,now
+// #include "structs.h"
+//
+// typedef unsigned long (*resolver)(void);
+// static unsigned long call_resolver(unsigned long at) { return ((resolver)at)(); }
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+	_ "github.com/bpftime-go/bpftime/internal/native" // the code that stays
+)
+
+// bpftimeCompile reads the request in the handoff and writes the answer there.
+//
+//export bpftimeCompile
+func bpftimeCompile(h *C.struct_handoff) {
+	compile(handoff(unsafe.Slice((*byte)(unsafe.Pointer(h)), abi.HANDOFF_SIZE)))
+}
+
+// resolve asks an IFUNC's resolver, in this copy of the host, where it is what it
+// is in the host: relocated, with the CPU's features known.
+func resolve(at uint64) (uint64, error) {
+	return uint64(C.call_resolver(C.ulong(at))), nil
+}
+
+func main() {}

@@ -1,0 +1,250 @@
+/* /proc/self/maps: which modules are there, what a page is, where there is room.
+ * Read as a stream through one small buffer: the host's stack may be small, and
+ * a JVM has thousands of mappings.
+ */
+#include "agent.h"
+
+int maps_open(struct maps *m)
+{
+	m->at = m->n = 0;
+	m->fd = sys_open("/proc/self/maps", O_RDONLY, 0);
+	return !failed(m->fd);
+}
+
+void maps_close(struct maps *m)
+{
+	sys_close(m->fd);
+}
+
+static int next_char(struct maps *m)
+{
+	if (m->at == m->n) {
+		long n = sys_read(m->fd, m->buf, sizeof m->buf);
+
+		if (failed(n) || !n)
+			return -1;
+		m->n = (u64)n;
+		m->at = 0;
+	}
+	return (u8)m->buf[m->at++];
+}
+
+/* Reads a number up to a character that is no digit; returns that character. */
+static int number(struct maps *m, u32 base, u64 *v)
+{
+	int c;
+
+	for (*v = 0;; *v = *v * base + (u64)(c <= '9' ? c - '0' : c - 'a' + 10)) {
+		c = next_char(m);
+		if (!((c >= '0' && c <= '9') || (base == 16 && c >= 'a' && c <= 'f')))
+			return c;
+	}
+}
+
+/* lo-hi perms offset major:minor inode          path */
+int maps_next(struct maps *m, struct vma *v)
+{
+	u64 dev, n = 0;
+	int c;
+
+	if (number(m, 16, &v->lo) != '-' || number(m, 16, &v->hi) != ' ')
+		return 0;
+	for (int i = 0; i < 4; i++)
+		v->perms[i] = (char)next_char(m);
+	v->perms[4] = 0;
+	next_char(m);
+	if (number(m, 16, &v->off) != ' ' || number(m, 16, &dev) != ':')
+		return 0;
+	v->major = (u32)dev;
+	if (number(m, 16, &dev) != ' ')
+		return 0;
+	v->minor = (u32)dev;
+	c = number(m, 10, &v->inode);
+	while (c == ' ')
+		c = next_char(m);
+	for (; c != '\n'; c = next_char(m)) {
+		if (c < 0)
+			return 0;
+		if (n + 1 < sizeof v->path)
+			v->path[n++] = (char)c;
+	}
+	v->path[n] = 0;
+	return 1;
+}
+
+/* ---- modules ---- */
+
+struct ehdr {
+	u8 ident[16];
+	uint16_t type, machine;
+	u32 version;
+	u64 entry, phoff, shoff;
+	u32 flags;
+	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+struct phdr {
+	u32 type, flags;
+	u64 offset, vaddr, paddr, filesz, memsz, align;
+};
+
+enum { PT_LOAD_ = 1, PT_NOTE_ = 4, NT_GNU_BUILD_ID_ = 3 };
+
+static int note_is(u64 at, u64 size, const struct plan_unit *u)
+{
+	while (size >= 12) {
+		const u32 *note = (const u32 *)at;
+		u64 name = (note[0] + 3ul) & ~3ul, desc = (note[1] + 3ul) & ~3ul;
+
+		if (12 + name + desc > size)
+			return 0;
+		if (note[2] == NT_GNU_BUILD_ID_ && note[0] == 4 && note[1] == u->build_id_len)
+			return mem_eq((const u8 *)at + 12 + name, u->build_id, u->build_id_len);
+		at += 12 + name + desc;
+		size -= 12 + name + desc;
+	}
+	return 0;
+}
+
+/* [lo, hi) is a readable mapping of a file from offset 0. Is it the unit's file? */
+static int header_is(u64 lo, u64 hi, const struct plan_unit *u)
+{
+	const struct ehdr *e = (const struct ehdr *)lo;
+	const struct phdr *p;
+	u64 bias = lo - u->load_base;
+
+	if (hi - lo < sizeof *e || !mem_eq(e->ident, "\177ELF\2\1", 6) || e->phentsize != sizeof *p)
+		return 0;
+	if (e->phoff > hi - lo || e->phnum * sizeof *p > hi - lo - e->phoff)
+		return 0;
+	p = (const struct phdr *)(lo + e->phoff);
+	for (u32 i = 0; i < e->phnum; i++) {
+		u64 at = bias + p[i].vaddr;
+
+		if (p[i].type == PT_NOTE_ && at >= lo && at <= hi && p[i].filesz <= hi - at && note_is(at, p[i].filesz, u))
+			return 1;
+	}
+	return 0;
+}
+
+/* A file without build-id is known by its path; the bytes at the sites decide. */
+static int vma_is(const struct plan *plan, const struct plan_unit *u, const struct vma *v)
+{
+	if (v->off || !v->inode || v->perms[0] != 'r' || v->perms[3] != 'p')
+		return 0;
+	if (u->build_id_len)
+		return header_is(v->lo, v->hi, u);
+	return str_eq(v->path, (const char *)plan + plan->strings + u->path);
+}
+
+/* Finds the unit's module, the first whose lowest mapping is at or above
+ * not_before. Its mappings are those of the same file that follow. */
+int module_find(const struct plan *plan, const struct plan_unit *u, u64 not_before, struct module *m)
+{
+	static struct maps maps;
+	static struct vma v;
+	int found = 0;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (maps_next(&maps, &v)) {
+		if (found && v.inode && v.inode == m->inode && v.major == m->major && v.minor == m->minor && v.off) {
+			m->hi = v.hi;
+		} else if (found && v.inode) {
+			break;
+		} else if (!found && v.lo >= not_before && vma_is(plan, u, &v)) {
+			*m = (struct module){v.lo - u->load_base, v.lo, v.hi, v.inode, v.major, v.minor};
+			found = 1;
+		}
+	}
+	maps_close(&maps);
+	return found;
+}
+
+/* Is the file still mapped where it was? */
+int module_here(const struct module *m)
+{
+	static struct maps maps;
+	static struct vma v;
+	int here = 0;
+
+	if (!maps_open(&maps))
+		return 1;
+	while (!here && maps_next(&maps, &v))
+		here = v.lo <= m->lo && m->lo < v.hi && v.inode == m->inode && v.major == m->major && v.minor == m->minor;
+	maps_close(&maps);
+	return here;
+}
+
+/* Law 7: only plain private file-backed r-x text of the module itself. 1: it is;
+ * *v tells what stood there. */
+int text_page(u64 addr, const struct module *m, struct vma *v)
+{
+	static struct maps maps;
+	int found = 0;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (!found && maps_next(&maps, v))
+		found = v->lo <= addr && addr < v->hi;
+	maps_close(&maps);
+	return found && v->inode == m->inode && v->major == m->major && v->minor == m->minor && str_eq(v->perms, "r-xp");
+}
+
+/* ---- gaps ---- */
+
+#define REACH (0x80000000ul - 0x100000) /* rel32, with a margin */
+#define LOWEST 0x10000ul
+#define HIGHEST 0x7ffffffff000ul
+#define STACK_GUARD (64ul << 20)
+#define HEAP_GUARD (64ul << 20)
+
+/* The best place in the hole [lo, hi): below the module as high as possible, above
+ * it as low as possible, a page away from the neighbours. 0: no room in reach. */
+static u64 place_in(u64 lo, u64 hi, u64 text_lo, u64 text_hi, u64 size)
+{
+	u64 at;
+
+	lo += PAGE;
+	if (hi < PAGE || lo >= hi - PAGE || hi - PAGE - lo < size)
+		return 0;
+	hi -= PAGE;
+	if (hi <= text_lo) {
+		at = hi - size;
+		return text_hi - at < REACH ? at : 0;
+	}
+	at = lo;
+	return at >= text_hi && at + size - text_lo < REACH ? at : 0;
+}
+
+/* Where size bytes can lie so that all of them are in reach of all of [lo, hi).
+ * Below is better: what follows a PIE is where its heap grows. 0: nowhere. */
+u64 gap_find(u64 lo, u64 hi, u64 size)
+{
+	static struct maps maps;
+	static struct vma v;
+	u64 end = LOWEST, best = 0, at;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (maps_next(&maps, &v)) {
+		u64 stop = v.lo;
+
+		if (str_eq(v.path, "[stack]"))
+			stop = stop > STACK_GUARD + end ? stop - STACK_GUARD : end;
+		at = v.lo > end && stop > end ? place_in(end, stop, lo, hi, size) : 0;
+		if (at && at < lo)
+			best = at; /* ascending: the last one below is the nearest */
+		else if (at && !best)
+			best = at;
+		end = v.hi;
+		if (str_eq(v.path, "[heap]"))
+			end += HEAP_GUARD;
+		if (end > lo && best)
+			break;
+	}
+	maps_close(&maps);
+	if (!best && end < HIGHEST)
+		best = place_in(end, HIGHEST, lo, hi, size);
+	return best;
+}

@@ -1,0 +1,25 @@
+// Package trampoline makes function probes: it measures a function, chooses a
+// tactic, and writes stub and patch into a plan.Unit.
+//
+// Protocol. Read decodes a function and everything it may continue in, Place
+// emits. A program is an offset in the unit's code that is called with a pt_regs;
+// what it is, this package never learns. Nothing here touches a process: the same
+// function of the same file gives the same bytes on every machine.
+//
+// A site is patched by a tactic that has a name, or it is refused with a reason a
+// person understands (Refusal). Entry tactics, in order:
+//
+//	jump      5-byte jmp over whole instructions, which run in the stub
+//	padding   the same, reaching into the padding behind a short function
+//
+// Return tactics, in order (abi.TACTIC_RETURN_*):
+//
+//	a   the return address stays where it is, the stub calls the body below it:
+//	    for functions that read nothing at or above their return address
+//	b   the same with up to 16 words of the caller's frame copied: for functions
+//	    known to read no further
+//	c   every `ret` is patched by a jump: for functions that leave only by `ret`
+//
+// The input is hostile: a function may be data, or built to mislead; decoding is
+// bounded and whatever is not understood is refused.
+package trampoline

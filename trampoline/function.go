@@ -1,0 +1,196 @@
+package trampoline
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/x86"
+)
+
+// A Module is what has to be known of an ELF file; *elfsym.File is one.
+type Module interface {
+	Bytes(vaddr uint64, n int) ([]byte, error)
+	FuncAt(vaddr uint64) (elfsym.Func, bool)
+	CFAs(elfsym.Func) ([]elfsym.CFARow, error)
+	LandingPads(elfsym.Func) ([]uint64, error)
+	JumpTableTargets(elfsym.Func) ([]uint64, error)
+}
+
+// Bounds of one analysis: a function and what it jumps to.
+const (
+	maxBytes  = 256 << 10
+	maxPieces = 32
+)
+
+type insn struct {
+	x86.Inst
+	addr uint64
+	b    []byte // Inst.Len bytes
+}
+
+func (i insn) end() uint64 { return i.addr + uint64(i.Len) }
+
+// piece is one contiguous range of code with its own unwind data: the function,
+// its cold part, or a function it jumps to.
+type piece struct {
+	elfsym.Func
+	insns []insn
+}
+
+// Function is a decoded function.
+type Function struct {
+	mod    Module
+	pieces []piece             // the function first, then what it continues in
+	goals  map[uint64]struct{} // where branches, tables and landing pads lead
+	// unknown says why goals or pieces may be incomplete: "" when they are not.
+	unknown string
+	// blind is set when a jump table was not understood: any instruction may be a goal.
+	blind bool
+}
+
+// Read decodes the function that contains addr.
+func Read(mod Module, addr uint64) (*Function, error) {
+	fn, ok := mod.FuncAt(addr)
+	if !ok {
+		return nil, refuse("nothing says where the function at %#x ends: no unwind data and no symbol with a size", addr)
+	}
+	f := &Function{mod: mod, goals: map[uint64]struct{}{}}
+	p, err := f.decode(fn)
+	if err != nil {
+		return nil, err
+	}
+	f.pieces = []piece{p}
+	f.follow()
+	return f, nil
+}
+
+// decode reads one piece, instruction by instruction.
+func (f *Function) decode(fn elfsym.Func) (piece, error) {
+	p := piece{Func: fn}
+	if fn.Hi-fn.Lo > maxBytes {
+		return p, refuse("the function is larger than %d KiB", maxBytes>>10)
+	}
+	code, err := f.mod.Bytes(fn.Lo, int(fn.Hi-fn.Lo))
+	if err != nil {
+		return p, refuse("its code cannot be read: %v", err)
+	}
+	for at := 0; at < len(code); {
+		in, err := x86.Decode(code[at:])
+		if err != nil {
+			return p, refuse("the instruction at +%#x cannot be decoded (%x): %v", at, code[at:min(at+8, len(code))], err)
+		}
+		p.insns = append(p.insns, insn{in, fn.Lo + uint64(at), code[at : at+in.Len]})
+		at += in.Len
+	}
+	return p, nil
+}
+
+// follow collects goals, and reads the pieces that jumps and landing pads lead to.
+func (f *Function) follow() {
+	size := uint64(0)
+	for i := 0; i < len(f.pieces); i++ {
+		for _, out := range f.collect(f.pieces[i]) {
+			if f.holds(out) {
+				continue
+			}
+			fn, ok := f.mod.FuncAt(out)
+			size += fn.Hi - fn.Lo
+			if !ok || len(f.pieces) == maxPieces || size > maxBytes {
+				f.unknown = fmt.Sprintf("it jumps on to %#x, and what follows there is too much or unknown", out)
+				continue
+			}
+			p, err := f.decode(fn)
+			if err != nil {
+				f.unknown = fmt.Sprintf("it jumps on to %#x: %v", out, err)
+				continue
+			}
+			f.pieces = append(f.pieces, p)
+		}
+	}
+}
+
+func (f *Function) holds(addr uint64) bool {
+	return slices.ContainsFunc(f.pieces, func(p piece) bool { return p.Lo <= addr && addr < p.Hi })
+}
+
+// collect notes the goals of one piece and returns those outside of it.
+func (f *Function) collect(p piece) (outs []uint64) {
+	goal := func(addr uint64) {
+		f.goals[addr] = struct{}{}
+		if addr < p.Lo || addr >= p.Hi {
+			outs = append(outs, addr)
+		}
+	}
+	tables := false
+	for i, in := range p.insns {
+		switch in.Flow() {
+		case x86.FlowJump, x86.FlowCond, x86.FlowLoop:
+			if to, ok := in.Target(in.b, in.addr); ok {
+				goal(to)
+			}
+		case x86.FlowJumpIndirect:
+			if usesTable(p.insns[:i], in) {
+				tables = true
+			} else {
+				f.unknown = fmt.Sprintf("it leaves by an indirect jump at +%#x", in.addr-f.pieces[0].Lo)
+			}
+		}
+	}
+	if tables {
+		f.tables(p, goal)
+	}
+	pads, err := f.mod.LandingPads(p.Func)
+	if err != nil {
+		f.blind = true
+	}
+	for _, pad := range pads {
+		goal(pad)
+	}
+	return outs
+}
+
+func (f *Function) tables(p piece, goal func(uint64)) {
+	targets, err := f.mod.JumpTableTargets(p.Func)
+	if err != nil || len(targets) == 0 {
+		f.blind = true
+	}
+	for _, t := range targets {
+		goal(t)
+	}
+}
+
+// usesTable tells a switch from a tail call: `jmp *table(,%r,8)`, or `jmp *%r`
+// right after the `add` that turns an offset into an address, or after a load
+// with a scaled index.
+func usesTable(before []insn, jump insn) bool {
+	if jump.HasMem {
+		return jump.Mem.Index != x86.NoReg && jump.Mem.Scale == 8
+	}
+	for n, i := 0, len(before)-1; i >= 0 && n < 4; n, i = n+1, i-1 {
+		in := before[i]
+		if in.Enc != x86.Legacy || in.Map != x86.MapOneByte {
+			continue
+		}
+		switch {
+		case in.Op == 0x01 && !in.HasMem && in.RM == jump.RM, in.Op == 0x03 && in.Reg == jump.RM:
+			return true
+		case in.Op == 0x8b && in.Reg == jump.RM:
+			return in.HasMem && in.Mem.Index != x86.NoReg && in.Mem.Scale == 8
+		}
+	}
+	return false
+}
+
+// entered tells whether control may arrive at addr other than from the
+// instruction before it.
+func (f *Function) entered(addr uint64) bool {
+	_, ok := f.goals[addr]
+	return ok || f.blind
+}
+
+// loops tells whether something in the function jumps to its first instruction.
+func (f *Function) loops() bool {
+	_, ok := f.goals[f.pieces[0].Lo]
+	return ok
+}

@@ -1,0 +1,123 @@
+package trampoline
+
+import (
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
+)
+
+// Outcome is what became of one half of a probe.
+type Outcome struct {
+	Tactic uint32 // abi.TACTIC_*
+	Err    error  // a *Refusal; nil when it is in the unit, or was not asked for
+}
+
+// mark remembers how far a unit was written, so that a refusal leaves no trace.
+type mark struct{ code, relocs, patches int }
+
+func (a *Arena) mark() mark { return mark{len(a.Code), len(a.Relocs), len(a.Patches)} }
+
+func (a *Arena) reset(m mark) {
+	a.Code, a.Relocs, a.Patches = a.Code[:m.code], a.Relocs[:m.relocs], a.Patches[:m.patches]
+	for helper, at := range a.slots {
+		if int(at) >= m.code {
+			delete(a.slots, helper)
+		}
+	}
+}
+
+// Place puts programs on the entry and on the return of the function that
+// contains addr. The halves fail apart: a return that is refused leaves the entry
+// probed.
+func Place(a *Arena, mod Module, addr uint64, entry, ret []Program) (e, r Outcome) {
+	f, err := Read(mod, addr)
+	if err == nil && f.pieces[0].Lo != addr {
+		err = refuse("it is not the start of a function: +%#x inside the one at %#x", addr-f.pieces[0].Lo, f.pieces[0].Lo)
+	}
+	var w window
+	if err == nil {
+		w, err = f.entryWindow()
+	}
+	if err != nil {
+		return Outcome{Err: err}, Outcome{Err: err}
+	}
+	if len(ret) > 0 {
+		var how returnPlan
+		if how, r.Err = f.planReturn(w); r.Err == nil {
+			r.Tactic = how.tactic
+			r.Err = a.atomically(func() error { return a.place(f, w, entry, ret, how) })
+		}
+		if r.Err == nil {
+			return Outcome{Tactic: w.tactic}, r
+		}
+	}
+	if len(entry) > 0 {
+		e.Tactic = w.tactic
+		e.Err = a.atomically(func() error { return a.placeEntry(f, w, entry) })
+	}
+	return e, r
+}
+
+func (a *Arena) atomically(f func() error) error {
+	m := a.mark()
+	err := f()
+	if err != nil {
+		a.reset(m)
+	}
+	return err
+}
+
+func (a *Arena) placeEntry(f *Function, w window, entry []Program) error {
+	stub, err := a.entryStub(f, w, entry)
+	if err != nil {
+		return err
+	}
+	return a.patch(f, w, stub)
+}
+
+func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPlan) error {
+	if how.tactic != abi.TACTIC_RETURN_C {
+		stub, err := a.returnStub(f, w, entry, ret, how)
+		if err != nil {
+			return err
+		}
+		return a.patch(f, w, stub)
+	}
+	if len(entry) > 0 {
+		if err := a.placeEntry(f, w, entry); err != nil {
+			return err
+		}
+	}
+	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(abi.HELPER_RETURN_SITE)
+	for _, site := range how.rets {
+		stub, err := a.retStub(site, runs, slot)
+		if err != nil {
+			return err
+		}
+		if err := a.patch(f, site, stub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PlaceHook puts a call of a helper at the start of a function, with nothing
+// saved for it: the helper's thunk does.
+func PlaceHook(a *Arena, mod Module, addr uint64, helper uint32) error {
+	f, err := Read(mod, addr)
+	if err != nil {
+		return err
+	}
+	w, err := f.entryWindow()
+	if err != nil {
+		return err
+	}
+	slot := a.slot(helper)
+	stub := a.Align(16)
+	a.callSlot(slot)
+	if err := a.displaced(w); err != nil {
+		return err
+	}
+	return a.patch(f, w, stub)
+}
+
+var _ Module = (*elfsym.File)(nil)

@@ -1,0 +1,186 @@
+package trampoline
+
+import (
+	"encoding/binary"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/internal/x86"
+)
+
+// A Program is one program on a site.
+type Program struct {
+	Link   uint32 // index in the plan's links
+	Code   uint32 // offset of its first instruction in the unit's code
+	Cookie uint64
+}
+
+// An Arena is a unit that stubs are written into. Its thunks are called through
+// slots, since the agent's own code may be out of reach of a rel32.
+type Arena struct {
+	*plan.Unit
+	slots map[uint32]uint32 // helper -> offset of its address in the code
+}
+
+// NewArena starts a unit's code.
+func NewArena(u *plan.Unit) *Arena { return &Arena{u, map[uint32]uint32{}} }
+
+// slot is where the address of a helper lies.
+func (a *Arena) slot(helper uint32) uint32 {
+	at, ok := a.slots[helper]
+	if !ok {
+		a.Align(8)
+		at = a.Field(abi.RELOC_HELPER_ABS64, helper, 0)
+		a.slots[helper] = at
+	}
+	return at
+}
+
+// runs writes the list of struct bpftime_run that a thunk walks.
+func (a *Arena) runs(programs []Program, fn uint64) uint32 {
+	at := a.Align(8)
+	for _, p := range programs {
+		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
+		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, 0)
+		a.Emit32(0) // flags
+		a.Field(abi.RELOC_LINK_ABS64, p.Link, 0)
+		a.Emit64(p.Cookie)
+		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(fn))
+		a.Emit64(0)
+	}
+	a.Emit64(0) // fn = 0 ends the list
+	return at
+}
+
+func (a *Arena) callSlot(slot uint32) { a.Emit(0xff, 0x15); a.Rel32(slot) } // call *slot(%rip)
+func (a *Arena) jumpSlot(slot uint32) { a.Emit(0xff, 0x25); a.Rel32(slot) } // jmp *slot(%rip)
+func (a *Arena) pushSlot(slot uint32) { a.Emit(0xff, 0x35); a.Rel32(slot) } // push slot(%rip)
+
+// alignBehind pads so that what follows n bytes of data is a multiple of 16.
+func (a *Arena) alignBehind(n uint32) {
+	for (a.Len()+n)%16 != 0 {
+		a.Emit(plan.Fill)
+	}
+}
+
+// displaced writes the overwritten instructions and the jump back.
+func (a *Arena) displaced(w window) error {
+	moved, err := x86.Relocate(w.code(), w.addr)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	a.moved(moved)
+	if moved.FallsThrough {
+		a.Emit(0xe9)
+		a.ModuleRel32(w.end(), 0)
+	}
+	return nil
+}
+
+// moved appends relocated code and turns its fixups into relocations.
+func (a *Arena) moved(m x86.Relocated) {
+	base := a.Emit(m.Code...)
+	for _, f := range m.Fixups {
+		r := plan.Reloc{Kind: abi.RELOC_MODULE_REL32, At: base + uint32(f.At), Addend: int64(f.Target) - int64(f.Tail)}
+		if f.Kind == x86.FixAbs64 {
+			r.Kind, r.Addend = abi.RELOC_MODULE_ABS64, int64(f.Target)
+		}
+		a.Relocs = append(a.Relocs, r)
+	}
+}
+
+// entryStub:
+//
+//	      .quad runs
+//	stub: call  *entry(%rip)
+//	      <displaced>; jmp back
+func (a *Arena) entryStub(f *Function, w window, programs []Program) (uint32, error) {
+	stub := a.entryCall(f, programs)
+	return stub, a.displaced(w)
+}
+
+func (a *Arena) entryCall(f *Function, programs []Program) uint32 {
+	runs, slot := a.runs(programs, f.pieces[0].Lo), a.slot(abi.HELPER_ENTRY)
+	a.alignBehind(8)
+	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
+	stub := a.Len()
+	a.callSlot(slot)
+	return stub
+}
+
+// returnStub, tactics a and b; the call only where the entry is probed too:
+//
+//	      .quad runs_of_entry
+//	stub: call  *entry(%rip)
+//	      push  body_slot(%rip)
+//	      jmp   *return(%rip)
+//	body_slot: .quad body
+//	      .quad runs_of_return
+//	body: <displaced>; jmp back
+func (a *Arena) returnStub(f *Function, w window, entry, ret []Program, how returnPlan) (uint32, error) {
+	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(returnHelper(how))
+	var stub uint32
+	if len(entry) > 0 {
+		stub = a.entryCall(f, entry)
+	} else {
+		stub = a.Align(16)
+	}
+	push := a.Len()
+	a.pushSlot(0)
+	a.jumpSlot(slot)
+	a.Align(8)
+	bodySlot := a.Len()
+	body := bodySlot + 16
+	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(body))
+	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
+	binary.LittleEndian.PutUint32(a.Code[push+2:], bodySlot-(push+6))
+	return stub, a.displaced(w)
+}
+
+func returnHelper(how returnPlan) uint32 {
+	if how.tactic == abi.TACTIC_RETURN_B {
+		return abi.HELPER_RETURN_COPY + uint32(how.words)/2 - 1
+	}
+	return abi.HELPER_RETURN
+}
+
+// retStub, tactic c, for one ret:
+//
+//	stub: <displaced, without the ret>
+//	      jmp   1f
+//	      .quad runs
+//	1:    call  *return_site(%rip)
+//	      ret
+//
+// The jump is there because the list's address lies right before the call.
+func (a *Arena) retStub(w window, runs, slot uint32) (uint32, error) {
+	stub := a.Align(16)
+	before := window{addr: w.addr, insns: w.insns[:len(w.insns)-1]}
+	if code := before.code(); len(code) > 0 {
+		moved, err := x86.Relocate(code, w.addr)
+		if err != nil {
+			return 0, refuse("%v", err)
+		}
+		a.moved(moved)
+	}
+	a.Emit(0xeb, 8)
+	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
+	a.callSlot(slot)
+	a.Emit(w.insns[len(w.insns)-1].b...)
+	return stub, nil
+}
+
+// patch is the jump that replaces a window.
+func (a *Arena) patch(f *Function, w window, stub uint32) error {
+	orig, err := f.mod.Bytes(w.addr, w.len)
+	if err != nil || w.len > 16 {
+		return refuse("the %d bytes at %#x cannot be replaced: %v", w.len, w.addr, err)
+	}
+	text := make([]byte, w.len)
+	for i := range text {
+		text[i] = plan.Fill
+	}
+	text[0] = 0xe9
+	a.Patches = append(a.Patches, plan.Patch{Vaddr: w.addr, Tactic: w.tactic, Stub: stub, RelAt: 1, Orig: orig, Text: text})
+	return nil
+}

@@ -1,0 +1,115 @@
+package trampoline
+
+import (
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/x86"
+)
+
+// jumpLen is the length of `jmp rel32`.
+const jumpLen = 5
+
+// window is a run of whole instructions that a jump may overwrite.
+type window struct {
+	addr   uint64
+	insns  []insn // those of the function
+	len    int    // bytes overwritten, 5 or more, padding included
+	tactic uint32
+}
+
+func (w window) end() uint64 { return w.addr + uint64(w.len) }
+
+// code is the bytes of the instructions, without padding.
+func (w window) code() (b []byte) {
+	for _, in := range w.insns {
+		b = append(b, in.b...)
+	}
+	return b
+}
+
+// entryWindow is the window at the first instruction. An endbr64 stays where it
+// is: it is what indirect calls must find.
+func (f *Function) entryWindow() (window, error) {
+	p := f.pieces[0]
+	insns := p.insns
+	if len(insns) > 1 && insns[0].IsEndbr64() {
+		if w, err := f.windowAt(p, insns[1:]); err == nil {
+			return w, nil
+		}
+	}
+	return f.windowAt(p, insns)
+}
+
+// windowAt covers five bytes from insns[0] on.
+func (f *Function) windowAt(p piece, insns []insn) (window, error) {
+	w := window{addr: insns[0].addr, tactic: abi.TACTIC_JUMP}
+	for _, in := range insns {
+		if w.len >= jumpLen {
+			return w, nil
+		}
+		if w.len > 0 && f.entered(in.addr) {
+			return w, refuse("a jump leads to +%#x, inside the first five bytes", in.addr-p.Lo)
+		}
+		w.insns = append(w.insns, in)
+		w.len += in.Len
+		if isCall(in) && w.len < jumpLen {
+			return w, refuse("a call in the first five bytes returns into them")
+		}
+	}
+	if w.len >= jumpLen {
+		return w, nil
+	}
+	return f.intoPadding(p, w)
+}
+
+// intoPadding extends a window that ends with the function over nops and int3
+// behind it, which nobody executes.
+func (f *Function) intoPadding(p piece, w window) (window, error) {
+	if len(w.insns) == 0 || fallsThrough(w.insns[len(w.insns)-1]) {
+		return w, refuse("it runs on into the function behind it, %d bytes after its entry", w.len)
+	}
+	w.tactic = abi.TACTIC_PADDING
+	for w.len < jumpLen {
+		at := w.addr + uint64(w.len)
+		if _, taken := f.mod.FuncAt(at); taken || f.entered(at) {
+			return w, refuse("the function has %d bytes and another one begins right behind: a jump takes five", p.Hi-w.addr)
+		}
+		b, err := f.mod.Bytes(at, 1)
+		if err != nil {
+			return w, refuse("the function has %d bytes at the end of the text: a jump takes five", p.Hi-w.addr)
+		}
+		in, n := f.padding(at)
+		if !in {
+			return w, refuse("the function has %d bytes and no padding behind it (%02x): a jump takes five", p.Hi-w.addr, b[0])
+		}
+		w.len += n
+	}
+	return w, nil
+}
+
+// padding measures the nop or int3 at addr.
+func (f *Function) padding(addr uint64) (bool, int) {
+	for n := 15; n > 0; n-- {
+		b, err := f.mod.Bytes(addr, n)
+		if err != nil {
+			continue
+		}
+		in, err := x86.Decode(b)
+		return err == nil && in.IsPadding(), in.Len
+	}
+	return false, 0
+}
+
+func isCall(in insn) bool {
+	return in.Flow() == x86.FlowCall || in.Flow() == x86.FlowCallIndirect
+}
+
+// fallsThrough tells whether control may go on behind in.
+func fallsThrough(in insn) bool {
+	switch in.Flow() {
+	case x86.FlowJump, x86.FlowJumpIndirect, x86.FlowRet:
+		return false
+	case x86.FlowTrap:
+		return in.Map != x86.Map0F || in.Op != 0x0b // ud2 ends a function
+	}
+	return true
+}
