@@ -132,9 +132,21 @@ func endOrphans(t testing.TB, program string) {
 	Poll(3*time.Second, func() bool { return len(orphans()) == 0 })
 }
 
+// Adopt keeps a daemon from being taken for an orphan until it is reaped, or the test ends, which ends it.
+func Adopt(t testing.TB, pid int) {
+	started[pid] = true
+	t.Cleanup(func() {
+		if started[pid] {
+			killTree(pid)
+			Reap(t, pid)
+		}
+	})
+}
+
 // Reap waits for the end of a daemon, which the death of its parents made our child.
 func Reap(t testing.TB, pid int) syscall.WaitStatus {
 	t.Helper()
+	defer delete(started, pid)
 	var ws syscall.WaitStatus
 	ended := Poll(30*time.Second, func() bool {
 		got, err := syscall.Wait4(pid, &ws, syscall.WNOHANG, nil)
