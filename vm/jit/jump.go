@@ -1,0 +1,53 @@
+package jit
+
+import (
+	"github.com/bpftime-go/bpftime/internal/x86"
+	"github.com/bpftime-go/bpftime/vm"
+)
+
+// jump translates JMP and JMP32.
+func (c *compiler) jump(i int, in vm.Instruction) {
+	switch op := in.OpCode; {
+	case in.IsExit():
+		c.leave(i)
+	case in.IsLocalCall():
+		c.emit(x86.Call(c.funcs[c.prog.FunctionOf(c.prog.Target(i))]))
+	case in.IsHelperCall() && in.Imm == vm.TailCall:
+		c.tailCall()
+	case in.IsHelperCall():
+		c.callHelper(int32(in.Imm))
+	case op == vm.CALLX:
+		c.callX(in)
+	case in.IsAlways():
+		if c.prog.Target(i) != i+1 {
+			c.emit(x86.Jmp(c.labels[c.prog.Target(i)]))
+		}
+	case in.IsBranch():
+		c.branch(in, c.labels[c.prog.Target(i)])
+	default:
+		c.unsupported(i, "unknown jump")
+	}
+}
+
+// conditions are those of cmp dst, src.
+var conditions = [16]x86.Cond{
+	vm.JEQ >> 4: x86.E, vm.JNE >> 4: x86.NE, vm.JSET >> 4: x86.NE,
+	vm.JGT >> 4: x86.A, vm.JGE >> 4: x86.AE, vm.JLT >> 4: x86.B, vm.JLE >> 4: x86.BE,
+	vm.JSGT >> 4: x86.G, vm.JSGE >> 4: x86.GE, vm.JSLT >> 4: x86.L, vm.JSLE >> 4: x86.LE,
+}
+
+func (c *compiler) branch(in vm.Instruction, target x86.Label) {
+	w, d := width(in.OpCode), reg(in.Dst)
+	isImm := in.OpCode.Source() == vm.K
+	switch {
+	case in.OpCode.Op() == vm.JSET && isImm && in.Imm >= 0:
+		c.emit(x86.Test(x86.W32, d, x86.Imm(in.Imm))) // the high half meets zeros
+	case in.OpCode.Op() == vm.JSET:
+		c.emit(x86.Test(w, d, source(in)))
+	case isImm && in.Imm == 0:
+		c.emit(x86.Test(w, d, d)) // all flags as cmp $0 sets them
+	default:
+		c.emit(x86.Cmp(w, d, source(in)))
+	}
+	c.emit(x86.Jcc(conditions[in.OpCode>>4], target))
+}

@@ -1,0 +1,52 @@
+package jit
+
+import (
+	"github.com/bpftime-go/bpftime/internal/x86"
+	"github.com/bpftime-go/bpftime/vm"
+)
+
+// lddw loads a constant or an address.
+func (c *compiler) lddw(i int, in vm.Instruction) {
+	d := reg(in.Dst)
+	switch in.Src {
+	case 0:
+		c.constant(d, in.Imm)
+	case vm.PseudoFunc:
+		c.emit(x86.Lea(x86.W64, d, x86.PtrLabel(c.funcs[c.prog.FunctionOf(c.prog.Target(i))], 0)))
+	case vm.PseudoMapFD:
+		c.emit(x86.MovSymbol(d, c.symbol(TargetMap, int32(in.Imm)), 0))
+	case vm.PseudoMapValue:
+		c.emit(x86.MovSymbol(d, c.symbol(TargetMapValue, int32(in.Imm)), int64(uint32(in.Imm>>32))))
+	default:
+		c.unsupported(i, "unknown source of LDDW")
+	}
+}
+
+// memory translates LDX, ST and STX.
+func (c *compiler) memory(in vm.Instruction) {
+	w := x86.Width(in.OpCode.Bytes())
+	switch {
+	case in.OpCode.Class() == vm.LDX && in.OpCode.Mode() == vm.MEMSX:
+		c.emit(x86.MovSX(x86.W64, reg(in.Dst), w, x86.Ptr(reg(in.Src), int32(in.Off))))
+	case in.OpCode.Class() == vm.LDX:
+		c.emit(x86.Load(reg(in.Dst), x86.Ptr(reg(in.Src), int32(in.Off)), w))
+	case in.OpCode.Class() == vm.ST:
+		c.emit(x86.Store(x86.Ptr(reg(in.Dst), int32(in.Off)), immediate(in.Imm, w), w))
+	case in.OpCode.Mode() == vm.ATOMIC:
+		c.atomic(w, in)
+	default:
+		c.emit(x86.Store(x86.Ptr(reg(in.Dst), int32(in.Off)), reg(in.Src), w))
+	}
+}
+
+// immediate cuts a stored constant down to the width of the store; that of a DW
+// stays sign-extended.
+func immediate(v int64, w x86.Width) x86.Imm {
+	switch w {
+	case x86.W8:
+		return x86.Imm(int8(v))
+	case x86.W16:
+		return x86.Imm(int16(v))
+	}
+	return x86.Imm(v)
+}
