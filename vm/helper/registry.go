@@ -93,8 +93,8 @@ func (r *Registry) IDs() []int32 {
 // Describe names a helper for an error message: "bpf_ktime_get_ns#5", or
 // "helper 999" when the kernel has none of that number.
 func Describe(id int32) string {
-	if p, ok := ByID(id); ok {
-		return fmt.Sprintf("bpf_%s#%d", p.Name, id)
+	if name := Name(id); name != "" {
+		return fmt.Sprintf("bpf_%s#%d", name, id)
 	}
 	return fmt.Sprintf("helper %d", id)
 }
