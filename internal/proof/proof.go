@@ -1,8 +1,8 @@
 // Package proof holds the one type that says a program may run unchecked.
 //
 // Protocol. vm/jit accepts only a *Verified. Only two packages call Of, and a
-// test in this package holds that: vm/verifier, after it has proved the program
-// safe, and internal/unverified, for tests. The package is internal and the
+// test here holds that: vm/verifier, after it has proved the program safe, and
+// internal/unverified, for tests. The package is internal and the
 // field unexported, so no user of the module can make one any other way.
 package proof
 
