@@ -66,7 +66,7 @@ func (f *File) near(name string) []string {
 			text, _, _ := bytes.Cut(s.text, []byte("@"))
 			if d := distance(name, text); d <= 2 {
 				found = append(found, scored{string(text), d})
-			} else if len(piece) > 3 && len(found) < 1000 && bytes.Contains(text, piece) {
+			} else if len(piece) >= 3 && len(found) < 1000 && bytes.Contains(text, piece) {
 				if full := demangleName(string(text)); full != "" {
 					found = append(found, scored{full, 3})
 				}
