@@ -90,6 +90,8 @@ func compareLine(t *testing.T, code []byte, theirs string) {
 	}
 }
 
+var narrow = regexp.MustCompile(`\((u8|u16|u32) \*\)|32_32`)
+
 var number = regexp.MustCompile(`\b(0x[0-9a-f]+|[0-9]{5,})\b`)
 
 // canonical writes large numbers alike: some versions write a constant in
@@ -102,7 +104,7 @@ func canonical(t *testing.T, text string) string {
 		}
 		return insns[0].String()
 	})
-	if strings.Contains(text, "(u32 *)") || strings.Contains(text, "32_32") {
+	if narrow.MatchString(text) {
 		text = regexp.MustCompile(`\bw([0-9])`).ReplaceAllString(text, "r$1")
 	}
 	return text
