@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,25 +9,24 @@ import (
 	"github.com/bpftime-go/bpftime/session"
 )
 
-// manifest is the part of the agent's manifest that is used here; JSON is YAML.
+// manifest is a session that counts the hits of some places, each in a program of its own.
 type manifest struct {
-	Session string            `json:"session"`
-	Objects []manifestObject  `json:"objects"`
-	Process map[string]string `json:"process,omitempty"`
+	session string
+	specs   []string
+	exe     string // only in processes of these programs; empty: in all
 }
 
-type manifestObject struct {
-	Gadget string   `json:"gadget"`
-	Args   []string `json:"args"`
-}
-
-// counting is the manifest of a session that counts the hits of some places, each in a program of its own.
-func counting(session string, specs ...string) manifest {
-	m := manifest{Session: session}
-	for _, spec := range specs {
-		m.Objects = append(m.Objects, manifestObject{Gadget: "funccount", Args: []string{spec}})
+// String is the manifest as people write it: the agent judges a plain process.exe without starting its compiler.
+func (m manifest) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "session: %s\nobjects:\n  - gadget: funccount\n    args:\n", m.session)
+	for _, spec := range m.specs {
+		fmt.Fprintf(&text, "      - %q\n", spec)
 	}
-	return m
+	if m.exe != "" {
+		fmt.Fprintf(&text, "process:\n  exe: %q\n", m.exe)
+	}
+	return text.String()
 }
 
 // agentSession is a session of processes with the agent, read from outside.
@@ -37,14 +35,10 @@ type agentSession struct {
 	name   string
 }
 
-// writeManifest leaves the manifest in the workshop and returns its path.
-func (a *agentSession) writeManifest(w *workshop, m manifest) (string, error) {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return "", err
-	}
+// writeManifest leaves the session's manifest in the workshop and returns its path.
+func (a *agentSession) writeManifest(w *workshop, exe string, specs ...string) (string, error) {
 	path := w.path(a.name + ".yaml")
-	return path, os.WriteFile(path, text, 0o644)
+	return path, os.WriteFile(path, []byte(manifest{a.name, specs, exe}.String()), 0o644)
 }
 
 // env is what makes a process load the agent and join the session.
@@ -65,8 +59,8 @@ func (a *agentSession) hits(symbol string) (uint64, error) {
 		if !strings.HasSuffix(l.Name, ":"+symbol) {
 			continue
 		}
-		if l.Refused != 0 || l.Misses != 0 {
-			return 0, fmt.Errorf("%s: %d sites refused (%s), %d misses", l.Name, l.Refused, l.Error, l.Misses)
+		if err := refusal(l); err != nil {
+			return 0, err
 		}
 		found = true
 		total += l.Hits
@@ -75,6 +69,17 @@ func (a *agentSession) hits(symbol string) (uint64, error) {
 		return 0, fmt.Errorf("session %s has no link on %s; its log: %q", a.name, symbol, s.Log())
 	}
 	return total, nil
+}
+
+// refusal is why a link does not count every call. What the agent cannot do yet is no failure of what it can.
+func refusal(l session.Link) error {
+	switch {
+	case strings.Contains(l.Error, "not supported yet"):
+		return fmt.Errorf("%w: %s", errAbsent, l.Error)
+	case l.Refused != 0 || l.Misses != 0:
+		return fmt.Errorf("%s: %d sites refused (%s), %d misses", l.Name, l.Refused, l.Error, l.Misses)
+	}
+	return nil
 }
 
 // baseEnv is the environment of everything that is measured: nothing that could load anything.

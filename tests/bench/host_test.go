@@ -212,3 +212,18 @@ func TestSpecs(t *testing.T) {
 		}
 	}
 }
+
+func TestManifest(t *testing.T) {
+	const want = `session: start
+objects:
+  - gadget: funccount
+    args:
+      - "uprobe/libc:exit"
+      - "uretprobe//bin/host:f_ours_both"
+process:
+  exe: "*/nginx"
+`
+	if got := (manifest{"start", []string{"uprobe/libc:exit", "uretprobe//bin/host:f_ours_both"}, "*/nginx"}).String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}

@@ -81,7 +81,7 @@ func (b *bench) loadAgent() ([]string, error) {
 		specs = append(specs, s.specs(b.w.path("host"))...)
 	}
 	b.agent = &agentSession{rundir: b.w.rundir, name: b.name}
-	manifest, err := b.agent.writeManifest(b.w, counting(b.name, specs...))
+	manifest, err := b.agent.writeManifest(b.w, "", specs...)
 	return b.agent.env(b.w.o.agent, manifest), err
 }
 

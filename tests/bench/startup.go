@@ -29,14 +29,12 @@ func startVariants(w *workshop) ([]startVariant, error) {
 		return variants, nil
 	}
 	other := &agentSession{rundir: w.rundir, name: "other"}
-	elsewhere := counting(other.name, "uprobe/libc:"+startProbe)
-	elsewhere.Process = map[string]string{"exe": "*/no-such-program"}
-	otherFile, err := other.writeManifest(w, elsewhere)
+	otherFile, err := other.writeManifest(w, "*/no-such-program", "uprobe/libc:"+startProbe)
 	if err != nil {
 		return nil, err
 	}
 	one := &agentSession{rundir: w.rundir, name: "start"}
-	oneFile, err := one.writeManifest(w, counting(one.name, "uprobe/libc:"+startProbe))
+	oneFile, err := one.writeManifest(w, "", "uprobe/libc:"+startProbe)
 	if err != nil {
 		return nil, err
 	}
