@@ -133,17 +133,21 @@ func TestTakeTimingLines(t *testing.T) {
 }
 
 func TestParseStarts(t *testing.T) {
-	wall, cpu, best, err := parseStarts([]byte("sample none 0 750000 650000 2.8\nsample none 1 800000 660000 2.9\ntimed 2.8\n"))
-	if err != nil || best != 2.8 {
-		t.Fatalf("best %v, %v", best, err)
+	got, err := parseStarts([]byte("sample none 0 750000 650000 80 2.8\nsample none 1 800000 660000 81 2.9\ntimed 2.8\n"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if want := (series{values: []float64{0.75, 0.8}, references: []float64{2.8, 2.9}}); !reflect.DeepEqual(*wall["none"], want) {
-		t.Errorf("wall %+v, want %+v", *wall["none"], want)
+	references := []float64{2.8, 2.9}
+	want := starts{
+		wall:   map[string]*series{"none": {[]float64{0.75, 0.8}, references}},
+		cpu:    map[string]*series{"none": {[]float64{0.65, 0.66}, references}},
+		faults: map[string]*series{"none": {[]float64{80, 81}, references}},
+		best:   2.8,
 	}
-	if got := cpu["none"].values; !reflect.DeepEqual(got, []float64{0.65, 0.66}) {
-		t.Errorf("cpu %v", got)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if _, _, _, err := parseStarts([]byte("failed none 256\n")); err == nil {
+	if _, err := parseStarts([]byte("failed none 256\n")); err == nil {
 		t.Error("a failed start was taken for a sample")
 	}
 }

@@ -2,7 +2,9 @@
  * Starts one program again and again under several environments, interleaved, and prints what each start cost.
  *
  *   runner CPU ROUNDS WAIT PROGRAM [-- NAME [VARIABLE=VALUE]...]...
- *     -> sample NAME ROUND WALL_NS CPU_NS REFERENCE   from before vfork to after wait4; CPU_NS is the child's user + system
+ *     -> sample NAME ROUND WALL_NS CPU_NS FAULTS REFERENCE
+ *                              from before vfork to after wait4; user + system time and page faults of the child and of
+ *                              those that it waited for
  *     -> failed NAME STATUS                           the child did not exit with 0; STATUS as wait4 gives it; ends the run
  *     -> timed BEST                                   the reference level of a quiet core; ends the answer
  *
@@ -26,7 +28,9 @@ struct variant {
 };
 
 struct cost {
-	double wall, cpu, reference;
+	double wall, cpu;
+	long faults;
+	double reference;
 };
 
 static struct variant variants[MAX_VARIANTS];
@@ -89,7 +93,7 @@ static struct cost run(struct sampler *s, char *program, struct variant *v)
 		exit(1);
 	}
 	return (struct cost){ (double)(to - from), ns_of(used.ru_utime) + ns_of(used.ru_stime),
-			      before > after ? before : after };
+			      used.ru_minflt + used.ru_majflt, before > after ? before : after };
 }
 
 int main(int argc, char **argv)
@@ -108,7 +112,8 @@ int main(int argc, char **argv)
 			struct variant *v = &variants[sampler_order(round, k, nvariants)];
 			struct cost c = run(&s, argv[4], v);
 
-			printf("sample %s %d %.0f %.0f %.4f\n", v->name, round, c.wall, c.cpu, c.reference);
+			printf("sample %s %d %.0f %.0f %ld %.4f\n", v->name, round, c.wall, c.cpu, c.faults,
+			       c.reference);
 		}
 	printf("timed %.4f\n", s.best);
 	return 0;
