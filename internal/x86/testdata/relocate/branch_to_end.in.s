@@ -1,0 +1,4 @@
+	je 1f
+	inc %eax
+	nop
+1:	ret

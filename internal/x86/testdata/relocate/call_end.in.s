@@ -1,0 +1,1 @@
+	call window+0x1000

@@ -1,0 +1,2 @@
+	sub $8, %rsp
+	call window+0x1000

@@ -1,0 +1,6 @@
+# index 0:0 4:4 9:15
+# ends
+	sub $8, %rsp
+	push 1f(%rip)
+	jmp window+0x1000
+1:	.quad window+9

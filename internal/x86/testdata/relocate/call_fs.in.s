@@ -1,0 +1,1 @@
+	call *%fs:0x10(%rsp)

@@ -1,0 +1,2 @@
+	call 1f
+1:	pop %rax

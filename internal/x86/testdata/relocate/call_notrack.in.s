@@ -1,0 +1,1 @@
+	notrack call *0x10(%rsp)

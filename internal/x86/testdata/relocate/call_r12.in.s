@@ -1,0 +1,3 @@
+	push %rbx
+	push %rbx
+	call *%r12

@@ -1,0 +1,2 @@
+	nop
+	call *(%r12)	# SIB, but not rsp

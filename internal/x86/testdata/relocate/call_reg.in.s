@@ -1,0 +1,2 @@
+	sub $8, %rsp
+	call *%rax

@@ -1,0 +1,2 @@
+	nop
+	call *0x18(%rsp)

@@ -1,0 +1,2 @@
+	nop
+	call *0x78(%rsp)

@@ -1,0 +1,2 @@
+	nop
+	call *8(%rsp,%r9,8)

@@ -1,0 +1,2 @@
+	endbr64
+	push %rbp

@@ -1,0 +1,3 @@
+	xor %eax, %eax
+1:	dec %edi
+	jne 1b

@@ -1,0 +1,3 @@
+	je 1f
+	inc %eax
+1:	inc %ecx

@@ -1,0 +1,3 @@
+1:	add %ecx, %eax
+	nop
+	loop 1b

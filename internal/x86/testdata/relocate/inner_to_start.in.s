@@ -1,0 +1,3 @@
+	dec %edi
+	jne window
+	ret

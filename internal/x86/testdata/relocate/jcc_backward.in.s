@@ -1,0 +1,3 @@
+	test %edi, %edi
+	jne window-0x10
+	ret

@@ -1,0 +1,1 @@
+	{disp32} jg window+0x1000

@@ -1,0 +1,5 @@
+	test %edi, %edi
+	je 1f
+	mov %esi, %eax
+	ret
+1:	nop

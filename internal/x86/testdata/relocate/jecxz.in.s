@@ -1,0 +1,4 @@
+	jecxz 1f
+	xor %eax, %eax
+	ret
+1:	nop

@@ -1,0 +1,1 @@
+	bnd jmp window+0x12345

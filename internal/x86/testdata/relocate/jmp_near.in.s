@@ -1,0 +1,1 @@
+	jmp window+0x12345

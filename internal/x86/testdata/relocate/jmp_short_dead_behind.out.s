@@ -1,0 +1,3 @@
+# index 0:0 5:5
+# ends
+	jmp window+5

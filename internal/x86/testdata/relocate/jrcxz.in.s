@@ -1,0 +1,4 @@
+	jrcxz 1f
+	xor %eax, %eax
+	ret
+1:	nop

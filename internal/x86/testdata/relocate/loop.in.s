@@ -1,0 +1,4 @@
+	xor %eax, %eax
+	loop 1f
+	inc %eax
+1:	nop

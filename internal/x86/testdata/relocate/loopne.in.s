@@ -1,0 +1,4 @@
+	loopne 1f
+	inc %eax
+	inc %eax
+1:	nop

@@ -1,0 +1,1 @@
+	nopw %cs:0(%rax,%rax,1)

@@ -1,0 +1,3 @@
+# index 0:0 6:6
+# falls through
+	nopw %cs:0(%rax,%rax,1)

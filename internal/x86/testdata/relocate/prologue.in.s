@@ -1,0 +1,3 @@
+	push %rbp
+	mov %rsp, %rbp
+	sub $0x20, %rsp

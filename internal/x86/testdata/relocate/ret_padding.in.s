@@ -1,0 +1,4 @@
+	xor %eax, %eax
+	ret
+	int3
+	int3

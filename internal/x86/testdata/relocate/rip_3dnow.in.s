@@ -1,0 +1,1 @@
+	pfadd data(%rip), %mm0

@@ -1,0 +1,1 @@
+	vpaddd data(%rip){1to16}, %zmm1, %zmm17

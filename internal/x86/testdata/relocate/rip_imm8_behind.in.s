@@ -1,0 +1,1 @@
+	cmpb $1, data(%rip)

@@ -1,0 +1,1 @@
+	lea data(%rip), %rdi

@@ -1,0 +1,3 @@
+# index 0:0 7:7
+# falls through
+	lea data(%rip), %rdi

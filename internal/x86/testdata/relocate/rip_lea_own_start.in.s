@@ -1,0 +1,1 @@
+	lea window(%rip), %rdi

@@ -1,0 +1,1 @@
+	mov data(%rip), %rax

@@ -1,0 +1,1 @@
+	vmovups data(%rip), %ymm0

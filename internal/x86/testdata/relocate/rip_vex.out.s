@@ -1,0 +1,3 @@
+# index 0:0 8:8
+# falls through
+	vmovups data(%rip), %ymm0

@@ -1,0 +1,1 @@
+	vpshufd $0x1b, data(%rip), %ymm0

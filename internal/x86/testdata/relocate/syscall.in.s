@@ -1,0 +1,3 @@
+	mov %edi, %eax
+	syscall
+	nop

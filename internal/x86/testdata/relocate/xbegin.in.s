@@ -1,0 +1,1 @@
+	xbegin window+0x100

@@ -1,0 +1,3 @@
+# index 0:0 6:6
+# falls through
+	xbegin window+0x100
