@@ -65,11 +65,15 @@ func Compile(r Request) (*plan.Plan, error) {
 	return c.plan, nil
 }
 
-// fail tells that a link, or a part of it, cannot be attached.
+// fail tells that a link, or a part of it, cannot be attached. Whoever applies
+// the plan says so in the log, once for all processes of the session; with
+// on_error: abort there will be no plan.
 func (c *compiler) fail(b binding, err error) {
 	l := &c.plan.Links[b.link]
 	l.Refused++
 	l.Why = err.Error()
 	c.failures++
-	c.Log(abi.LEVEL_ERROR, fmt.Sprintf("%s: %v", l.Name, err))
+	if c.plan.Abort {
+		c.Log(abi.LEVEL_ERROR, fmt.Sprintf("%s: %v", l.Name, err))
+	}
 }

@@ -79,6 +79,21 @@ static struct session_link *link_slot(const char *want, u32 kind)
 	return 0;
 }
 
+/* A reason that the link does not show yet is also told in the log: once, not in
+ * every process. */
+static void refused(struct session_link *l, const char *why, u32 sites)
+{
+	char cut[LINK_WHY_SIZE];
+	TEXT(t);
+
+	__atomic_fetch_add(&l->refused, sites, __ATOMIC_RELAXED);
+	copy_cut(cut, why, sizeof cut);
+	if (str_eq(l->why, cut))
+		return;
+	copy_cut(l->why, why, sizeof l->why);
+	complain(LEVEL_WARN, put(put(put(&t, l->name), ": "), why));
+}
+
 static int take_links(struct resident *r)
 {
 	const struct plan_link *link = (const struct plan_link *)((const u8 *)r->plan + r->plan->links);
@@ -89,10 +104,8 @@ static int take_links(struct resident *r)
 		if (!r->links[i])
 			return complain(LEVEL_ERROR, put(put_dec(put(&t, "the session's "), SESSION_NLINKS), " links are all taken: use another session"));
 		__atomic_fetch_or(&r->links[i]->tactic, link[i].tactic, __ATOMIC_RELAXED);
-		if (*name(r->plan, link[i].why)) {
-			copy_cut(r->links[i]->why, name(r->plan, link[i].why), LINK_WHY_SIZE);
-			__atomic_fetch_add(&r->links[i]->refused, link[i].refused, __ATOMIC_RELAXED);
-		}
+		if (link[i].refused)
+			refused(r->links[i], name(r->plan, link[i].why), link[i].refused);
 	}
 	return 1;
 }

@@ -178,12 +178,13 @@ static u64 pid_namespace(void)
 	return failed(SYS4(__NR_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &st, 0)) ? 0 : st.st_ino;
 }
 
-/* Sure to be gone: same PID namespace, and no such process or another one. */
+/* Sure to be gone: same PID namespace, and no such process, or another one, or
+ * this very process before it called execve. */
 static int is_dead(const struct session_proc *p, u64 pidns)
 {
 	if (p->state != SLOT_LIVE || p->pidns != pidns || !pidns || !p->pid)
 		return 0;
-	if (SYS2(__NR_kill, p->pid, 0) == -ESRCH_)
+	if (p->pid == (u32)SYS1(__NR_getpid, 0) || SYS2(__NR_kill, p->pid, 0) == -ESRCH_)
 		return 1;
 	return p->start && start_time(p->pid) != p->start;
 }

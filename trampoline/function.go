@@ -10,6 +10,7 @@ import (
 
 // A Module is what has to be known of an ELF file; *elfsym.File is one.
 type Module interface {
+	Text() []elfsym.Func
 	Bytes(vaddr uint64, n int) ([]byte, error)
 	FuncAt(vaddr uint64) (elfsym.Func, bool)
 	CFAs(elfsym.Func) ([]elfsym.CFARow, error)
@@ -40,28 +41,31 @@ type piece struct {
 
 // Function is a decoded function.
 type Function struct {
-	mod    Module
-	pieces []piece             // the function first, then what it continues in
-	goals  map[uint64]struct{} // where branches, tables and landing pads lead
+	mod      Module
+	pieces   []piece             // the function first, then what it continues in
+	goals    map[uint64]struct{} // where its branches, tables and landing pads lead
+	foreign  map[uint64]struct{} // where short branches of its neighbours lead
+	branches *Branches           // and the long ones of the rest of the module
 	// unknown says why goals or pieces may be incomplete: "" when they are not.
 	unknown string
 	// blind is set when a jump table was not understood: any instruction may be a goal.
 	blind bool
 }
 
-// Read decodes the function that contains addr.
-func Read(mod Module, addr uint64) (*Function, error) {
+// Read decodes the function that contains addr. branches is the module's.
+func Read(mod Module, branches *Branches, addr uint64) (*Function, error) {
 	fn, ok := mod.FuncAt(addr)
 	if !ok {
 		return nil, refuse("nothing says where the function at %#x ends: no unwind data and no symbol with a size", addr)
 	}
-	f := &Function{mod: mod, goals: map[uint64]struct{}{}}
+	f := &Function{mod: mod, branches: branches, goals: map[uint64]struct{}{}, foreign: map[uint64]struct{}{}}
 	p, err := f.decode(fn)
 	if err != nil {
 		return nil, err
 	}
 	f.pieces = []piece{p}
 	f.follow()
+	f.neighbours()
 	return f, nil
 }
 
@@ -90,7 +94,9 @@ func (f *Function) decode(fn elfsym.Func) (piece, error) {
 func (f *Function) follow() {
 	size := uint64(0)
 	for i := 0; i < len(f.pieces); i++ {
-		for _, out := range f.collect(f.pieces[i]) {
+		goals := f.collect(f.pieces[i])
+		for _, out := range goals {
+			f.goals[out] = struct{}{}
 			if f.holds(out) {
 				continue
 			}
@@ -114,50 +120,40 @@ func (f *Function) holds(addr uint64) bool {
 	return slices.ContainsFunc(f.pieces, func(p piece) bool { return p.Lo <= addr && addr < p.Hi })
 }
 
-// collect notes the goals of one piece and returns those outside of it.
-func (f *Function) collect(p piece) (outs []uint64) {
-	goal := func(addr uint64) {
-		f.goals[addr] = struct{}{}
-		if addr < p.Lo || addr >= p.Hi {
-			outs = append(outs, addr)
-		}
-	}
-	tables := false
+// collect returns where one piece of the function leads.
+func (f *Function) collect(p piece) []uint64 {
+	goals, tables := branchGoals(p), false
 	for i, in := range p.insns {
-		switch in.Flow() {
-		case x86.FlowJump, x86.FlowCond, x86.FlowLoop:
-			if to, ok := in.Target(in.b, in.addr); ok {
-				goal(to)
-			}
-		case x86.FlowJumpIndirect:
-			if usesTable(p.insns[:i], in) {
-				tables = true
-			} else {
-				f.unknown = fmt.Sprintf("it leaves by an indirect jump at +%#x", in.addr-f.pieces[0].Lo)
-			}
+		if in.Flow() != x86.FlowJumpIndirect {
+			continue
+		}
+		if usesTable(p.insns[:i], in) {
+			tables = true
+		} else {
+			f.unknown = fmt.Sprintf("it leaves by an indirect jump at +%#x", in.addr-f.pieces[0].Lo)
 		}
 	}
 	if tables {
-		f.tables(p, goal)
+		targets, err := f.mod.JumpTableTargets(p.Func)
+		f.blind = f.blind || err != nil || len(targets) == 0
+		goals = append(goals, targets...)
 	}
 	pads, err := f.mod.LandingPads(p.Func)
-	if err != nil {
-		f.blind = true
-	}
-	for _, pad := range pads {
-		goal(pad)
-	}
-	return outs
+	f.blind = f.blind || err != nil
+	return append(goals, pads...)
 }
 
-func (f *Function) tables(p piece, goal func(uint64)) {
-	targets, err := f.mod.JumpTableTargets(p.Func)
-	if err != nil || len(targets) == 0 {
-		f.blind = true
+// branchGoals is where the direct branches of a piece lead, calls apart.
+func branchGoals(p piece) (goals []uint64) {
+	for _, in := range p.insns {
+		switch in.Flow() {
+		case x86.FlowJump, x86.FlowCond, x86.FlowLoop:
+			if to, ok := in.Target(in.b, in.addr); ok {
+				goals = append(goals, to)
+			}
+		}
 	}
-	for _, t := range targets {
-		goal(t)
-	}
+	return goals
 }
 
 // usesTable tells a switch from a tail call: `jmp *table(,%r,8)`, or `jmp *%r`
@@ -185,8 +181,9 @@ func usesTable(before []insn, jump insn) bool {
 // entered tells whether control may arrive at addr other than from the
 // instruction before it.
 func (f *Function) entered(addr uint64) bool {
-	_, ok := f.goals[addr]
-	return ok || f.blind
+	_, own := f.goals[addr]
+	_, foreign := f.foreign[addr]
+	return own || foreign || f.blind || f.branches.Lead(addr)
 }
 
 // loops tells whether something in the function jumps to its first instruction.

@@ -19,11 +19,12 @@ type Program struct {
 // slots, since the agent's own code may be out of reach of a rel32.
 type Arena struct {
 	*plan.Unit
-	slots map[uint32]uint32 // helper -> offset of its address in the code
+	slots    map[uint32]uint32 // helper -> offset of its address in the code
+	branches *Branches         // of the module, scanned once
 }
 
 // NewArena starts a unit's code.
-func NewArena(u *plan.Unit) *Arena { return &Arena{u, map[uint32]uint32{}} }
+func NewArena(u *plan.Unit) *Arena { return &Arena{Unit: u, slots: map[uint32]uint32{}} }
 
 // slot is where the address of a helper lies.
 func (a *Arena) slot(helper uint32) uint32 {
