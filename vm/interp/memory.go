@@ -181,24 +181,29 @@ func (m *Memory) explain(addr, n uint64, write bool) error {
 		verb = "write"
 	}
 	what := fmt.Sprintf("%s of %d bytes at %#x", verb, n, addr)
-	name, start, size, ok := m.near(addr)
+	name, off, size, ok := m.near(addr)
 	switch {
 	case !ok:
 		return fmt.Errorf("%w: %s: outside of every region", ErrMemory, what)
 	case size == 0:
 		return fmt.Errorf("%w: %s: %s is gone or empty", ErrMemory, what, name)
-	case addr-start <= size && n <= size-(addr-start):
+	case off < 0:
+		return fmt.Errorf("%w: %s: %d bytes before %s", ErrMemory, what, -off, name)
+	case uint64(off) <= size && n <= size-uint64(off):
 		return fmt.Errorf("%w: %s: %s is read only", ErrMemory, what, name)
 	}
-	return fmt.Errorf("%w: %s: byte %d of %s, which has %d", ErrMemory, what, addr-start, name, size)
+	return fmt.Errorf("%w: %s: byte %d of %s, which has %d", ErrMemory, what, off, name, size)
 }
 
-func (m *Memory) near(addr uint64) (name string, start, size uint64, ok bool) {
-	if i := addr>>32 - regionBase; i < uint64(len(m.read)) {
-		return m.names[i], regionAddr(int(i)), uint64(len(m.read[i])), true
+// near finds the region that an address was probably meant for, the address's
+// offset in it, and its size.
+func (m *Memory) near(addr uint64) (name string, off int64, size uint64, ok bool) {
+	i := (addr + maxRegion - 1) >> 32 // the upper half of a number's addresses is before the next
+	if i -= regionBase; i < uint64(len(m.read)) {
+		return m.names[i], int64(addr - regionAddr(int(i))), uint64(len(m.read[i])), true
 	}
 	if r := m.findFixed(addr); r != nil && addr-r.addr < maxRegion {
-		return r.name, r.addr, uint64(len(r.read)), true
+		return r.name, int64(addr - r.addr), uint64(len(r.read)), true
 	}
 	return "", 0, 0, false
 }

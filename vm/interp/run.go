@@ -271,9 +271,11 @@ loop:
 			}
 			pc = int(in.aux)
 		case vm.CALLX:
-			if pc, err = m.callx(r, *dst, pc); err != nil {
+			var next int
+			if next, err = m.callx(r, *dst, pc); err != nil {
 				break loop
 			}
+			pc = next
 		case opTailCall:
 			var taken bool
 			if taken, err = m.tailCall(r); err != nil {
