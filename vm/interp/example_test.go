@@ -88,7 +88,7 @@ func Example_budget() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, interp.ErrBudget), m.Executed())
 	// Output:
-	// insn 1: r0 += 1: instruction budget used up
+	// insn 2: goto -2: instruction budget used up
 	// true 1000000
 }
 
