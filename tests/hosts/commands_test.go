@@ -52,7 +52,7 @@ var commands = []command{
 		files: []string{"Makefile.host"}},
 	{name: "tar", needs: []string{"tar", "gzip"}, args: []string{"sh", "-e", "tar.sh"}, files: []string{"tar.sh"}},
 	{name: "node workers", needs: []string{"node"}, args: []string{"node", "workers.js"}, files: []string{"workers.js"},
-		allow: unnumbered},
+		allow: filesOnly},
 	{name: "java", needs: []string{"java"}, files: []string{"Host.java"}, allow: busyMachine,
 		args: []string{"java", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "Host.java"}},
 	{name: "busybox", needs: []string{"busybox"}, args: []string{"busybox", "sh", "-c", "busybox seq 1 3"}, cold: true},
@@ -71,6 +71,12 @@ func unnumbered(s *host.State) {
 		_, s.Descriptors[i], _ = strings.Cut(d, " ")
 	}
 	slices.Sort(s.Descriptors)
+}
+
+// filesOnly forgets the pipes, sockets and event descriptors of threads that may or may not have ended yet.
+func filesOnly(s *host.State) {
+	unnumbered(s)
+	s.Descriptors = slices.DeleteFunc(s.Descriptors, func(d string) bool { return !strings.HasPrefix(d, "/") })
 }
 
 // notifyPipe clears the pipe on which git waits for its child's exec: it may have heard already, or not.

@@ -44,7 +44,7 @@ func playRedis(t *testing.T, u *host.User, tr *host.Trace) *record {
 	s.command("debug", "reload")
 	s.command("get", "key")
 	s.command("dbsize")
-	s.inspect("busy", s.pid, unnumbered)
+	s.inspect("busy", s.pid, idleWorker)
 	s.cli("shutdown")
 	s.waitEnd()
 	s.out.Steps = append(s.out.Steps, severe(t, filepath.Join(s.dir, "log"), "# ", "crash", "Bug")...)
@@ -95,5 +95,5 @@ func (s *redis) wait(line string) {
 
 func (s *redis) bench() {
 	s.t.Helper()
-	s.run(s.user, "redis-benchmark", "-p", s.port, "-n", "3000", "-c", "8", "-q", "-t", "set,get,lpush", "-r", "1000")
+	s.run(s.user, "redis-benchmark", "-p", s.port, "-n", "3000", "-c", "8", "-q", "-t", "set,get,lpush", "-r", "50")
 }

@@ -82,7 +82,7 @@ func (s *server) inspect(step string, pid int, allow func(*host.State)) {
 	s.t.Helper()
 	title, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 	who := step + " " + strings.TrimRight(strings.ReplaceAll(string(title), "\x00", " "), " ")
-	state, err := host.Inspect(digits.ReplaceAllString(who, "N"), pid)
+	state, err := host.InspectSteady(digits.ReplaceAllString(who, "N"), pid)
 	if err != nil {
 		s.t.Fatal(err)
 	}

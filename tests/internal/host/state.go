@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // State is what a process is, as /proc shows it: all that an agent must leave as it was.
@@ -47,6 +49,20 @@ func Inspect(who string, pid int) (State, error) {
 	}
 	s.WriteExec, err = writeExec(proc)
 	return s, err
+}
+
+// InspectSteady reads the state of a process nobody holds still: it asks until two answers in a row are the same.
+func InspectSteady(who string, pid int) (State, error) {
+	last, err := Inspect(who, pid)
+	for range 100 {
+		time.Sleep(10 * time.Millisecond)
+		next, again := Inspect(who, pid)
+		if err == nil && again == nil && reflect.DeepEqual(last, next) {
+			break
+		}
+		last, err = next, again
+	}
+	return last, err
 }
 
 func readStatus(path string) (map[string]string, error) {
