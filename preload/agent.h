@@ -35,6 +35,7 @@ HIDDEN int exe_match(const char *pattern, u64 n, const char *exe);
 
 /* session.c */
 HIDDEN void session_rundir(const struct settings *set, char *to, u64 max);
+HIDDEN int session_name(const char *name);
 HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
 HIDDEN long map_shared_file(const char *path, u64 size, struct text *why);
 HIDDEN void log_line(u32 level, const char *line);

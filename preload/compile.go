@@ -64,7 +64,10 @@ func answer(h handoff) (uint32, error) {
 	if !m.Process.Match(h.text(abi.HANDOFF_EXE, abi.HANDOFF_LOG)) {
 		return abi.VERDICT_NOT_FOR_US, nil
 	}
-	name := env.SessionName(m)
+	name, err := env.SessionName(m)
+	if err != nil {
+		return 0, err
+	}
 	copy(h[abi.HANDOFF_SESSION:abi.HANDOFF_RUNDIR], name+"\x00")
 	dir, err := session.MakeDir(h.text(abi.HANDOFF_RUNDIR, abi.HANDOFF_EXE), name)
 	if err != nil {

@@ -202,7 +202,7 @@ static void answer(struct handoff *h, const struct outcome *o, const struct glan
 	if (!dead && h->verdict == VERDICT_NOT_FOR_US)
 		return;
 	h->session[sizeof h->session - 1] = 0;
-	if (!*h->session)
+	if (!session_name(h->session))
 		copy_string(h->session, sizeof h->session, *g->session ? g->session : "default");
 	if (session_open(h->rundir, h->session, h->exe)) {
 		if (abort)

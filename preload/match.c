@@ -161,6 +161,8 @@ static void copy_session(struct glance *g, const struct line *v)
 		return;
 	mem_copy(g->session, v->s, n);
 	g->session[n] = 0;
+	if (!session_name(g->session))
+		*g->session = 0;
 }
 
 /* Looks at one line at column 0. Returns 0 when it is beyond a glance. */

@@ -298,6 +298,17 @@ static int join(struct session *s, const char *exe)
 	return 1;
 }
 
+/* config.CheckSession's rule: no name steps out of the run directory. */
+int session_name(const char *name)
+{
+	u64 n = str_len(name);
+
+	for (const char *c = name; *c; c++)
+		if (!((*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '.' || *c == '_' || *c == '-'))
+			return 0;
+	return n && n <= 64 && *name != '.';
+}
+
 /* Opens, or makes, the session; the process takes a slot. 0 or -errno. */
 long session_open(const char *rundir, const char *name, const char *exe)
 {
