@@ -168,7 +168,7 @@ static long preemptions(void)
 }
 
 /* A sample during which the host was preempted gets the reference of a core that nobody takes for quiet. */
-static struct sample take(struct sampler *s, const struct variant *v, long *calls)
+static struct sample take_once(struct sampler *s, const struct variant *v, long *calls)
 {
 	long warm = v->calls / 20 + 1;
 
@@ -182,6 +182,19 @@ static struct sample take(struct sampler *s, const struct variant *v, long *call
 	if (preemptions() != preempted)
 		return (struct sample){ ns, PREEMPTED };
 	return (struct sample){ ns, before > after ? before : after };
+}
+
+/* Tries again after a preemption, as long as there is waiting time left to spend on that. */
+static struct sample take(struct sampler *s, const struct variant *v, long *calls)
+{
+	for (;;) {
+		uint64_t start = now_ns();
+		struct sample taken = take_once(s, v, calls);
+
+		if (taken.reference != PREEMPTED || s->wait_left <= 0)
+			return taken;
+		s->wait_left -= (double)(now_ns() - start) * 1e-9;
+	}
 }
 
 static void time_variants(int rounds, double wait, const struct variant **chosen, int n)
