@@ -1,7 +1,5 @@
 package vm
 
-import "slices"
-
 // Limits of the kernel.
 const (
 	FrameSize    = 512     // bytes of stack of each function's frame, below R10
@@ -20,6 +18,7 @@ const TailCall = 12
 type Program struct {
 	insns   []Instruction
 	slots   []int32 // index -> slot, and one more: the number of slots
+	index   []int32 // slot -> index, or -1 for the second half of an LDDW
 	targets []int32 // index -> index of the target, or -1
 	funcs   []Function
 	funcOf  []int32 // index -> index into funcs
@@ -53,7 +52,12 @@ func (p *Program) Slot(i int) int { return int(p.slots[i]) }
 
 // Index returns the index of the instruction that begins at the slot; ok is
 // false for the second half of an LDDW and outside the program.
-func (p *Program) Index(slot int) (i int, ok bool) { return indexOf(p.slots[:len(p.insns)], slot) }
+func (p *Program) Index(slot int) (i int, ok bool) {
+	if slot < 0 || slot >= len(p.index) || p.index[slot] < 0 {
+		return 0, false
+	}
+	return int(p.index[slot]), true
+}
 
 // Target returns the index of the instruction that the branch, local call or
 // function reference at index i leads to, and -1 for any other instruction.
@@ -88,8 +92,4 @@ func (p *Program) Bytes() []byte {
 		panic(err) // Validate has seen that every field fits
 	}
 	return code
-}
-
-func indexOf(slots []int32, slot int) (int, bool) {
-	return slices.BinarySearch(slots, int32(slot))
 }

@@ -57,12 +57,16 @@ func (p *Program) layout(Options) error {
 	if len(p.insns) == 0 {
 		return &Error{Reason: "empty program"}
 	}
-	if len(p.insns) > MaxSlots {
-		return &Error{Slot: MaxSlots, Reason: fmt.Sprintf("program has more than %d instructions", MaxSlots)}
-	}
 	p.slots = make([]int32, len(p.insns)+1)
 	for i, in := range p.insns {
 		p.slots[i+1] = p.slots[i] + int32(in.Slots())
+		p.index = append(p.index, int32(i))
+		if in.Slots() == 2 {
+			p.index = append(p.index, -1)
+		}
+	}
+	if p.NumSlots() > MaxSlots {
+		return &Error{Slot: MaxSlots, Reason: fmt.Sprintf("a program of %d slots is larger than %d", p.NumSlots(), MaxSlots)}
 	}
 	return nil
 }

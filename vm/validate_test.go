@@ -171,7 +171,7 @@ func TestDeepCallGraph(t *testing.T) {
 
 func TestTooManySlots(t *testing.T) {
 	_, err := Validate(make([]Instruction, MaxSlots+1), Options{})
-	if err == nil || !strings.Contains(err.Error(), "more than 1000000 instructions") {
+	if err == nil || !strings.Contains(err.Error(), "program of 1000001 slots is larger than 1000000") {
 		t.Errorf("%v", err)
 	}
 }
