@@ -47,6 +47,31 @@ func (f *File) FuncAt(vaddr uint64) (Func, bool) {
 	return Func{}, false
 }
 
+// FuncsIn lists the functions whose code reaches into [lo, hi), in order, as
+// Functions would, without reading what describes the others. Symbols that only
+// .gnu_debugdata has do not count.
+func (f *File) FuncsIn(lo, hi uint64) []Func {
+	var described, named []Func
+	if fs, err := f.ehFrames(); err == nil {
+		for at := lo; at < hi; {
+			d, ok, err := fs.next(at, hi)
+			if !ok || err != nil || d.hi <= at {
+				break
+			}
+			described, at = append(described, Func{d.lo, d.hi}), d.hi
+		}
+	}
+	for _, read := range []func() (*table, error){f.symbols, f.dynsym} {
+		t, _ := read()
+		for _, s := range t.functionNames() {
+			if end := s.value + s.size; s.value < hi && end > lo && f.Executable(s.value) && f.Executable(end-1) {
+				named = append(named, Func{s.value, end})
+			}
+		}
+	}
+	return merge(described, join(named))
+}
+
 // symbolRanges is the code of all function symbols with a size, by address and
 // without overlaps.
 func (f *File) symbolRanges() []Func {
@@ -60,6 +85,11 @@ func (f *File) symbolRanges() []Func {
 			}
 		}
 	}
+	return join(fns)
+}
+
+// join sorts functions by address and makes one of those that overlap.
+func join(fns []Func) []Func {
 	slices.SortFunc(fns, func(a, b Func) int { return cmp.Compare(a.Lo, b.Lo) })
 	joined := fns[:0]
 	for _, fn := range fns {

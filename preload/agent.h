@@ -4,6 +4,7 @@
  *   gate.c      constructor: take Go's start away, decide whether this process is ours
  *   match.c       the part of the manifest the gate reads by itself
  *   compiler.c    run Go: in a clone()d child, or in a fresh process; never here
+ *   deferred.c    Go's relocations, applied where Go runs
  *   session.c     the session's directory and file, process slot, log
  *   apply.c     the applier: plan → mappings and patches, or nothing
  *   check.c       nothing of a plan is used before it was checked
@@ -98,6 +99,9 @@ HIDDEN void outcome_text(const struct outcome *o, struct text *t);
 HIDDEN void log_handoff(const struct handoff *h);
 HIDDEN void compiler_deadline(void);
 HIDDEN void start_go(void);
+
+/* deferred.c */
+HIDDEN void apply_deferred(void);
 
 /* gate.c */
 typedef void (*go_start)(long argc, char **argv, char **envp);

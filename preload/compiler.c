@@ -99,6 +99,7 @@ void start_go(void)
 	}
 	block[k++] = AT_NULL;
 	block[k++] = 0;
+	apply_deferred();
 	bpftime_go_start(1, (char **)block, (char **)block + 2);
 }
 

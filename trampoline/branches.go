@@ -2,6 +2,7 @@ package trampoline
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/x86"
@@ -15,13 +16,19 @@ import (
 // 32-bit displacement, without decoding: constants and misread instructions add
 // goals that are none (about one byte in ten thousand), and miss none. Short
 // branches cannot be found that way, since every tenth byte looks like one; they
-// reach 127 bytes and are read from the neighbours (Function.neighbours).
+// reach 127 bytes and are read from the neighbours (Function.readAround).
 type Branches struct{ texts []text }
 
 type text struct {
 	elfsym.Func
 	goals []uint64 // one bit a byte
 }
+
+// chunk is how much is scanned at a time; chunks overlap by a branch's length.
+const (
+	chunk     = 64 << 10
+	branchLen = 6
+)
 
 // ScanBranches reads all executable contents once.
 func ScanBranches(mod Module) *Branches {
@@ -30,25 +37,56 @@ func ScanBranches(mod Module) *Branches {
 		br.texts = append(br.texts, text{t, make([]uint64, (t.Hi-t.Lo+63)/64)})
 	}
 	for _, t := range br.texts {
-		if code, err := mod.Bytes(t.Lo, int(t.Hi-t.Lo)); err == nil {
-			br.scan(code, t.Lo)
+		for lo := t.Lo; lo < t.Hi; lo += chunk {
+			if code, err := mod.Bytes(lo, int(min(chunk+branchLen, t.Hi-lo))); err == nil {
+				br.scan(code, lo)
+			}
 		}
 	}
 	return br
 }
 
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// zeroByte is non-zero when a byte of v is 0. It may also be when none is, after
+// a borrow; that only costs a closer look.
+func zeroByte(v uint64) uint64 { return (v - ones) & ^v & highs }
+
+// scan looks at eight bytes at once for those that begin a branch: e8, e9, or 0f
+// (with 8x behind it a jcc).
 func (br *Branches) scan(code []byte, lo uint64) {
-	prev := byte(0)
-	for i := 0; i+5 <= len(code); i++ {
-		b := code[i]
-		if b&0xfe == 0xe8 || prev == 0x0f && b&0xf0 == 0x80 {
-			br.add(lo + uint64(i) + 5 + uint64(int64(int32(binary.LittleEndian.Uint32(code[i+1:])))))
+	n := len(code) &^ 7
+	for at := 0; at < n; at += 8 {
+		v := binary.LittleEndian.Uint64(code[at:])
+		begins := zeroByte(v&(0xfe*ones)^0xe8*ones) | zeroByte(v^0x0f*ones)
+		for ; begins != 0; begins &= begins - 1 {
+			br.look(code, lo, at+bits.TrailingZeros64(begins)/8)
 		}
-		prev = b
+	}
+	for at := n; at < len(code); at++ {
+		br.look(code, lo, at)
 	}
 }
 
-func (br *Branches) add(goal uint64) {
+// look notes the goal of the branch that begins at code[i], if one does.
+func (br *Branches) look(code []byte, lo uint64, i int) {
+	n := 1
+	if code[i] == 0x0f {
+		n = 2
+		if i+2 > len(code) || code[i+1]&0xf0 != 0x80 {
+			return
+		}
+	} else if code[i]&0xfe != 0xe8 {
+		return
+	}
+	if i+n+4 > len(code) {
+		return
+	}
+	rel := int64(int32(binary.LittleEndian.Uint32(code[i+n:])))
+	goal := lo + uint64(i+n+4) + uint64(rel)
 	for _, t := range br.texts {
 		if at := goal - t.Lo; at < t.Hi-t.Lo {
 			t.goals[at/64] |= 1 << (at % 64)
@@ -69,44 +107,55 @@ func (br *Branches) Lead(addr uint64) bool {
 // shortReach is how far a rel8 branch goes, its own length included.
 const shortReach = 127 + 15
 
-// neighbours adds the goals of short branches that come from just outside.
-func (f *Function) neighbours() {
+// readAround learns who the neighbours of the function are, and adds the goals of
+// their short branches. Code that belongs to no function counts when it looks
+// like one.
+func (f *Function) readAround() {
 	p := f.pieces[0]
-	for at := p.Lo; at > p.Lo-min(shortReach, p.Lo); {
-		at = f.neighbour(at-1, func(fn elfsym.Func) uint64 { return fn.Lo })
-	}
-	for at := p.Hi; at < p.Hi+shortReach; {
-		at = f.neighbour(at, func(fn elfsym.Func) uint64 { return fn.Hi })
-		if at < p.Hi {
-			break
+	lo, hi := p.Lo-min(shortReach, p.Lo), p.Hi+shortReach
+	for _, r := range [][2]uint64{{lo, p.Lo}, {p.Hi, hi}} {
+		at := r[0]
+		for _, fn := range f.mod.FuncsIn(r[0], r[1]) {
+			if fn.Lo < p.Hi && fn.Hi > p.Lo {
+				continue
+			}
+			f.around = append(f.around, fn)
+			f.unclaimed(at, fn.Lo)
+			f.neighbour(fn)
+			at = max(at, fn.Hi)
 		}
+		f.unclaimed(at, r[1])
 	}
 }
 
-// neighbour reads what stands at addr and returns where to look on.
-func (f *Function) neighbour(addr uint64, beyond func(elfsym.Func) uint64) uint64 {
-	fn, ok := f.mod.FuncAt(addr)
-	if !ok {
-		f.unclaimed(addr)
-		fn = elfsym.Func{Lo: addr, Hi: addr + 1}
-	} else if p, err := f.decode(fn); err == nil {
-		for _, goal := range branchGoals(p) {
-			f.foreign[goal] = struct{}{}
-		}
-	}
-	return beyond(fn)
-}
-
-// unclaimed: code that belongs to no function counts when it looks like a short
-// branch.
-func (f *Function) unclaimed(addr uint64) {
-	b, err := f.mod.Bytes(addr, 2)
-	if err != nil || !(b[0] == 0xeb || b[0]&0xf0 == 0x70 || b[0]&0xfc == 0xe0) {
+func (f *Function) neighbour(fn elfsym.Func) {
+	p, err := f.decode(fn)
+	if err != nil {
+		f.unclaimed(fn.Lo, fn.Hi)
 		return
 	}
-	if in, err := x86.Decode(b); err == nil {
-		if to, ok := in.Target(b, addr); ok {
-			f.foreign[to] = struct{}{}
+	for _, goal := range branchGoals(p) {
+		f.foreign[goal] = struct{}{}
+	}
+}
+
+// unclaimed treats [lo, hi) as if a short branch could begin at each byte.
+func (f *Function) unclaimed(lo, hi uint64) {
+	if lo >= hi || hi-lo > maxBytes {
+		return
+	}
+	b, err := f.mod.Bytes(lo, int(hi-lo))
+	if err != nil {
+		return
+	}
+	for i := 0; i+2 <= len(b); i++ {
+		if b[i] != 0xeb && b[i]&0xf0 != 0x70 && b[i]&0xfc != 0xe0 {
+			continue
+		}
+		if in, err := x86.Decode(b[i:]); err == nil {
+			if to, ok := in.Target(b[i:], lo+uint64(i)); ok {
+				f.foreign[to] = struct{}{}
+			}
 		}
 	}
 }

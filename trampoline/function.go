@@ -13,6 +13,7 @@ type Module interface {
 	Text() []elfsym.Func
 	Bytes(vaddr uint64, n int) ([]byte, error)
 	FuncAt(vaddr uint64) (elfsym.Func, bool)
+	FuncsIn(lo, hi uint64) []elfsym.Func
 	CFAs(elfsym.Func) ([]elfsym.CFARow, error)
 	LandingPads(elfsym.Func) ([]uint64, error)
 	JumpTableTargets(elfsym.Func) ([]uint64, error)
@@ -46,6 +47,7 @@ type Function struct {
 	goals    map[uint64]struct{} // where its branches, tables and landing pads lead
 	foreign  map[uint64]struct{} // where short branches of its neighbours lead
 	branches *Branches           // and the long ones of the rest of the module
+	around   []elfsym.Func       // the neighbours
 	// unknown says why goals or pieces may be incomplete: "" when they are not.
 	unknown string
 	// blind is set when a jump table was not understood: any instruction may be a goal.
@@ -65,7 +67,7 @@ func Read(mod Module, branches *Branches, addr uint64) (*Function, error) {
 	}
 	f.pieces = []piece{p}
 	f.follow()
-	f.neighbours()
+	f.readAround()
 	return f, nil
 }
 

@@ -178,13 +178,13 @@ func overlaps(a, b window) bool { return a.addr < b.end() && b.addr < a.end() }
 // needs; padding behind it counts.
 func (f *Function) retWindow(p piece, k int) (window, error) {
 	ret := p.insns[k]
-	room, stop := ret.Len, ret.end()
-	for room < jumpLen && !f.entered(stop) {
-		pad, n := f.padding(stop)
-		if _, taken := f.mod.FuncAt(stop); !pad || taken && stop >= p.Hi {
+	room := ret.Len
+	for behind := f.bytesAt(ret.end(), 2*jumpLen+maxInsn); room < jumpLen; {
+		n := f.padding(ret.addr+uint64(room), behind)
+		if n == 0 {
 			break
 		}
-		room, stop = room+n, stop+uint64(n)
+		room, behind = room+n, behind[n:]
 	}
 	first := k
 	for room < jumpLen {

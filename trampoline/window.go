@@ -68,35 +68,51 @@ func (f *Function) intoPadding(p piece, w window) (window, error) {
 		return w, refuse("it runs on into the function behind it, %d bytes after its entry", w.len)
 	}
 	w.tactic = abi.TACTIC_PADDING
+	behind := f.bytesAt(w.end(), 2*jumpLen+maxInsn)
 	for w.len < jumpLen {
-		at := w.addr + uint64(w.len)
-		if _, taken := f.mod.FuncAt(at); taken || f.entered(at) {
-			return w, refuse("the function has %d bytes and another one begins right behind: a jump takes five", p.Hi-w.addr)
+		n := f.padding(w.end(), behind)
+		if n == 0 {
+			return w, refuse("the function has %d bytes and no padding of its own behind it: a jump takes five", p.Hi-w.addr)
 		}
-		b, err := f.mod.Bytes(at, 1)
-		if err != nil {
-			return w, refuse("the function has %d bytes at the end of the text: a jump takes five", p.Hi-w.addr)
-		}
-		in, n := f.padding(at)
-		if !in {
-			return w, refuse("the function has %d bytes and no padding behind it (%02x): a jump takes five", p.Hi-w.addr, b[0])
-		}
-		w.len += n
+		w.len, behind = w.len+n, behind[n:]
 	}
 	return w, nil
 }
 
-// padding measures the nop or int3 at addr.
-func (f *Function) padding(addr uint64) (bool, int) {
-	for n := 15; n > 0; n-- {
-		b, err := f.mod.Bytes(addr, n)
-		if err != nil {
-			continue
+// maxInsn is the longest an instruction can be.
+const maxInsn = 15
+
+// bytesAt is up to n bytes of text at addr: fewer where the text ends.
+func (f *Function) bytesAt(addr uint64, n int) []byte {
+	for ; n > 0; n-- {
+		if b, err := f.mod.Bytes(addr, n); err == nil {
+			return b
 		}
-		in, err := x86.Decode(b)
-		return err == nil && in.IsPadding(), in.Len
 	}
-	return false, 0
+	return nil
+}
+
+// padding measures the nop or int3 at addr, whose bytes b begins with. 0: there
+// is none, or it is somebody's.
+func (f *Function) padding(addr uint64, b []byte) int {
+	if f.entered(addr) || f.belongs(addr) {
+		return 0
+	}
+	in, err := x86.Decode(b)
+	if err != nil || !in.IsPadding() {
+		return 0
+	}
+	return in.Len
+}
+
+// belongs tells whether addr is code of a neighbour.
+func (f *Function) belongs(addr uint64) bool {
+	for _, fn := range f.around {
+		if fn.Lo <= addr && addr < fn.Hi {
+			return true
+		}
+	}
+	return false
 }
 
 func isCall(in insn) bool {
