@@ -274,14 +274,17 @@ check_gofmt() {
 
 check_staticcheck() { go run "$staticcheck" ./...; }
 
-# The C of cgo packages, with warnings as errors; then every C file that stands alone, with all of them.
+# Everything that cgo compiles, warnings being errors.
+check_cgo() { CGO_CFLAGS=$cgo_warnings go build -o /dev/null ./...; }
+
+# Every C file that can stand alone, with all warnings.
 check_c() {
-	CGO_CFLAGS=$cgo_warnings go build -o /dev/null ./...
-	local file
+	local file failed=0
 	while IFS= read -r -d '' file; do
 		grep -q '_cgo_export\.h' "$file" && continue
-		gcc "${c_warnings[@]}" -fsyntax-only -I "$(dirname "$file")" -I internal/abi -I internal/native "$file"
+		gcc "${c_warnings[@]}" -fsyntax-only -I "$(dirname "$file")" -I internal/abi -I internal/native "$file" || failed=1
 	done < <(project_files 'preload/*.c' 'internal/*.c' 'tests/bench/c/*.c')
+	return $failed
 }
 
 # Generated files are what their generators make of them now.
@@ -365,7 +368,8 @@ run_tests() { # TIMEOUT_OF_A_PACKAGE
 	step 'gofmt' check_gofmt
 	step 'go vet' go vet ./...
 	step 'staticcheck' check_staticcheck
-	step 'C without warnings' check_c
+	step 'C in cgo packages' check_cgo
+	step 'C alone' check_c
 	step 'generated files' check_generated
 	step 'other systems' check_cross
 	step "go test as $(id -un)" test_go "$1"
