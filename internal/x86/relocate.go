@@ -76,20 +76,20 @@ func undecoded(code []byte, off int, err error) error {
 //	jcc, jmp, xbegin out of it    the same target, with rel32
 //	jcc, jmp, xbegin within it    the copy of the target, also for the start
 //	loop, jrcxz                   loop 1f; jmp 2f; 1: jmp target; 2:
-//	call at the end               push slot(%rip); jmp target; slot: .quad end
-//	call *operand at the end      push slot(%rip); jmp *operand; slot: …
+//	call at the end               [rsp] = original return address; jmp target
+//	call *operand at the end      the same with jmp *operand
 //	all others                    verbatim
 //
-// A call pushes its original return address, so the callee returns into the
-// module's text behind the window, and an unwinder meets no frame of ours. A
-// processor that checks returns against a shadow stack (CET SHSTK) faults on
-// that return.
+// So the callee returns into the module's text behind the window, and an
+// unwinder meets no frame of ours. That return is predicted wrongly (12 ns). A
+// processor that checks returns against a shadow stack (CET SHSTK) faults on it.
 //
 // Refused, with an error that names the instruction: what Decode refuses; a
 // call before the end, whose return address the patch overwrites; a far call;
 // a branch into the middle of an instruction; an operand inside the window,
-// except the start's address; and indirect calls that the pushed return
-// address would disturb.
+// except the start's address; and an indirect call through rsp, or through
+// memory below it. The same memory reached through another register is not
+// noticed: no compiler keeps a callee there, where a signal may overwrite it.
 func Relocate(code []byte, addr uint64) (Relocated, error) {
 	if len(code) > maxWindow {
 		return Relocated{}, fmt.Errorf("x86: cannot move %d bytes, %d are the most", len(code), maxWindow)

@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 )
@@ -88,7 +89,7 @@ func checkMoved(t *testing.T, b, code []byte, index []Moved, i int) {
 	was, _ := Decode(b[from:])
 	addr := goldenWindow + uint64(from)
 	if was.Flow() == FlowCall || was.Flow() == FlowCallIndirect {
-		to += checkPush(t, code[to:], len(code)-8-to, addr+uint64(was.Len))
+		to += checkReturnAddress(t, code[to:], len(code)-8-to, addr+uint64(was.Len))
 	}
 	target, direct := was.Target(b[from:], addr)
 	if direct {
@@ -109,19 +110,24 @@ func checkMoved(t *testing.T, b, code []byte, index []Moved, i int) {
 	}
 }
 
-// checkPush wants push slot(%rip) with the return address in the slot, and
-// returns its length.
-func checkPush(t *testing.T, code []byte, slot int, want uint64) int {
+// checkReturnAddress wants call 1f; int3; 1: push slot(%rip); pop (%rsp), with
+// the return address in the slot, and returns its length.
+func checkReturnAddress(t *testing.T, code []byte, slot int, want uint64) int {
 	t.Helper()
-	push, err := Decode(code)
-	at, ok := push.RIPTarget(0)
-	if err != nil || !push.is(MapOneByte, 0xff) || push.digit() != 6 || !ok || at != uint64(slot) {
-		t.Fatalf("%x does not begin with the push of %#x: %v", code, slot, err)
+	push, err := Decode(code[6:])
+	at, ok := push.RIPTarget(6)
+	if err != nil || !ok || at != uint64(slot) {
+		t.Fatalf("%x does not push the slot at %#x: %v", code, slot, err)
+	}
+	whole := append(unhex(t, "e801000000 cc ff35"), code[8:12]...)
+	whole = append(whole, unhex(t, "8f0424")...)
+	if !bytes.HasPrefix(code, whole) {
+		t.Fatalf("%x does not begin with %x", code, whole)
 	}
 	if got := binary.LittleEndian.Uint64(code[slot:]); got != want {
 		t.Fatalf("the return address is %#x, want %#x", got, want)
 	}
-	return push.Len
+	return len(whole)
 }
 
 // branchTarget is where the copy of a branch goes: by its last instruction.

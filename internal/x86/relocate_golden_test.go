@@ -2,6 +2,7 @@ package x86
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -27,40 +28,69 @@ func TestRelocateGolden(t *testing.T) {
 	if err != nil || len(ins) < 40 {
 		t.Fatalf("%d golden pairs, %v", len(ins), err)
 	}
+	image := linkGoldens(t, ins)
 	for _, in := range ins {
 		name := strings.TrimSuffix(filepath.Base(in), ".in.s")
-		t.Run(name, func(t *testing.T) { golden(t, in, strings.TrimSuffix(in, ".in.s")+".out.s") })
+		t.Run(name, func(t *testing.T) {
+			golden(t, sectionData(t, image, ".in."+name), sectionData(t, image, ".out."+name), outFile(in))
+		})
 	}
 }
 
-func golden(t *testing.T, in, out string) {
-	code := link(t, in, goldenWindow)
-	n, err := Window(code, 5)
+func outFile(in string) string { return strings.TrimSuffix(in, ".in.s") + ".out.s" }
+
+func golden(t *testing.T, in, want []byte, outFile string) {
+	n, err := Window(in, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, err := Relocate(code[:n], goldenWindow)
+	moved, err := Relocate(in[:n], goldenWindow)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := resolve(t, moved, goldenCopy)
-	if want := link(t, out, goldenCopy); !bytes.Equal(got, want) {
+	if got := resolve(t, moved, goldenCopy); !bytes.Equal(got, want) {
 		t.Errorf("\n got %x\nwant %x", got, want)
 	}
-	if got, want := header(moved), readHeader(t, out); got != want {
+	if got, want := header(moved), readHeader(t, outFile); got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}
 }
 
-// link assembles a file for an address and returns the bytes.
-func link(t *testing.T, source string, addr uint64) []byte {
+// linkGoldens assembles every pair into sections of one file. All windows have
+// the same address, and so have all copies.
+func linkGoldens(t *testing.T, ins []string) *elf.File {
 	t.Helper()
 	dir := t.TempDir()
-	object, image := filepath.Join(dir, "a.o"), filepath.Join(dir, "a.bin")
+	source, object, image := filepath.Join(dir, "a.s"), filepath.Join(dir, "a.o"), filepath.Join(dir, "a")
+	args := []string{"--no-check-sections", "-e", "0", "-o", image, object,
+		fmt.Sprintf("--defsym=window=%#x", goldenWindow), fmt.Sprintf("--defsym=data=%#x", goldenData)}
+	var text strings.Builder
+	for _, in := range ins {
+		name := strings.TrimSuffix(filepath.Base(in), ".in.s")
+		fmt.Fprintf(&text, ".section .in.%s,\"ax\"\n.include %q\n.section .out.%s,\"ax\"\n.include %q\n", name, in, name, outFile(in))
+		args = append(args, fmt.Sprintf("--section-start=.in.%s=%#x", name, goldenWindow),
+			fmt.Sprintf("--section-start=.out.%s=%#x", name, goldenCopy))
+	}
+	if err := os.WriteFile(source, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	run(t, "as", "-o", object, source)
-	run(t, "ld", "--oformat=binary", "-e", "0", fmt.Sprintf("-Ttext=%#x", addr),
-		fmt.Sprintf("--defsym=window=%#x", goldenWindow), fmt.Sprintf("--defsym=data=%#x", goldenData), "-o", image, object)
-	b, err := os.ReadFile(image)
+	run(t, "ld", args...)
+	f, err := elf.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func sectionData(t *testing.T, f *elf.File, name string) []byte {
+	t.Helper()
+	s := f.Section(name)
+	if s == nil {
+		t.Fatalf("no section %s", name)
+	}
+	b, err := s.Data()
 	if err != nil {
 		t.Fatal(err)
 	}

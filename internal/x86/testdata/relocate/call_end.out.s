@@ -1,5 +1,8 @@
-# index 0:0 5:11
+# index 0:0 5:20
 # ends
-	push 1f(%rip)
+	call 9f
+	int3
+9:	push 1f(%rip)
+	pop (%rsp)
 	jmp window+0x1000
 1:	.quad window+5

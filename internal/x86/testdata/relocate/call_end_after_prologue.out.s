@@ -1,6 +1,9 @@
-# index 0:0 4:4 9:15
+# index 0:0 4:4 9:24
 # ends
 	sub $8, %rsp
-	push 1f(%rip)
+	call 9f
+	int3
+9:	push 1f(%rip)
+	pop (%rsp)
 	jmp window+0x1000
 1:	.quad window+9

@@ -1,5 +1,8 @@
-# index 0:0 6:12
+# index 0:0 6:21
 # ends
-	push 1f(%rip)
+	call 9f
+	int3
+9:	push 1f(%rip)
+	pop (%rsp)
 	jmp *data(%rip)
 1:	.quad window+6

@@ -1,7 +1,10 @@
-# index 0:0 1:1 2:2 5:12
+# index 0:0 1:1 2:2 5:21
 # ends
 	nop
 	nop
-	push 1f(%rip)
+	call 9f
+	int3
+9:	push 1f(%rip)
+	pop (%rsp)
 	jmp *8(%rsp)
 1:	.quad window+5
