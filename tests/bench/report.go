@@ -47,7 +47,7 @@ func (g goal) MarshalJSON() ([]byte, error) {
 }
 
 func (g goal) met(f Figure) bool {
-	return f.Added <= g.most || f.OverLimit != nil && *f.OverLimit <= g.ratio
+	return f.cost() <= g.most || f.OverLimit != nil && *f.OverLimit <= g.ratio
 }
 
 func (g goal) String() string {
@@ -127,7 +127,7 @@ func (r Report) print(out io.Writer) {
 const rowFormat = "%-44s %10s %10s %10s %10s %8s %8s  %s\n"
 
 // print writes the table. Δ is what the row adds to its base, × how often the limit's addition. Figures marked ~ are medians
-// of all samples, because too few were quiet.
+// of all samples, because too few were quiet; such a row is judged by its minimum.
 func (g Group) print(out io.Writer) {
 	title := g.Title
 	if g.Unit != "" {

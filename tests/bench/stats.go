@@ -63,12 +63,20 @@ func compare(s, base series, best, scale float64) Figure {
 	return f
 }
 
+// cost is what judgements rest on: the median, or the minimum where too few samples were quiet for a median to mean much.
+func (f Figure) cost() float64 {
+	if f.Disturbed {
+		return f.AddedMin
+	}
+	return f.Added
+}
+
 // overLimit is the ratio of what two rows added, or nil where the limit added nothing that could be told from zero.
 func overLimit(row, limit Figure) *float64 {
-	if limit.Added <= 0 {
+	if limit.cost() <= 0 {
 		return nil
 	}
-	ratio := row.Added / limit.Added
+	ratio := row.cost() / limit.cost()
 	return &ratio
 }
 

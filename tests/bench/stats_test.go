@@ -56,6 +56,10 @@ func TestOverLimit(t *testing.T) {
 	if got := overLimit(Figure{Added: 3}, Figure{Added: 1.5}); got == nil || *got != 2 {
 		t.Errorf("3 over 1.5 = %v, want 2", got)
 	}
+	disturbed := Figure{Added: 90, AddedMin: 6, Disturbed: true}
+	if got := overLimit(disturbed, Figure{Added: 1.5, AddedMin: 77}); got == nil || *got != 4 {
+		t.Errorf("6 at least over 1.5 = %v, want 4", got)
+	}
 	if got := overLimit(Figure{Added: 3}, Figure{Added: -0.1}); got != nil {
 		t.Errorf("a limit below zero gave the ratio %v", *got)
 	}
@@ -73,6 +77,7 @@ func TestGoal(t *testing.T) {
 		{"beyond", goal{most: 3}, Figure{Added: 3.1}, "≤ 3: over"},
 		{"beyond, but near the limit", goal{most: 3, ratio: 2}, Figure{Added: 9, OverLimit: &two}, "≤ 3 or ≤ 2×: met"},
 		{"far from both", goal{most: 3, ratio: 2}, Figure{Added: 9, OverLimit: &three}, "≤ 3 or ≤ 2×: over"},
+		{"disturbed", goal{most: 3}, Figure{Added: 90, AddedMin: 2, Disturbed: true}, "≤ 3: met"},
 		{"nothing to reach", goal{}, Figure{Added: 9}, ""},
 		{"nothing added", goal{most: 0.4}, Figure{Added: -1}, "≤ 0.4: met"},
 	} {
