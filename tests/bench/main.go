@@ -55,7 +55,7 @@ func parseOptions(args []string) (options, error) {
 	}
 	o.rounds, o.wait = 60, 30
 	if short {
-		o.rounds, o.wait = 10, 3
+		o.rounds, o.wait = 10, 8
 	}
 	return o, nil
 }
