@@ -229,3 +229,12 @@ func checkErrors(t *testing.T, text string, err error) {
 		}
 	}
 }
+
+// BenchmarkParse reads a manifest of the usual size; the start of every traced process pays for one, cold.
+func BenchmarkParse(b *testing.B) {
+	for b.Loop() {
+		if _, err := Parse("trace.yaml", "/etc/bpftime", []byte(fullManifest)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

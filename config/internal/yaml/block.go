@@ -131,7 +131,7 @@ func (p *parser) blockSequence() (*Node, error) {
 // mappingFrom reads a mapping whose first key, at the given indentation, was just read; the cursor is at its colon.
 func (p *parser) mappingFrom(key *Node, indent int, fresh bool) (*Node, error) {
 	if !fresh {
-		return nil, p.errorf("a second \": \" in one value; quote the value if the colon is part of it, or put the mapping on lines of its own")
+		return nil, p.errorf("\": \" cannot stand in this value; quote it if the colon is part of it, or put the mapping on lines of its own")
 	}
 	m := &Node{Kind: Mapping, Line: key.Line, Col: key.Col}
 	for {
