@@ -1,0 +1,93 @@
+package gen_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/internal/proof"
+	"github.com/bpftime-go/bpftime/vm/gen"
+	"github.com/bpftime-go/bpftime/vm/jit/exec"
+)
+
+var jit = gen.Engine{Name: "jit", Run: func(p *proof.Verified, mem []byte) (uint64, error) {
+	x, err := exec.New(p, exec.Options{Helpers: helpers})
+	if err != nil {
+		return 0, err
+	}
+	defer x.Close()
+	return x.Run(mem)
+}}
+
+func needJIT(t testing.TB) {
+	t.Helper()
+	p, err := gen.Generate(0, gen.Options{}).Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jit.Run(proof.Of(p), make([]byte, 4096)); errors.Is(err, exec.ErrUnsupported) {
+		t.Skip(err)
+	}
+}
+
+// compare reports a disagreement with a case that is as small as it gets.
+func compare(t *testing.T, c *gen.Case) {
+	t.Helper()
+	fails := func(c *gen.Case) bool { return c.Compare(interpreter, jit) != nil }
+	if fails(c) {
+		t.Error(c.Reduce(fails).Compare(interpreter, jit))
+	}
+}
+
+// The JIT computes what the interpreter computes.
+func TestEnginesAgree(t *testing.T) {
+	needJIT(t)
+	count := uint64(3000)
+	if torture() {
+		count = 300_000
+	}
+	for seed := range count {
+		compare(t, gen.Generate(seed, gen.Options{Helper: helperID}))
+	}
+}
+
+// FuzzEngines varies the seed and what programs may contain.
+func FuzzEngines(f *testing.F) {
+	needJIT(f)
+	for _, seed := range keptSeeds(f) {
+		f.Add(seed, uint8(0), uint8(30))
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, what, size uint8) {
+		compare(t, gen.Generate(seed, gen.Options{
+			CPU:     int(what&3) + 1,
+			Kernel:  what&4 != 0,
+			NoFetch: what&8 != 0,
+			Helper:  helperID,
+			Size:    int(size%120) + 2,
+		}))
+	})
+}
+
+// keptSeeds are in testdata/seeds, one a line with what it is good for.
+func keptSeeds(t testing.TB) []uint64 {
+	text, err := os.ReadFile(filepath.Join("testdata", "seeds"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seeds []uint64
+	for line := range strings.Lines(string(text)) {
+		number, _, _ := strings.Cut(line, "#")
+		if number = strings.TrimSpace(number); number == "" {
+			continue
+		}
+		seed, err := strconv.ParseUint(number, 0, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds = append(seeds, seed)
+	}
+	return seeds
+}
