@@ -38,6 +38,8 @@ type compiler struct {
 	Request
 	plan     *plan.Plan
 	bindings []binding
+	late     []*elfsym.Module // files on disk that are compiled for, not loaded
+	unnamed  []binding        // by a name that no loaded module has
 	sites    map[site]*programs
 	order    []site
 	failures int
@@ -55,6 +57,7 @@ func Compile(r Request) (*plan.Plan, error) {
 	for _, b := range c.bindings {
 		c.resolve(b)
 	}
+	c.resolveNames()
 	c.units()
 	if err := c.hook(); err != nil {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))

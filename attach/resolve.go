@@ -2,7 +2,6 @@ package attach
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -36,28 +35,24 @@ func (c *compiler) resolve(b binding) {
 			c.functions(b, m)
 		}
 	}
-	if !found && !c.Late {
+	switch {
+	case found || c.Late:
+	case strings.HasPrefix(b.spec.Path, "/"):
 		c.notLoaded(b)
+	default:
+		c.unnamed = append(c.unnamed, b)
 	}
 }
 
-// notLoaded: a file on disk is compiled for now, a name is waited for.
+// notLoaded compiles now for a file that is on disk; one that is not there yet is
+// waited for.
 func (c *compiler) notLoaded(b binding) {
-	path := b.spec.Path
-	if !strings.HasPrefix(path, "/") {
-		c.wish(path)
-		return
-	}
-	real, err := filepath.EvalSymlinks(path)
+	path, err := filepath.EvalSymlinks(b.spec.Path)
 	if err != nil {
-		c.wish(path)
+		c.wish(b.spec.Path)
 		return
 	}
-	if info, err := os.Stat(real); err != nil || !info.Mode().IsRegular() {
-		c.fail(b, fmt.Errorf("%s is not a regular file", path))
-		return
-	}
-	m, err := c.lateModule(real)
+	m, err := c.lateModule(path)
 	if err != nil {
 		c.fail(b, err)
 		return
@@ -67,16 +62,31 @@ func (c *compiler) notLoaded(b binding) {
 
 // lateModule is a file that is not mapped; it is opened once.
 func (c *compiler) lateModule(path string) (*elfsym.Module, error) {
-	for s := range c.sites {
-		if s.module.Path == path {
-			return s.module, nil
+	for _, m := range c.late {
+		if m.Path == path {
+			return m, nil
 		}
 	}
 	f, err := elfsym.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return &elfsym.Module{Path: path, File: f}, nil
+	m := &elfsym.Module{Path: path, File: f}
+	c.late = append(c.late, m)
+	return m, nil
+}
+
+// resolveNames attaches names that no loaded module has to the files that are
+// compiled for anyway, so that a module has one unit, and waits for others.
+func (c *compiler) resolveNames() {
+	for _, b := range c.unnamed {
+		for _, m := range c.late {
+			if m.Match(b.spec.Path) {
+				c.functions(b, m)
+			}
+		}
+		c.wish(b.spec.Path)
+	}
 }
 
 func (c *compiler) wish(path string) {

@@ -79,6 +79,7 @@ HIDDEN const char *plan_check(const u8 *bytes, u64 size);
 /* apply.c */
 HIDDEN int plan_apply(const struct plan *plan, int may_patch_present);
 HIDDEN int plan_wants(const char *path);
+HIDDEN int unit_placed(const struct vma *v);
 HIDDEN void plan_drop_gone(void);
 HIDDEN void plan_place_late(void);
 HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
@@ -105,6 +106,7 @@ HIDDEN void apply_deferred(void);
 
 /* gate.c */
 typedef void (*go_start)(long argc, char **argv, char **envp);
+HIDDEN int take_go_start(void);
 extern go_start bpftime_go_start HIDDEN; /* Go's own start, taken out of .init_array */
 
 #endif

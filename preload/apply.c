@@ -419,6 +419,15 @@ void plan_place_late(void)
 		place_units(&plans[i], 1);
 }
 
+/* Is a unit of ours in the module that v is a mapping of? */
+int unit_placed(const struct vma *v)
+{
+	for (u32 i = 0; i < nplaced; i++)
+		if (placed[i].module.inode == v->inode && placed[i].module.major == v->major && placed[i].module.minor == v->minor)
+			return 1;
+	return 0;
+}
+
 /* Does an attach specification wait for a module of this path, so that a compiler
  * has to be asked? By base name, up to what follows the name asked for. */
 int plan_wants(const char *path)

@@ -270,7 +270,7 @@ HIDDEN void bpftime_compiler_main(long argc, char **argv)
 	static const char usage[] = "libbpftime-agent.so is loaded with LD_PRELOAD; BPFTIME_MANIFEST names what to attach.\n";
 	struct handoff *h = 0;
 
-	if (argc == 3 && str_eq(argv[1], "compile") && bpftime_go_start) {
+	if (argc == 3 && str_eq(argv[1], "compile") && take_go_start()) {
 		compiler_deadline();
 		h = handoff_map(decimal(argv[2]));
 	}

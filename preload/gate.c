@@ -20,7 +20,7 @@ static void nothing(void) {}
 
 /* .init_array is RELRO: reopen the page, put a function that does nothing in the
  * place, close it again. Go's entry is the one that begins with `jmp rel32`. */
-static int take_go_start(void)
+int take_go_start(void)
 {
 	u64 base = (u64)__ehdr_start, *array = 0, n = 0;
 

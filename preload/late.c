@@ -62,7 +62,7 @@ static u32 new_modules(char *to, u64 max)
 	while (maps_next(&maps, &v)) {
 		u64 len = str_len(v.path) + 1;
 
-		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || !plan_wants(v.path) || n + len + 1 > max)
+		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || unit_placed(&v) || !plan_wants(v.path) || n + len + 1 > max)
 			continue;
 		if (to) {
 			mem_copy(to + n, v.path, len);

@@ -1,6 +1,7 @@
 /* Entry of the agent when it is run as a program, by the dynamic linker: a fresh
- * compiler (compiler.c, compile_in_process). Constructors have run; the stack
- * holds argc and argv. */
+ * compiler (compiler.c, compile_in_process). Libraries are initialised, but nobody
+ * runs the constructors of a main program but itself; the stack holds argc and
+ * argv. */
 	.text
 	.globl	_start
 	.hidden	_start
