@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrLabel is wrapped by errors about labels: never bound, bound twice, of
@@ -74,10 +75,17 @@ type Reference struct {
 }
 
 // NewLabel makes a label, not yet bound to a place.
-func (a *Assembler) NewLabel() Label {
-	a.labels = append(a.labels, mark{})
-	return Label(len(a.labels))
+func (a *Assembler) NewLabel() Label { return a.NewLabels(1) }
+
+// NewLabels makes n labels with consecutive numbers and returns the first.
+func (a *Assembler) NewLabels(n int) Label {
+	first := Label(len(a.labels) + 1)
+	a.labels = append(a.labels, make([]mark, n)...)
+	return first
 }
+
+// Grow makes room for n bytes, so that emitting them allocates nothing.
+func (a *Assembler) Grow(n int) { a.buf = slices.Grow(a.buf, n) }
 
 // Bind puts the label before the next instruction.
 func (a *Assembler) Bind(l Label) {

@@ -100,7 +100,7 @@ type compiler struct {
 	asm     x86.Assembler
 	prog    *vm.Program
 	opts    Options
-	labels  []x86.Label // of instructions, by index, and of the end
+	insns   x86.Label // of the first instruction; the others follow, and the end
 	funcs   []x86.Label
 	frames  []frame
 	fn      vm.Function // being translated
@@ -128,7 +128,7 @@ func Compile(v *proof.Verified, opts Options) (*Code, error) {
 	for f := range prog.Functions() {
 		c.function(f)
 	}
-	c.asm.Bind(c.labels[prog.Len()])
+	c.asm.Bind(c.label(prog.Len()))
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -136,13 +136,15 @@ func Compile(v *proof.Verified, opts Options) (*Code, error) {
 }
 
 func (c *compiler) newLabels() {
-	for range c.prog.Len() + 1 {
-		c.labels = append(c.labels, c.asm.NewLabel())
-	}
+	c.asm.Grow(8 * c.prog.Len())
+	c.insns = c.asm.NewLabels(c.prog.Len() + 1)
 	for range c.prog.Functions() {
 		c.funcs = append(c.funcs, c.asm.NewLabel())
 	}
 }
+
+// label is that of the instruction at index i, or of the end.
+func (c *compiler) label(i int) x86.Label { return c.insns + x86.Label(i) }
 
 // finish lays the code out.
 func (c *compiler) finish(entry x86.Label) (*Code, error) {
@@ -159,8 +161,9 @@ func (c *compiler) finish(entry x86.Label) (*Code, error) {
 	for _, l := range c.funcs {
 		code.Functions = append(code.Functions, c.offset(l))
 	}
-	for _, l := range c.labels {
-		code.Offsets = append(code.Offsets, c.offset(l))
+	code.Offsets = make([]int, c.prog.Len()+1)
+	for i := range code.Offsets {
+		code.Offsets[i] = c.offset(c.label(i))
 	}
 	for _, ref := range refs {
 		r := c.targets[ref.Symbol-1]
@@ -201,7 +204,7 @@ func (c *compiler) function(f int) {
 	c.asm.Bind(c.funcs[f])
 	c.prologue()
 	for i := fn.Start; i < fn.End; i++ {
-		c.asm.Bind(c.labels[i])
+		c.asm.Bind(c.label(i))
 		c.instruction(i)
 	}
 	c.asm.Bind(c.exit)

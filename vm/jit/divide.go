@@ -53,10 +53,14 @@ func (c *compiler) divideByConstant(d division, by int64) {
 // divideSpecial sends divisors that fault out of line; they come back to end.
 func (c *compiler) divideSpecial(d division, end x86.Label) {
 	if !d.signed {
-		c.emit(x86.Test(d.w, d.src, d.src), x86.Jcc(x86.E, c.later(func() {
-			c.divideByZero(d)
-			c.emit(x86.Jmp(end))
-		})))
+		zero := end
+		if !d.mod || d.w == x86.W32 {
+			zero = c.later(func() {
+				c.divideByZero(d)
+				c.emit(x86.Jmp(end))
+			})
+		}
+		c.emit(x86.Test(d.w, d.src, d.src), x86.Jcc(x86.E, zero))
 		return
 	}
 	// 0 and -1 are the two for which s+1 is at most 1, unsigned.

@@ -20,10 +20,10 @@ func (c *compiler) jump(i int, in vm.Instruction) {
 		c.callX(in)
 	case in.IsAlways():
 		if c.prog.Target(i) != i+1 {
-			c.emit(x86.Jmp(c.labels[c.prog.Target(i)]))
+			c.emit(x86.Jmp(c.label(c.prog.Target(i))))
 		}
 	case in.IsBranch():
-		c.branch(in, c.labels[c.prog.Target(i)])
+		c.branch(in, c.label(c.prog.Target(i)))
 	default:
 		c.unsupported(i, "unknown jump")
 	}

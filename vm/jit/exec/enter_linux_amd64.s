@@ -20,8 +20,9 @@
 // is, and take g from thread-local storage, not from R14, which is r8 of the
 // program. SIGURG finds no safe point and returns; the request to preempt stays
 // and is honoured in Go, after the program or in a helper. A profiling signal
-// unwinds from a pc that is no Go function, or reads a return address above rsp
-// in the block, which is mapped: both end the traceback quietly.
+// unwinds from a pc that is no Go function, or from one in here: the unwinder
+// stops at both, for the assembler marks functions that write SP (SPWRITE). What
+// it reads above rsp before it does is in the block, which is mapped.
 //
 // Registers. Assembly functions (ABI0) keep nothing but SP and BP; the wrapper
 // that calls them sets R14 and X15 anew. Programs touch no vector register.
