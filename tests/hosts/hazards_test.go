@@ -20,25 +20,25 @@ type hazard struct {
 
 var hazards = []hazard{
 	{name: "endbr", must: "both"}, {name: "nop_first", must: "both"}, {name: "red_zone", must: "both"},
-	{name: "unsized"}, {name: "by_string", must: "both"},
+	{name: "unsized"}, {name: "no_unwind_data", must: "both"}, {name: "by_string", must: "both"},
 	{name: "rip_load", must: "both"}, {name: "rip_lea", must: "both"}, {name: "rip_immediate", must: "both"},
-	{name: "rip_jump", must: "entry"}, {name: "rip_call", must: "entry"},
-	{name: "call_first", must: "entry"}, {name: "get_pc"}, {name: "jump_first", must: "entry"},
-	{name: "jump_short"}, {name: "condition_first", must: "both"}, {name: "jrcxz_first"},
-	{name: "branch_into"}, {name: "loop_to_entry", loops: true}, {name: "entered_behind"}, {name: "inner_symbol"},
-	{name: "only_ret"}, {name: "only_ret_packed"}, {name: "two_bytes"}, {name: "three_bytes"}, {name: "four_bytes"},
+	{name: "rip_jump", must: "entry"}, {name: "rip_call", must: "both"},
+	{name: "call_first", must: "both"}, {name: "get_pc", must: "both"}, {name: "jump_first", must: "both"},
+	{name: "jump_short"}, {name: "condition_first", must: "both"}, {name: "jrcxz_first", must: "both"},
+	{name: "branch_into"}, {name: "loop_to_entry", must: "both", loops: true}, {name: "entered_behind"}, {name: "inner_symbol", must: "both"},
+	{name: "only_ret", must: "both"}, {name: "only_ret_packed"}, {name: "two_bytes"}, {name: "three_bytes"}, {name: "four_bytes"},
 	{name: "after_short", must: "both"},
-	{name: "tail_call", must: "entry"}, {name: "tail_with_stack", must: "entry"}, {name: "takes_stack", must: "entry"},
-	{name: "callee_pops", must: "entry"}, {name: "reads_return", must: "entry"}, {name: "realigns", must: "entry"},
+	{name: "tail_call", must: "both"}, {name: "tail_with_stack", must: "both"}, {name: "takes_stack", must: "both"},
+	{name: "callee_pops", must: "both"}, {name: "reads_return", must: "both"}, {name: "realigns", must: "both"},
 	{name: "two_returns", must: "both"}, {name: "pushes", must: "both"},
 	{name: "page_end", must: "both"}, {name: "page_across", must: "both"},
-	{name: "variadic", must: "entry"}, {name: "many_arguments", must: "entry"}, {name: "takes_big", must: "entry"},
+	{name: "variadic", must: "both"}, {name: "many_arguments", must: "both"}, {name: "takes_big", must: "both"},
 	{name: "returns_big", must: "both"}, {name: "returns_pair", must: "both"}, {name: "returns_mixed", must: "both"},
 	{name: "returns_x87", must: "both"}, {name: "returns_x87_pair", must: "both"},
 	{name: "returns_vectors", must: "both"}, {name: "returns_int128", must: "both"},
 	{name: "dense_switch", must: "entry", calls: 2}, {name: "recursive", must: "both", calls: 177},
 	{name: "big_frame", must: "both"}, {name: "chosen", must: "both"},
-	{name: "alias", must: "both", calls: 2}, {name: "never_returns", must: "entry", never: true},
+	{name: "alias", must: "both", calls: 2}, {name: "never_returns", must: "both", never: true},
 	{name: "sees_registers", must: "both"}, {name: "sets_registers", must: "both"},
 }
 
@@ -50,7 +50,7 @@ func TestHazards(t *testing.T) {
 			t.Run("entry", func(t *testing.T) { h.run(t, victim, entry) })
 			t.Run("return", func(t *testing.T) { h.run(t, victim, ret) })
 			t.Run("both", func(t *testing.T) { h.run(t, victim, entry, ret) })
-			t.Run("twice", func(t *testing.T) { h.run(t, victim, entry, ret, "uretprobe.multi/"+victim+":"+h.name) })
+			t.Run("twice", func(t *testing.T) { h.run(t, victim, entry, ret, "uprobe/hazards:"+h.name) })
 		})
 	}
 }

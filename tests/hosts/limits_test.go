@@ -27,7 +27,7 @@ var restrictions = []restriction{
 	{name: "no_memfd"}, {name: "no_fallocate"}, {name: "no_link"}, {name: "no_mkdir"}, {name: "no_mremap"},
 	{name: "no_pwrite"}, {name: "no_futex"}, {name: "no_prctl"}, {name: "kill_scheduling"},
 	{name: "no_exec_mprotect"}, {name: "no_exec_anonymous"}, {name: "no_shared_mmap"}, {name: "no_noreplace"},
-	{name: "mdwe"}, {name: "no_new_privs", patched: true}, {name: "undumpable", patched: true},
+	{name: "mdwe"}, {name: "no_new_privs", patched: true},
 	{name: "chroot", root: true},
 }
 
@@ -87,18 +87,22 @@ func (r restriction) carriesOn(t *testing.T, u *host.User) {
 	}
 }
 
-// oneLine: whoever can write a log at all has said once why nothing was attached.
-func (r restriction) oneLine(t *testing.T, tr *host.Trace) {
+// oneLine: whoever can write a log at all has said once why nothing was attached. It returns the line.
+func (r restriction) oneLine(t *testing.T, tr *host.Trace) string {
 	t.Helper()
-	if _, err := os.Stat(tr.Path()); err != nil {
+	if _, err := os.Stat(filepath.Join(tr.Path(), "session")); err != nil {
 		t.Logf("no session: the restriction keeps the agent from making one")
-		return
+		return ""
 	}
 	log := tr.Log(t)
 	t.Logf("log: %q", log)
-	if len(log) == 0 {
-		t.Error("not patched, and the session's log does not say why")
+	if len(log) != 1 {
+		t.Errorf("not patched; want one line in the session's log that says why, got %d: %q", len(log), log)
+		return ""
 	}
+	_, text, _ := strings.Cut(log[0], "] ")
+	_, text, _ = strings.Cut(text, ": ")
+	return text
 }
 
 // aborts: with on_error: abort the program either runs patched, or does not start at all.
@@ -114,10 +118,10 @@ func (r restriction) aborts(t *testing.T, u *host.User) {
 	case got.Exit == 23 && got.Stdout == "ready\n" && got.Stderr == "":
 		tr.WantHits(t, tr.Specs[1], 100)
 	case got.Exit == 125 && !r.patched:
-		if got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 {
-			t.Errorf("stdout %q, stderr %q; want one line on stderr", got.Stdout, got.Stderr)
+		if line := r.oneLine(t, tr); got.Stdout != "" || strings.Count(got.Stderr, "\n") != 1 ||
+			!strings.Contains(got.Stderr, line) {
+			t.Errorf("stdout %q, stderr %q; want the log's line %q on stderr", got.Stdout, got.Stderr, line)
 		}
-		t.Logf("refused: %s", got.Stderr)
 	default:
 		t.Errorf("exit %d signal %v stdout %q stderr %q; want 23 and patched, or 125 and one line on stderr",
 			got.Exit, got.Signal, got.Stdout, got.Stderr)

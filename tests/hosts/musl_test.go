@@ -14,11 +14,11 @@ func TestMusl(t *testing.T) {
 	signals := host.Build(t, "musl-gcc", "signals_musl", "signals.c", "-pthread")
 	t.Run("guest", func(t *testing.T) {
 		host.ForUsers(t, func(t *testing.T, u *host.User) {
-			tr := host.Of("uprobe/"+guest+":f", "uretprobe/"+guest+":f", "uretprobe/libc:malloc")
+			tr := host.Of("uprobe/"+guest+":f", "uretprobe/"+guest+":f", "uprobe/libc:malloc")
 			host.Compare(t, host.Cmd{Args: []string{guest}, Dir: host.WorkDir(t), User: u}, tr)
 			tr.WantHits(t, "uprobe/"+guest+":f", 100)
 			tr.WantHits(t, "uretprobe/"+guest+":f", 100)
-			tr.WantSome(t, "uretprobe/libc:malloc")
+			tr.WantSome(t, "uprobe/libc:malloc")
 		})
 	})
 	for _, s := range scenarios {

@@ -50,7 +50,8 @@ func TestOtherProcess(t *testing.T) {
 	}{
 		{"*/nginx", false},
 		{"/usr/bin/*", false},
-		{"guest", false},
+		{"gues", false},
+		{"guest", true},
 		{"*/guest", true},
 		{guest, true},
 		{"*", true},

@@ -1,13 +1,20 @@
 // Functions that are hard to patch, each named by its hazard. hazards.c calls them and checks what they return.
 
+// A function with unwind data, as compilers emit it for every function; bare is one without.
 	.macro	function name
-	.globl	\name
-	.type	\name, @function
-\name:
+	bare	\name
+	.cfi_startproc
 	.endm
 
 	.macro	end name
+	.cfi_endproc
 	.size	\name, . - \name
+	.endm
+
+	.macro	bare name
+	.globl	\name
+	.type	\name, @function
+\name:
 	.endm
 
 	.data
@@ -44,10 +51,17 @@ function red_zone
 end red_zone
 
 	.balign	16
-function unsized // no .size: the end is not known from the symbol
+bare unsized // neither .size nor unwind data: nothing says where it ends
 	lea	1(%rdi), %rax
 	nop
 	ret
+
+	.balign	16
+bare no_unwind_data
+	lea	1(%rdi), %rax
+	nop
+	ret
+	.size	no_unwind_data, . - no_unwind_data
 
 	.balign	16
 function by_string
@@ -105,7 +119,9 @@ end call_first
 	.balign	16
 function get_pc // call to the next instruction: the address it pushes is data
 	call	1f
+	.cfi_adjust_cfa_offset 8
 1:	pop	%rax
+	.cfi_adjust_cfa_offset -8
 	lea	get_pc+5(%rip), %rdx
 	sub	%rdx, %rax // 0, if the address was the original one
 	lea	1(%rax,%rdi), %rax
@@ -260,35 +276,44 @@ end two_returns
 	.balign	16
 function pushes
 	push	%rbx
+	.cfi_adjust_cfa_offset 8
 	push	%r12
+	.cfi_adjust_cfa_offset 8
 	push	%r13
+	.cfi_adjust_cfa_offset 8
 	lea	1(%rdi), %rax
 	pop	%r13
+	.cfi_adjust_cfa_offset -8
 	pop	%r12
+	.cfi_adjust_cfa_offset -8
 	pop	%rbx
+	.cfi_adjust_cfa_offset -8
 	ret
 end pushes
 
 	.balign	16
 function realigns // finds its stack arguments again after aligning the stack
 	lea	8(%rsp), %r10
+	.cfi_def_cfa 10, 0
 	and	$-64, %rsp
 	push	-8(%r10)
 	push	%rbp
+	.cfi_escape 0x10, 6, 2, 0x76, 0 // rbp is saved where rbp points
 	mov	%rsp, %rbp
 	push	%r10
+	.cfi_escape 0x0f, 3, 0x76, 0x78, 6 // the CFA is saved at rbp-8
 	mov	(%r10), %rax
 	add	%rdi, %rax
 	pop	%r10
+	.cfi_def_cfa 10, 0
 	pop	%rbp
 	lea	-8(%r10), %rsp
+	.cfi_def_cfa 7, 8
 	ret
 end realigns
 
 	.balign	16
-	.globl	target
-	.type	target, @function
-target:
+function target
 	lea	1(%rdi), %rax
 	ret
 end target

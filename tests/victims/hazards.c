@@ -11,7 +11,7 @@
 
 #define NOINLINE __attribute__((noinline, noclone))
 
-long endbr(long), nop_first(long), red_zone(long), unsized(long), by_string(long), rip_load(long), rip_lea(long);
+long endbr(long), nop_first(long), red_zone(long), unsized(long), no_unwind_data(long), by_string(long), rip_load(long), rip_lea(long);
 long rip_immediate(long), rip_jump(long), rip_call(long), call_first(long), get_pc(long), jump_first(long);
 long jump_short(long), condition_first(long), jrcxz_first(long), branch_into(long), loop_to_entry(long);
 long entered_behind(long), enters_behind(long), inner_symbol(long), only_ret(long), only_ret_packed(long);
@@ -95,7 +95,18 @@ NOINLINE long dense_switch(long x)
 	}
 }
 
-NOINLINE long recursive(long n) { return n < 2 ? n : recursive(n - 1) + recursive(n - 2); }
+// The empty instructions keep gcc from making a loop of one of the calls.
+NOINLINE long recursive(long n)
+{
+	if (n < 2)
+		return n;
+	long a = recursive(n - 1);
+	__asm__ volatile("" : "+r"(a));
+	long b = recursive(n - 2);
+	__asm__ volatile("" : "+r"(b));
+	return a + b;
+}
+
 NOINLINE long big_frame(long x)
 {
 	volatile char frame[100000];
@@ -193,7 +204,7 @@ static int check_return(long i)
 // Each adds one to its argument.
 #define ADDS_ONE(name) \
 	static int check_##name(long i) { return name(i & 1023) == (i & 1023) + 1; }
-ADDS_ONE(endbr) ADDS_ONE(nop_first) ADDS_ONE(red_zone) ADDS_ONE(unsized) ADDS_ONE(rip_load) ADDS_ONE(rip_lea)
+ADDS_ONE(endbr) ADDS_ONE(nop_first) ADDS_ONE(red_zone) ADDS_ONE(unsized) ADDS_ONE(no_unwind_data) ADDS_ONE(rip_load) ADDS_ONE(rip_lea)
 ADDS_ONE(rip_immediate) ADDS_ONE(rip_jump) ADDS_ONE(rip_call) ADDS_ONE(call_first) ADDS_ONE(get_pc)
 ADDS_ONE(jump_first) ADDS_ONE(jump_short) ADDS_ONE(condition_first) ADDS_ONE(branch_into) ADDS_ONE(inner_symbol)
 ADDS_ONE(after_short) ADDS_ONE(tail_call) ADDS_ONE(two_returns) ADDS_ONE(pushes) ADDS_ONE(page_end)
@@ -220,7 +231,7 @@ static const struct {
 	const char *name;
 	int (*check)(long i);
 } hazards[] = {
-	PLAIN(endbr), PLAIN(nop_first), PLAIN(red_zone), PLAIN(unsized), PLAIN(rip_load), PLAIN(rip_lea),
+	PLAIN(endbr), PLAIN(nop_first), PLAIN(red_zone), PLAIN(unsized), PLAIN(no_unwind_data), PLAIN(rip_load), PLAIN(rip_lea),
 	PLAIN(rip_immediate), PLAIN(rip_jump), PLAIN(rip_call), PLAIN(call_first), PLAIN(get_pc), PLAIN(jump_first),
 	PLAIN(jump_short), PLAIN(condition_first), PLAIN(branch_into), PLAIN(inner_symbol), PLAIN(after_short),
 	PLAIN(tail_call), PLAIN(two_returns), PLAIN(pushes), PLAIN(page_end), PLAIN(page_across), PLAIN(by_string),

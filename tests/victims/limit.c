@@ -142,7 +142,6 @@ static void no_new_privs(void)
 		die("no_new_privs");
 }
 
-static void undumpable(void) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 static void nothing(void) { }
 
 static void in_chroot(void)
@@ -165,7 +164,7 @@ static const struct {
 	{ "no_futex", no_futex }, { "no_prctl", no_prctl }, { "kill_scheduling", kill_scheduling },
 	{ "no_exec_mprotect", no_exec_mprotect }, { "no_exec_anonymous", no_exec_anonymous },
 	{ "no_shared_mmap", no_shared_mmap }, { "no_noreplace", no_noreplace },
-	{ "mdwe", mdwe }, { "no_new_privs", no_new_privs }, { "undumpable", undumpable }, { "chroot", in_chroot },
+	{ "mdwe", mdwe }, { "no_new_privs", no_new_privs }, { "chroot", in_chroot },
 };
 
 int main(int argc, char **argv)
