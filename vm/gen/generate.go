@@ -118,14 +118,20 @@ func (g *generator) statement(depth int) statement {
 		return statement{code: g.atomic()}
 	case k < 31:
 		return statement{code: []vm.Instruction{loadConstant(g.reg(), g.number())}}
-	case k < 37 && depth < 4:
+	case k < 37 && depth < 4 && !g.tooManyPaths():
 		return g.arms(depth)
-	case k < 38 && g.loops < 2 && depth < 3:
+	case k < 38 && g.loops < 2 && depth < 3 && !g.tooManyPaths():
 		return g.loop(depth)
 	case k < 39 && g.loops == 0:
 		return g.call()
 	}
 	return statement{code: []vm.Instruction{g.alu()}}
+}
+
+// tooManyPaths is true most often in loops for the kernel, whose verifier walks
+// every path of every iteration and gives up after a million instructions.
+func (g *generator) tooManyPaths() bool {
+	return g.opts.Kernel && g.loops > 0 && g.IntN(5) != 0
 }
 
 func (g *generator) arms(depth int) statement {

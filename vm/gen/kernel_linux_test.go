@@ -85,7 +85,7 @@ func torture() bool { return os.Getenv("BPFTIME_TORTURE") == "1" }
 // one is, if the kernel is alone with it.
 func TestKernelAgrees(t *testing.T) {
 	needKernel(t)
-	count := uint64(300)
+	count := uint64(600)
 	if torture() {
 		count = 100_000
 	}
