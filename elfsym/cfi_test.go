@@ -2,6 +2,7 @@ package elfsym
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -371,6 +372,50 @@ sizeless: ret
 	}
 	if fn, ok := f.FuncAt(lookup1(t, f, "sizeless").Value); ok {
 		t.Errorf("sizeless is %x", fn)
+	}
+}
+
+func TestFuncsIn(t *testing.T) {
+	f := open(t, compile(t, "gcc", ".s", frameCode))
+	at := func(name string) uint64 { return lookup1(t, f, name).Value }
+	far, none, signal := at("far"), at("none"), at("signal")
+	farEnd := far + 0x50 + 0x300 + 0x20000 + 1
+	for name, c := range map[string]struct {
+		lo, hi uint64
+		want   []Func
+	}{
+		"inside":          {far + 1, far + 2, []Func{{far, farEnd}}},
+		"over three":      {farEnd - 1, signal, []Func{{far, farEnd}, {none, none + 2}, {signal - 1, signal + 1}}},
+		"by symbol only":  {none, none + 1, []Func{{none, none + 2}}},
+		"up to, not with": {none - 1, none, []Func{{far, farEnd}}},
+		"empty":           {far, far, nil},
+		"no code":         {1 << 40, 1<<40 + 100, nil},
+	} {
+		if got := f.FuncsIn(c.lo, c.hi); !slices.Equal(got, c.want) {
+			t.Errorf("%s: FuncsIn(%#x, %#x) = %#x, want %#x", name, c.lo, c.hi, got, c.want)
+		}
+	}
+}
+
+// TestFuncsInIsAPartOfFunctions asks about random ranges of libc.
+func TestFuncsInIsAPartOfFunctions(t *testing.T) {
+	f := open(t, libc)
+	parts := open(t, libc) // never asked for everything
+	fns := f.Functions()
+	text := f.Text()[0]
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		lo := text.Lo + r.Uint64N(text.Hi-text.Lo)
+		hi := lo + r.Uint64N(3000)
+		var want []Func
+		for _, fn := range fns {
+			if lo < hi && fn.Lo < hi && fn.Hi > lo {
+				want = append(want, fn)
+			}
+		}
+		if got := parts.FuncsIn(lo, hi); !slices.Equal(got, want) {
+			t.Fatalf("FuncsIn(%#x, %#x) = %#x, want %#x", lo, hi, got, want)
+		}
 	}
 }
 

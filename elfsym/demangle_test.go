@@ -13,7 +13,12 @@ import (
 )
 
 const overloads = `
-#include <string>
+namespace std {
+template <class> struct char_traits;
+template <class> struct allocator;
+inline namespace __cxx11 { template <class C, class T = char_traits<C>, class A = allocator<C>> struct basic_string {}; }
+using string = basic_string<char>;
+}
 namespace ns {
 struct Parser {
 	Parser(int);

@@ -34,17 +34,18 @@ type File struct {
 	progs    []prog // all program headers
 	loads    []prog // PT_LOAD with contents, in the file's order
 
-	dynamic  lazy[*dynamic]
-	sections lazy[[]section]
-	versions lazy[*versionTable]
-	dynsyms  lazy[*table]
-	symtab   lazy[*table]
-	debug    lazy[*table]
-	hdr      lazy[*frameHdr]
-	frames   lazy[*frames]
-	funcs    lazy[[]Func]
-	colds    lazy[map[uint64]Func]
-	pointers lazy[[]uint64]
+	dynamic    lazy[*dynamic]
+	sections   lazy[[]section]
+	versions   lazy[*versionTable]
+	dynsyms    lazy[*table]
+	symtab     lazy[*table]
+	debug      lazy[*table]
+	hdr        lazy[*frameHdr]
+	frames     lazy[*frames]
+	funcs      lazy[[]Func]
+	namedFuncs lazy[[]Func]
+	colds      lazy[map[uint64]Func]
+	pointers   lazy[[]uint64]
 }
 
 // lazy is a value that is made once, when it is first asked for.

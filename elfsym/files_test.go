@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -27,14 +28,46 @@ func open(t testing.TB, path string) *File {
 	return f
 }
 
+// compiled keeps what compile made, for all tests.
+var compiled struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string
+}
+
+func TestMain(m *testing.M) {
+	var err error
+	if compiled.dir, err = os.MkdirTemp("", "elfsym"); err != nil {
+		panic(err)
+	}
+	compiled.paths = make(map[string]string)
+	code := m.Run()
+	os.RemoveAll(compiled.dir)
+	os.Exit(code)
+}
+
 // compile builds source, written to a file with the extension ext, with the
-// compiler cc and args, and returns the path of what it made.
+// compiler cc and args, and returns the path of what it made. The tests that
+// build the same share it.
 func compile(t testing.TB, cc, ext, source string, args ...string) string {
 	t.Helper()
-	dir := t.TempDir()
+	key := strings.Join(append([]string{cc, ext, source}, args...), "\x00")
+	compiled.Lock()
+	path, ok := compiled.paths[key]
+	compiled.Unlock()
+	if ok {
+		return path
+	}
+	dir, err := os.MkdirTemp(compiled.dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	in, out := filepath.Join(dir, "in"+ext), filepath.Join(dir, "out")
 	write(t, in, source)
 	run(t, cc, append([]string{"-o", out, in}, args...)...)
+	compiled.Lock()
+	compiled.paths[key] = out
+	compiled.Unlock()
 	return out
 }
 

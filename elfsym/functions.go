@@ -2,6 +2,7 @@ package elfsym
 
 import (
 	"cmp"
+	"debug/elf"
 	"slices"
 	"strings"
 )
@@ -23,7 +24,9 @@ func (f *File) Functions() []Func {
 				described = append(described, Func{d.lo, d.hi})
 			}
 		}
-		return merge(described, f.symbolRanges()), nil
+		debug, _ := f.debugSymbols()
+		named := join(append(f.ranges(debug), f.named()...))
+		return merge(described, named), nil
 	})
 	return fns
 }
@@ -34,15 +37,17 @@ func (f *File) FuncAt(vaddr uint64) (Func, bool) {
 	if !f.Executable(vaddr) {
 		return Func{}, false
 	}
-	if fs, err := f.ehFrames(); err == nil {
-		if d, ok, _ := fs.next(vaddr, vaddr+1); ok && f.Executable(d.hi-1) {
-			return Func{d.lo, d.hi}, true
-		}
+	if found := f.described(vaddr, vaddr+1); len(found) > 0 {
+		return found[0], true
 	}
-	fns := f.Functions()
-	i, _ := slices.BinarySearchFunc(fns, vaddr, func(fn Func, v uint64) int { return cmp.Compare(fn.Hi, v+1) })
-	if i < len(fns) && fns[i].Lo <= vaddr {
-		return fns[i], true
+	if found := f.FuncsIn(vaddr, vaddr+1); len(found) > 0 {
+		return found[0], true
+	}
+	if debug, _ := f.debugSymbols(); debug == nil {
+		return Func{}, false
+	}
+	if found := within(f.Functions(), vaddr, vaddr+1); len(found) > 0 {
+		return found[0], true
 	}
 	return Func{}, false
 }
@@ -51,41 +56,61 @@ func (f *File) FuncAt(vaddr uint64) (Func, bool) {
 // Functions would, without reading what describes the others. Symbols that only
 // .gnu_debugdata has do not count.
 func (f *File) FuncsIn(lo, hi uint64) []Func {
-	var described, named []Func
-	if fs, err := f.ehFrames(); err == nil {
-		for at := lo; at < hi; {
-			d, ok, err := fs.next(at, hi)
-			if !ok || err != nil || d.hi <= at {
-				break
-			}
-			described, at = append(described, Func{d.lo, d.hi}), d.hi
-		}
+	if lo >= hi {
+		return nil
 	}
-	for _, read := range []func() (*table, error){f.symbols, f.dynsym} {
-		t, _ := read()
-		for _, s := range t.functionNames() {
-			if end := s.value + s.size; s.value < hi && end > lo && f.Executable(s.value) && f.Executable(end-1) {
-				named = append(named, Func{s.value, end})
-			}
-		}
+	from, to := lo, hi
+	named := within(f.named(), lo, hi)
+	if n := len(named); n > 0 { // what is described elsewhere cuts them too
+		from, to = min(from, named[0].Lo), max(to, named[n-1].Hi)
 	}
-	return merge(described, join(named))
+	return within(merge(f.described(from, to), named), lo, hi)
 }
 
-// symbolRanges is the code of all function symbols with a size, by address and
-// without overlaps.
-func (f *File) symbolRanges() []Func {
+// within is the part of fns, which are in order, that reaches into [lo, hi).
+func within(fns []Func, lo, hi uint64) []Func {
+	from, _ := slices.BinarySearchFunc(fns, lo, func(fn Func, lo uint64) int { return cmp.Compare(fn.Hi, lo+1) })
+	to := from
+	for to < len(fns) && fns[to].Lo < hi {
+		to++
+	}
+	return fns[from:to]
+}
+
+// described is what .eh_frame says of [lo, hi).
+func (f *File) described(lo, hi uint64) []Func {
 	var fns []Func
-	tables, _ := f.tables()
-	for _, t := range tables {
-		for _, s := range t.functionNames() {
-			end := s.value + s.size
-			if s.size != 0 && end > s.value && f.Executable(s.value) && f.Executable(end-1) {
-				fns = append(fns, Func{s.value, end})
-			}
+	_ = f.eachFDE(Func{lo, hi}, func(d fde) error {
+		if f.Executable(d.lo) && f.Executable(d.hi-1) {
+			fns = append(fns, Func{d.lo, d.hi})
+		}
+		return nil
+	}) // what is malformed describes nothing
+	return fns
+}
+
+// named is the code of all function symbols with a size, by address and without
+// overlaps; those of .gnu_debugdata, which are dear to read, are not among them.
+func (f *File) named() []Func {
+	fns, _ := f.namedFuncs.get(func() ([]Func, error) {
+		dynamic, _ := f.dynsym()
+		static, _ := f.symbols()
+		return join(append(f.ranges(dynamic), f.ranges(static)...)), nil
+	})
+	return fns
+}
+
+// ranges is the code of the functions in t that have a size.
+func (f *File) ranges(t *table) []Func {
+	var fns []Func
+	for i := range t.len() {
+		s := t.at(i)
+		end := s.value + s.size
+		if s.mayBeCode() && s.typ() != elf.STT_NOTYPE && end > s.value && f.Executable(s.value) && f.Executable(end-1) {
+			fns = append(fns, Func{s.value, end})
 		}
 	}
-	return join(fns)
+	return fns
 }
 
 // join sorts functions by address and makes one of those that overlap.

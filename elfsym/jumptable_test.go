@@ -33,11 +33,11 @@ int main(int argc, char **argv) { return switched(argc) + computed((const unsign
 
 func TestJumpTablesOfCompilers(t *testing.T) {
 	for _, args := range [][]string{
-		{"gcc", "-O0", "-fPIE", "-pie"}, {"gcc", "-O2", "-fPIE", "-pie"}, {"gcc", "-O2", "-fPIE", "-pie", "-Wl,-z,noseparate-code"},
-		{"gcc", "-O0", "-fno-pie", "-no-pie"}, {"gcc", "-O2", "-fno-pie", "-no-pie"}, {"gcc", "-O2", "-fno-pie", "-static"},
-		{"gcc", "-O2", "-fPIE", "-static-pie"}, {"gcc", "-O2", "-fPIE", "-pie", "-Wl,-z,pack-relative-relocs"},
-		{"clang", "-O0", "-fPIE", "-pie"}, {"clang", "-O2", "-fPIE", "-pie"},
-		{"clang", "-O0", "-fno-pie", "-no-pie"}, {"clang", "-O2", "-fno-pie", "-no-pie"},
+		{"gcc", "-O0", "-fPIE", "-pie"}, {"gcc", "-O2", "-fPIE", "-pie", "-Wl,-z,noseparate-code"},
+		{"gcc", "-O2", "-fPIE", "-pie", "-Wl,-z,pack-relative-relocs"},
+		{"gcc", "-O0", "-fno-pie", "-no-pie"}, {"gcc", "-O2", "-fno-pie", "-no-pie"},
+		{"gcc", "-O2", "-fPIE", "-static-pie"},
+		{"clang", "-O0", "-fPIE", "-pie"}, {"clang", "-O2", "-fPIE", "-pie"}, {"clang", "-O2", "-fno-pie", "-no-pie"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			t.Parallel()

@@ -102,8 +102,7 @@ var beginCatch = regexp.MustCompile(`(?m)^ *([0-9a-f]+):.*<__cxa_begin_catch@`)
 func TestLandingPadsOfCompilers(t *testing.T) {
 	const whole = "-fno-reorder-blocks-and-partition" // pads do not jump to handlers in a cold part
 	for _, args := range [][]string{
-		{"g++", "-O0"}, {"g++", "-O2", whole}, {"g++", "-O2", "-no-pie", "-fno-pie", whole},
-		{"clang++", "-O0"}, {"clang++", "-O2"},
+		{"g++", "-O0"}, {"g++", "-O2", whole}, {"g++", "-O2", "-no-pie", "-fno-pie", whole}, {"clang++", "-O2"},
 	} {
 		path := compile(t, args[0], ".cc", catching, args[1:]...)
 		fn, pads := padsOfCatcher(t, path)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -208,6 +209,16 @@ func TestBytesStayInTheirSegment(t *testing.T) {
 	}
 	if b, err := f.Bytes(text.vaddr+text.filesz-4, 4); err != nil || len(b) != 4 {
 		t.Errorf("the last bytes: % x, %v", b, err)
+	}
+}
+
+func TestText(t *testing.T) {
+	f, err := disk("/sharer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.Text(), []Func{{0x13d70, 0x15d70}}; !slices.Equal(got, want) {
+		t.Errorf("Text = %#x, want %#x", got, want)
 	}
 }
 
