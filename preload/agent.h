@@ -85,7 +85,7 @@ HIDDEN void plan_place_late(void);
 HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
 
 /* late.c */
-HIDDEN void late_arm(const struct handoff *h);
+HIDDEN void late_arm(const struct handoff *h, const char *text);
 
 /* compiler.c */
 struct outcome {

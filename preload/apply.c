@@ -115,13 +115,31 @@ static int map_is(const struct map_header *h, const struct plan_map *m)
 	return h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == m->size;
 }
 
+/* Where an earlier plan has mapped the file: a process that has dropped its
+ * privileges since could not open it again. */
+static u64 mapped_before(const char *path, u64 size)
+{
+	for (u32 i = 0; i < nplans; i++) {
+		const struct plan *p = plans[i].plan;
+		const struct plan_map *map = (const struct plan_map *)((const u8 *)p + p->maps);
+
+		for (u32 k = 0; k < p->nmaps; k++)
+			if (map[k].size == size && str_eq(name(p, map[k].path), path))
+				return plans[i].maps[k];
+	}
+	return 0;
+}
+
 static int take_maps(struct resident *r)
 {
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 	TEXT(t);
 
 	for (u32 i = 0; i < r->plan->nmaps; i++) {
-		long at = map_shared_file(name(r->plan, map[i].path), map[i].size, &t);
+		long at = (long)mapped_before(name(r->plan, map[i].path), map[i].size);
+
+		if (!at)
+			at = map_shared_file(name(r->plan, map[i].path), map[i].size, &t);
 
 		if (failed(at))
 			return complain(LEVEL_ERROR, &t);
@@ -137,7 +155,7 @@ static void drop_maps(struct resident *r)
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 
 	for (u32 i = 0; i < r->plan->nmaps; i++)
-		if (r->maps[i])
+		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size))
 			sys_munmap(r->maps[i], map[i].size);
 }
 

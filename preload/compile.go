@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/bpftime-go/bpftime/attach"
@@ -18,9 +19,12 @@ import (
 // handoff is the mapping shared with the host, as bytes.
 type handoff []byte
 
-func (h handoff) u32(at int) uint32       { return binary.LittleEndian.Uint32(h[at:]) }
-func (h handoff) put32(at int, v uint32)  { binary.LittleEndian.PutUint32(h[at:], v) }
-func (h handoff) text(at, end int) string { s, _, _ := bytes.Cut(h[at:end], []byte{0}); return string(s) }
+func (h handoff) u32(at int) uint32      { return binary.LittleEndian.Uint32(h[at:]) }
+func (h handoff) put32(at int, v uint32) { binary.LittleEndian.PutUint32(h[at:], v) }
+func (h handoff) text(at, end int) string {
+	s, _, _ := bytes.Cut(h[at:end], []byte{0})
+	return string(s)
+}
 
 // log appends "LEVEL text\n" as long as there is room. Lines stay lines.
 func (h handoff) log(level uint32, line string) {
@@ -50,11 +54,7 @@ func compile(h handoff) {
 }
 
 func answer(h handoff) (uint32, error) {
-	env := config.Env{
-		Manifest: h.text(abi.HANDOFF_MANIFEST, abi.HANDOFF_PLAN),
-		Session:  h.text(abi.HANDOFF_SESSION, abi.HANDOFF_RUNDIR),
-	}
-	m, err := env.Load()
+	m, env, err := h.manifest()
 	if err != nil {
 		return 0, err
 	}
@@ -69,7 +69,7 @@ func answer(h handoff) (uint32, error) {
 		return 0, err
 	}
 	copy(h[abi.HANDOFF_SESSION:abi.HANDOFF_RUNDIR], name+"\x00")
-	dir, err := session.MakeDir(h.text(abi.HANDOFF_RUNDIR, abi.HANDOFF_EXE), name)
+	dir, err := h.sessionDir(name)
 	if err != nil {
 		return 0, err
 	}
@@ -80,8 +80,36 @@ func answer(h handoff) (uint32, error) {
 	return abi.VERDICT_PLAN, h.write(p)
 }
 
+func (h handoff) late() bool { return h.u32(abi.HANDOFF_MODE) == abi.MODE_LATE }
+
+// manifest parses what BPFTIME_MANIFEST names. A late compiler may not be able to
+// read the file: it is given the text as it was at the start, if that was short.
+func (h handoff) manifest() (*config.Manifest, config.Env, error) {
+	env := config.Env{
+		Manifest: h.text(abi.HANDOFF_MANIFEST, abi.HANDOFF_PLAN),
+		Session:  h.text(abi.HANDOFF_SESSION, abi.HANDOFF_RUNDIR),
+	}
+	if h.late() {
+		text := h.text(abi.HANDOFF_MANIFEST+len(env.Manifest)+1, abi.HANDOFF_PLAN)
+		if text != "" {
+			m, err := config.Parse(env.Manifest, filepath.Dir(env.Manifest), []byte(text))
+			return m, env, err
+		}
+	}
+	m, err := env.Load()
+	return m, env, err
+}
+
+func (h handoff) sessionDir(name string) (string, error) {
+	rundir := h.text(abi.HANDOFF_RUNDIR, abi.HANDOFF_EXE)
+	if h.late() {
+		return filepath.Join(rundir, name), nil
+	}
+	return session.MakeDir(rundir, name)
+}
+
 func (h handoff) plan(m *config.Manifest, dir string) (*plan.Plan, error) {
-	r := attach.Request{Manifest: m, Dir: dir, Log: h.log, Late: h.u32(abi.HANDOFF_MODE) == abi.MODE_LATE}
+	r := attach.Request{Manifest: m, Dir: dir, Log: h.log, Late: h.late()}
 	if r.Late {
 		r.Modules = h.newModules()
 		return attach.Compile(r)
@@ -124,4 +152,3 @@ func (h handoff) write(p *plan.Plan) error {
 	h.put32(abi.HANDOFF_PLAN_SIZE, uint32(len(b)))
 	return nil
 }
-

@@ -19,7 +19,9 @@ go_start bpftime_go_start;
 static void nothing(void) {}
 
 /* .init_array is RELRO: reopen the page, put a function that does nothing in the
- * place, close it again. Go's entry is the one that begins with `jmp rel32`. */
+ * place, close it again. Go's entry has no name for the linker; it is the last one
+ * that begins with `jmp rel32` (go.o follows crtbeginS.o, whose frame_dummy may
+ * begin so too, and this agent has no constructor behind it). */
 int take_go_start(void)
 {
 	u64 base = (u64)__ehdr_start, *array = 0, n = 0;
@@ -28,9 +30,9 @@ int take_go_start(void)
 		if (d->d_tag == DT_INIT_ARRAY)
 			array = (u64 *)(base + d->d_un.d_ptr);
 		if (d->d_tag == DT_INIT_ARRAYSZ)
-			n = d->d_un.d_val / sizeof *array;
+			n = d->d_un.d_val;
 	}
-	for (u64 i = 0; i < n; i++) {
+	for (u64 i = n / sizeof *array; i-- > 0;) {
 		u64 page = page_down((u64)&array[i]);
 
 		if (*(const u8 *)array[i] != 0xe9)
@@ -67,10 +69,12 @@ static void read_exe(char *to, u64 max)
 	to[failed(n) ? 0 : n] = 0;
 }
 
-/* The text of the manifest for a glance; at most what fits, and then unsure. */
+/* The text of the manifest for a glance; at most what fits, and then unsure. It is
+ * kept for compilers that run later, perhaps where the file cannot be read. */
+static char text[HANDOFF_MANIFEST_MAX / 2];
+
 static void look(const char *value, const char *exe, struct glance *g)
 {
-	static char text[65536];
 	struct stat st;
 	long fd, n = -1;
 
@@ -81,12 +85,14 @@ static void look(const char *value, const char *exe, struct glance *g)
 	fd = *value == '/' ? sys_open(value, O_RDONLY | O_NONBLOCK, 0) : -1;
 	if (!failed(fd)) {
 		if (!failed(SYS2(__NR_fstat, fd, &st)) && (st.st_mode & S_IFMT) == S_IFREG)
-			n = sys_read(fd, text, sizeof text);
+			n = sys_read(fd, text, sizeof text - 1);
 		sys_close(fd);
 	}
 	glance_at(text, failed(n) ? 0 : (u64)n, exe, g);
-	if (failed(n) || n == sizeof text)
+	if (failed(n) || n == sizeof text - 1) {
 		g->match = MATCH_UNSURE;
+		*text = 0;
+	}
 }
 
 /* Before main other threads are rare, but a library's constructor may have
@@ -186,7 +192,7 @@ static void apply(struct handoff *h, int abort)
 	abort |= plan->flags & PLAN_ABORT;
 	log_handoff(h);
 	if (plan_apply(plan, 1)) {
-		late_arm(h);
+		late_arm(h, text);
 		return;
 	}
 	sys_munmap((u64)plan, plan->size);

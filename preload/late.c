@@ -20,7 +20,8 @@
 static struct {
 	char interp[256], self[512];
 	char session[80], rundir[880], exe[3072];
-	char *manifest;
+	char *manifest; /* value of BPFTIME_MANIFEST, NUL, the text, NUL */
+	u64 manifest_size;
 } remembered;
 
 struct file_id { /* a file that a compiler was already asked about */
@@ -85,7 +86,7 @@ static void request(struct handoff *h)
 	remember(h->session, sizeof h->session, remembered.session);
 	remember(h->rundir, sizeof h->rundir, remembered.rundir);
 	remember(h->exe, sizeof h->exe, remembered.exe);
-	remember(h->manifest, sizeof h->manifest, remembered.manifest);
+	mem_copy(h->manifest, remembered.manifest, remembered.manifest_size);
 	new_modules(h->modules, sizeof h->modules);
 }
 
@@ -152,18 +153,25 @@ static int find_mapping(u64 addr, struct vma *v)
 	return found;
 }
 
-/* The dynamic linker of this process: what AT_BASE points into. */
+static void remember_manifest(const char *value, const char *text)
+{
+	u64 n = str_len(value) + 1, m = str_len(text) + 1;
+	long at = sys_mmap(0, n + m, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (failed(at) || n + m > HANDOFF_MANIFEST_MAX)
+		return;
+	mem_copy((void *)at, value, n);
+	mem_copy((void *)(at + (long)n), text, m);
+	remembered.manifest = (char *)at;
+	remembered.manifest_size = n + m;
+}
+
+/* The dynamic linker of this process is what AT_BASE points into. */
 static void remember_paths(const struct handoff *h)
 {
 	extern unsigned long getauxval(unsigned long);
 	static struct vma v;
-	u64 n = str_len(h->manifest) + 1;
-	long at = sys_mmap(0, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!failed(at)) {
-		mem_copy((void *)at, h->manifest, n);
-		remembered.manifest = (char *)at;
-	}
 	if (find_mapping(getauxval(AT_BASE), &v))
 		remember(remembered.interp, sizeof remembered.interp, v.path);
 	if (find_mapping((u64)modules_changed, &v))
@@ -174,9 +182,10 @@ static void remember_paths(const struct handoff *h)
 }
 
 /* Called once, when a plan was applied: from now on the hook does something. */
-void late_arm(const struct handoff *h)
+void late_arm(const struct handoff *h, const char *text)
 {
 	remember_paths(h);
+	remember_manifest(h->manifest, text);
 	if (remembered.manifest)
 		bpftime_dl_state = modules_changed;
 }

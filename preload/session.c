@@ -349,7 +349,7 @@ u32 log_level(const char *name)
 	for (u32 i = 0; name && i < sizeof names / sizeof *names; i++)
 		if (str_eq(name, names[i]))
 			return i;
-	return LEVEL_INFO;
+	return LEVEL_WARN;
 }
 
 void log_line(u32 level, const char *line)
