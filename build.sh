@@ -47,6 +47,8 @@ die() {
 needs_build='gcc gcc
 readelf binutils'
 needs_test="$needs_build
+g++ g++
+make make
 objdump binutils
 clang clang
 llvm-objcopy llvm
@@ -60,7 +62,10 @@ python3 python3
 perl perl
 git git
 curl curl
+openssl openssl
+busybox busybox
 tar tar
+gzip gzip
 strace strace
 gdb gdb
 setpriv util-linux"
@@ -68,16 +73,17 @@ setpriv util-linux"
 wishes_test='node nodejs
 java default-jre-headless'
 
-# Places of commands that are not on every PATH.
+# Go and the programs of administrators are not on every PATH, postgres on none.
 export PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
-for dir in /usr/lib/postgresql/*/bin /usr/lib/llvm-*/bin; do
-	[[ -d $dir ]] && PATH=$PATH:$dir
-done
+
+is_there() { # COMMAND
+	command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
 
 missing_packages() { # LINES
 	local command package
 	while read -r command package; do
-		command -v "$command" >/dev/null || printf '%s\n' "$package"
+		is_there "$command" || printf '%s\n' "$package"
 	done <<<"$1" | sort -u
 }
 
@@ -101,14 +107,19 @@ need() { # LINES
 	((${#packages[@]} == 0)) || die "installed, but their commands are still not found: ${packages[*]}"
 }
 
+# Packages that a test can do without. Without one of them its host is skipped; with all of them a skipped host is an error.
 wish() { # LINES
 	local packages
 	mapfile -t packages < <(missing_packages "$1")
-	((${#packages[@]} == 0)) && return
-	if is_root && command -v apt-get >/dev/null && apt_install "${packages[@]}"; then
-		return
+	if ((${#packages[@]} > 0)) && is_root && command -v apt-get >/dev/null; then
+		apt_install "${packages[@]}" || true
+		mapfile -t packages < <(missing_packages "$1")
 	fi
-	say "goes on without: ${packages[*]}"
+	if ((${#packages[@]} == 0)); then
+		export BPFTIME_REQUIRE_HOSTS=1
+	else
+		say "goes on without: ${packages[*]}"
+	fi
 }
 
 # Go itself is not installed: Debian's is too old. A newer one fetches what go.mod asks for by itself.
@@ -348,7 +359,8 @@ run_as_nobody() { # DIR PACKAGE_DIR BINARY TIMEOUT
 		cd "$1/src$2"
 		timeout --kill-after=10 "$4" setpriv --reuid=$nobody --regid=$nobody --clear-groups env -i \
 			PATH="$PATH" HOME="$1/home" TMPDIR="$1/home" LC_ALL=C.UTF-8 BPFTIME_AGENT="$1/src/build/libbpftime-agent.so" \
-			${BPFTIME_TORTURE:+BPFTIME_TORTURE=1} "$1/bin/$3" -test.timeout "$4"
+			${BPFTIME_TORTURE:+BPFTIME_TORTURE=1} \
+			${BPFTIME_REQUIRE_HOSTS:+BPFTIME_REQUIRE_HOSTS=1} "$1/bin/$3" -test.timeout "$4"
 	); then
 		say "ok    $2 as $nobody ($((SECONDS - start)) s)"
 	else
