@@ -47,11 +47,10 @@
 #define FRAME_RA 200
 
 /* struct bpftime_thread: private to a process, wiped by fork (MADV_WIPEONFORK). */
-#define THREAD_AVAIL 0     /* the lease's counters; 0: none, or a program is running */
-#define THREAD_COUNTERS 8  /* the lease's counters; 0: no lease */
-#define THREAD_HOLDER 16   /* rsp of the frame that runs a program */
-#define THREAD_OWNER 24    /* fs base of the thread; 0: entry is free */
-#define THREAD_LEASE 32    /* u32 index of the lease */
+#define THREAD_COUNTERS 0 /* the lease's counters; 0: no lease */
+#define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
+#define THREAD_OWNER 16   /* fs base of the thread; 0: entry is free */
+#define THREAD_LEASE 24   /* u32 index of the lease */
 #define THREAD_SIZE 64
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */

@@ -31,11 +31,10 @@ const (
 	FRAME_SIZE             = 192
 	FRAME_SITE             = FRAME_SIZE
 	FRAME_RA               = 200 // struct bpftime_thread: private to a process, wiped by fork (MADV_WIPEONFORK).
-	THREAD_AVAIL           = 0   // the lease's counters; 0: none, or a program is running
-	THREAD_COUNTERS        = 8   // the lease's counters; 0: no lease
-	THREAD_HOLDER          = 16  // rsp of the frame that runs a program
-	THREAD_OWNER           = 24  // fs base of the thread; 0: entry is free
-	THREAD_LEASE           = 32  // u32 index of the lease
+	THREAD_COUNTERS        = 0   // the lease's counters; 0: no lease
+	THREAD_HOLDER          = 8   // rsp of the frame that runs a program; 0: none does
+	THREAD_OWNER           = 16  // fs base of the thread; 0: entry is free
+	THREAD_LEASE           = 24  // u32 index of the lease
 	THREAD_SIZE            = 64  // struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0.
 	RUN_FN                 = 0   // machine code: u64 fn(struct pt_regs *ctx)
 	RUN_COUNTER            = 8   // u32: byte offset of the link's hit counter in a lease's block

@@ -16,11 +16,10 @@ typedef int64_t s64;
 #define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
 struct bpftime_thread {
-	u64 avail, counters, holder, owner;
+	u64 counters, holder, owner;
 	u32 lease, pad;
-	u64 reserved[3];
+	u64 reserved[4];
 };
-AT(bpftime_thread, avail, THREAD_AVAIL);
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
 AT(bpftime_thread, owner, THREAD_OWNER);

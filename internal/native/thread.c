@@ -11,7 +11,7 @@
  *
  * fork() wipes the entries, so a child takes leases of its own. A vfork child
  * shares entry and lease with the parent, which is suspended. A CLONE_VM task
- * that runs beside its parent on the parent's TLS meets avail = 0 while the
+ * that runs beside its parent on the parent's TLS finds the guard taken while the
  * parent runs a program, and counts a miss.
  */
 #pragma GCC target("general-regs-only")

@@ -82,19 +82,21 @@
 	.cfi_restore r13
 	.endm
 
-/* Runs the list in %r13. The lease is *taken out* of the thread while a program
- * runs (avail = 0): one load answers "has this thread a lease" and "is a program
- * of ours already running on it". Both questions' rare answers go to C. */
+/* Runs the list in %r13. THREAD_HOLDER is the guard: one store takes it and says
+ * which frame did, so a signal handler that comes in between finds it free or
+ * taken, never half. No lease yet, or a program of ours on this thread already:
+ * both rare answers are bpftime_thread_enter's. */
 	.macro RUN
 	movq	bpftime_self@gottpoff(%rip), %rax
 	movq	%fs:(%rax), %rbx
 	testq	%rbx, %rbx
 	jz	8f
-	movq	THREAD_AVAIL(%rbx), %r12
+	movq	THREAD_COUNTERS(%rbx), %r12
 	testq	%r12, %r12
 	jz	8f
-2:	movq	$0, THREAD_AVAIL(%rbx)
-	movq	%rsp, THREAD_HOLDER(%rbx)
+	cmpq	$0, THREAD_HOLDER(%rbx)
+	jne	8f
+2:	movq	%rsp, THREAD_HOLDER(%rbx)
 	movq	%rbx, FRAME_THREAD(%rsp)
 3:	movl	RUN_COUNTER(%r13), %eax
 	incq	(%r12,%rax)
@@ -104,8 +106,7 @@
 	addq	$RUN_SIZE, %r13
 	cmpq	$0, RUN_FN(%r13)
 	jne	3b
-	movq	THREAD_COUNTERS(%rbx), %rax
-	movq	%rax, THREAD_AVAIL(%rbx)
+	movq	$0, THREAD_HOLDER(%rbx)
 	jmp	9f
 8:	movq	%r13, %rdi
 	movq	%rsp, %rsi
