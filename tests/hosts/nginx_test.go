@@ -17,7 +17,11 @@ import (
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
 
-const nginxRequest = "uprobe//usr/sbin/nginx:ngx_http_process_request"
+// Both are called once for every request.
+const (
+	nginxEntry  = "uprobe//usr/sbin/nginx:ngx_http_process_request"
+	nginxReturn = "uretprobe//usr/sbin/nginx:ngx_http_create_request"
+)
 
 // TestNginx: a daemon with a master and workers that are another user, reloaded, a worker killed, under load. Every
 // request that the access log names must have been counted, in whichever worker it was.
@@ -25,15 +29,15 @@ func TestNginx(t *testing.T) {
 	host.Require(t, "nginx", "wrk")
 	host.ForUsers(t, func(t *testing.T, u *host.User) {
 		tr := host.Hot()
-		tr.Specs = append(slices.Clone(tr.Specs), nginxRequest, "uretprobe"+strings.TrimPrefix(nginxRequest, "uprobe"))
+		tr.Specs = append(slices.Clone(tr.Specs), nginxEntry, nginxReturn)
 		var requests uint64
 		compareServers(t, tr, func(t *testing.T, tr *host.Trace) *record {
 			s := startNginx(t, u, tr)
 			requests = s.play()
 			return &s.out
 		})
-		tr.WantHits(t, tr.Specs[len(tr.Specs)-2], requests)
-		tr.WantHits(t, tr.Specs[len(tr.Specs)-1], requests)
+		tr.WantHits(t, nginxEntry, requests)
+		tr.WantHits(t, nginxReturn, requests)
 		tr.WantSome(t, "uprobe/libc:malloc", "uretprobe/libc:write")
 	})
 }

@@ -32,7 +32,7 @@ func TestPostgres(t *testing.T) {
 		user = nil
 	}
 	tr := host.Hot()
-	tr.Specs = append(slices.Clone(tr.Specs), "uprobe/postgres:exec_simple_query")
+	tr.Specs = append(slices.Clone(tr.Specs), "uprobe/postgres:palloc", "uretprobe/postgres:standard_ExecutorRun")
 	compareServers(t, tr, func(t *testing.T, tr *host.Trace) *record {
 		s := &postgres{server: server{t: t, dir: host.WorkDir(t)}, bin: bin, user: user}
 		s.play(tr)

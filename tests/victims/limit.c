@@ -107,7 +107,7 @@ static void no_prctl(void) { REFUSE(ERRNO(EPERM), SYS_prctl); }
 static void kill_scheduling(void)
 {
 	REFUSE(SECCOMP_RET_KILL_PROCESS, SYS_sched_getaffinity, SYS_sched_yield, SYS_epoll_wait, SYS_epoll_pwait,
-	       SYS_epoll_create1, SYS_eventfd2, SYS_sigaltstack, SYS_tgkill, SYS_madvise, SYS_mincore);
+	       SYS_epoll_create1, SYS_eventfd2, SYS_sigaltstack, SYS_tgkill);
 }
 
 static void no_exec_mprotect(void) { refuse_bits(SYS_mprotect, 2, PROT_EXEC); }

@@ -9,7 +9,8 @@ async def one(n):
 
 async def main():
     print(await asyncio.gather(*(one(n) for n in range(24))))
-    p = await asyncio.create_subprocess_exec("checkpoint", "loop")
+    # By the time of the checkpoint the thread that waits for the child is there.
+    p = await asyncio.create_subprocess_exec("sh", "-c", "sleep 0.3; exec checkpoint loop")
     print(await p.wait())
     server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())

@@ -70,7 +70,7 @@ func (c *checkpoints) inspect(conn net.Conn) {
 }
 
 func (c *checkpoints) add(who string, pid int) {
-	s, err := Inspect(who, pid)
+	s, err := InspectSteady(who, pid)
 	if err != nil {
 		c.t.Errorf("inspect %s: %v", who, err)
 		return
