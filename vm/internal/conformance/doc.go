@@ -12,7 +12,12 @@ import (
 	"testing"
 
 	"github.com/bpftime-go/bpftime/internal/proof"
+	"github.com/bpftime-go/bpftime/vm/helper"
+	"github.com/bpftime-go/bpftime/vm/helper/suite"
 )
+
+// Helpers are what cases call.
+func Helpers() *helper.Registry { return suite.Helpers() }
 
 // Engine is what a case needs of an engine.
 type Engine interface {

@@ -1,4 +1,9 @@
-package conformance
+// Package suite has the helpers that programs of the public conformance suites
+// call.
+//
+// Protocol. Helpers returns a new registry each time. The programs are the
+// suites', trusted as far as that goes: strings end in zero, or the memory ends.
+package suite
 
 import (
 	"bytes"
@@ -7,7 +12,7 @@ import (
 	"github.com/bpftime-go/bpftime/vm/helper"
 )
 
-// Helpers are the six that the public suites call; they are ubpf's.
+// Helpers are the six that the suites call, 0 to 5; they are ubpf's.
 func Helpers() *helper.Registry {
 	return new(helper.Registry).
 		Register(0, helper.Pure(gatherBytes)).
