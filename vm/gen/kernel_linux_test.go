@@ -75,9 +75,6 @@ func needKernel(t *testing.T) {
 	m.Close()
 }
 
-// torture reports whether the long forms of tests are wanted.
-func torture() bool { return os.Getenv("BPFTIME_TORTURE") == "1" }
-
 // The kernel agrees with the interpreter. It is no infallible judge: Linux 6.18
 // removes branches that are taken after an atomic fetch (fixed by 179ee84a8911,
 // "bpf: Fix incorrect pruning due to atomic fetch precision tracking"). So every
@@ -92,7 +89,7 @@ func TestKernelAgrees(t *testing.T) {
 	rejected, pruned := 0, 0
 	for seed := range count {
 		c := gen.Generate(seed, gen.Options{Kernel: true, NoFetch: seed%2 == 0})
-		err := c.Compare(interpreter, jit, kernel)
+		err := c.Compare(append(engines, kernel)...)
 		var d *gen.Disagreement
 		switch {
 		case err == nil:
