@@ -13,46 +13,61 @@ import (
 
 // A program is machine code that a run record points to, and the map it uses.
 type program struct {
+	gadget   string
 	mapIndex uint32
 	spec     maps.Spec
 	key      uint32
+	ret      bool // on a return
 }
 
-// object turns one object of the manifest into bindings.
+// gadgets are the built-in objects, each one 8-byte counter for a specification.
+var gadgets = map[string]struct {
+	mapName string
+	leaf    bool // in the sense of trampoline.Program
+}{
+	"funccount": {"counts", true}, // how often
+	"funcsum":   {"sums", false},  // the sum of the first argument, or of the result
+}
+
+// object turns one object of the manifest into bindings: each specification's
+// counter is the entry of the gadget's map whose key is its place in args.
 func (c *compiler) object(o *config.Object) error {
-	switch o.Gadget {
-	case "funccount":
-		return c.funccount(o)
-	case "":
+	g, ok := gadgets[o.Gadget]
+	switch {
+	case o.Gadget == "":
 		return fmt.Errorf("%v: objects in files are not supported yet; gadget: funccount is", o.Pos)
-	}
-	return fmt.Errorf("%v: unknown gadget %q; there is funccount", o.Pos, o.Gadget)
-}
-
-// funccount counts the hits of each of its specifications, in the map
-// funccount.counts whose key is the specification's place in args.
-func (c *compiler) funccount(o *config.Object) error {
-	if len(o.Args) == 0 {
-		return fmt.Errorf("%v: funccount has nothing to count: args: [uprobe/libc:malloc]", o.Pos)
+	case !ok:
+		return fmt.Errorf("%v: unknown gadget %q; there are funccount and funcsum", o.Pos, o.Gadget)
+	case len(o.Args) == 0:
+		return fmt.Errorf("%v: %s has nothing to attach to: args: [uprobe/libc:malloc]", o.Pos, o.Gadget)
 	}
 	spec := maps.Spec{Type: maps.PercpuArray, KeySize: 4, ValueSize: 8, MaxEntries: uint32(len(o.Args))}
-	path := filepath.Join(c.Dir, "maps", "funccount.counts")
-	if err := maps.Make(path, spec); err != nil {
-		return err
+	path := filepath.Join(c.Dir, "maps", o.Gadget+"."+g.mapName)
+	if !c.Late { // the process has it mapped, and may not be allowed to open it any more
+		if err := maps.Make(path, spec); err != nil {
+			return err
+		}
 	}
-	index := uint32(len(c.plan.Maps))
+	p := program{gadget: o.Gadget, mapIndex: uint32(len(c.plan.Maps)), spec: spec}
 	c.plan.Maps = append(c.plan.Maps, plan.Map{Path: path, Size: spec.Size()})
 	for key, arg := range o.Args {
-		s, err := config.ParseSpec(arg)
-		b := binding{link: uint32(len(c.plan.Links)), spec: s, program: program{index, spec, uint32(key)}}
-		c.plan.Links = append(c.plan.Links, plan.Link{Name: "funccount " + arg, Kind: linkKind(s.Kind)})
-		if err != nil {
-			c.fail(b, err)
-			continue
-		}
-		c.bindings = append(c.bindings, b)
+		p.key = uint32(key)
+		c.bind(p, arg)
 	}
 	return nil
+}
+
+// bind makes the link of one program at one specification.
+func (c *compiler) bind(p program, arg string) {
+	s, err := config.ParseSpec(arg)
+	p.ret = s.OnReturn()
+	b := binding{link: uint32(len(c.plan.Links)), spec: s, program: p}
+	c.plan.Links = append(c.plan.Links, plan.Link{Name: p.gadget + " " + arg, Kind: linkKind(s.Kind)})
+	if err != nil {
+		c.fail(b, err)
+		return
+	}
+	c.bindings = append(c.bindings, b)
 }
 
 func linkKind(k config.Kind) uint32 {
@@ -62,13 +77,15 @@ func linkKind(k config.Kind) uint32 {
 	return abi.LINK_ENTRY
 }
 
-// emit writes the counter into a unit and returns where it begins:
+func (p program) leaf() bool { return gadgets[p.gadget].leaf }
+
+// emit writes the program into a unit and returns where it begins:
 //
 //	mov  -16(%rdi),%rax        the thread that runs us (abi FRAME_THREAD)
 //	mov  THREAD_LEASE(%rax),%eax
 //	imul $stride,%rax,%rax     its slot of the map
 //	movabs $map+offset,%rcx
-//	incq (%rcx,%rax)
+//	incq (%rcx,%rax)           or: mov PT_RDI(%rdi),%rdx; add %rdx,(%rcx,%rax)
 //	xor  %eax,%eax
 //	ret
 func (p program) emit(u *plan.Unit) uint32 {
@@ -78,7 +95,14 @@ func (p program) emit(u *plan.Unit) uint32 {
 	u.Emit(binary.LittleEndian.AppendUint32([]byte{0x48, 0x69, 0xc0}, uint32(p.spec.Stride()))...)
 	u.Emit(0x48, 0xb9)
 	u.Field(abi.RELOC_MAP_ABS64, p.mapIndex, p.spec.Offset(p.key))
-	u.Emit(0x48, 0xff, 0x04, 0x01)
+	switch {
+	case p.leaf():
+		u.Emit(0x48, 0xff, 0x04, 0x01)
+	case p.ret:
+		u.Emit(0x48, 0x8b, 0x57, abi.PT_RAX, 0x48, 0x01, 0x14, 0x01)
+	default:
+		u.Emit(0x48, 0x8b, 0x57, abi.PT_RDI, 0x48, 0x01, 0x14, 0x01)
+	}
 	u.Emit(0x31, 0xc0, 0xc3)
 	return at
 }

@@ -67,7 +67,7 @@ func (u *unit) programs(bs []binding) []trampoline.Program {
 			at = b.program.emit(u.Unit)
 			u.code[b.program] = at
 		}
-		out = append(out, trampoline.Program{Link: b.link, Code: at})
+		out = append(out, trampoline.Program{Link: b.link, Code: at, Leaf: b.program.leaf()})
 	}
 	return out
 }

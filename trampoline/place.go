@@ -95,7 +95,7 @@ func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPla
 			return err
 		}
 	}
-	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(abi.HELPER_RETURN_SITE)
+	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(thunk(abi.HELPER_RETURN_SITE, ret))
 	for _, site := range how.rets {
 		stub, err := a.retStub(site, runs, slot)
 		if err != nil {

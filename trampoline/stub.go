@@ -13,6 +13,19 @@ type Program struct {
 	Link   uint32 // index in the plan's links
 	Code   uint32 // offset of its first instruction in the unit's code
 	Cookie uint64
+	// Leaf: it looks at nothing in its context and changes no register but rax,
+	// rcx, rdx and rdi.
+	Leaf bool
+}
+
+// thunk is the helper for a list of programs; leaf programs need less saved.
+func thunk(full uint32, programs []Program) uint32 {
+	for _, p := range programs {
+		if !p.Leaf {
+			return full
+		}
+	}
+	return full + abi.HELPER_LEAF
 }
 
 // An Arena is a unit that stubs are written into. Its thunks are called through
@@ -101,7 +114,7 @@ func (a *Arena) entryStub(f *Function, w window, programs []Program) (uint32, er
 }
 
 func (a *Arena) entryCall(f *Function, programs []Program) uint32 {
-	runs, slot := a.runs(programs, f.pieces[0].Lo), a.slot(abi.HELPER_ENTRY)
+	runs, slot := a.runs(programs, f.pieces[0].Lo), a.slot(thunk(abi.HELPER_ENTRY, programs))
 	a.alignBehind(8)
 	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
 	stub := a.Len()
@@ -119,7 +132,7 @@ func (a *Arena) entryCall(f *Function, programs []Program) uint32 {
 //	      .quad runs_of_return
 //	body: <displaced>; jmp back
 func (a *Arena) returnStub(f *Function, w window, entry, ret []Program, how returnPlan) (uint32, error) {
-	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(returnHelper(how))
+	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(returnHelper(how, ret))
 	var stub uint32
 	if len(entry) > 0 {
 		stub = a.entryCall(f, entry)
@@ -138,11 +151,11 @@ func (a *Arena) returnStub(f *Function, w window, entry, ret []Program, how retu
 	return stub, a.displaced(w)
 }
 
-func returnHelper(how returnPlan) uint32 {
+func returnHelper(how returnPlan, ret []Program) uint32 {
 	if how.tactic == abi.TACTIC_RETURN_B {
 		return abi.HELPER_RETURN_COPY + uint32(how.words)/2 - 1
 	}
-	return abi.HELPER_RETURN
+	return thunk(abi.HELPER_RETURN, ret)
 }
 
 // retStub, tactic c, for one ret:

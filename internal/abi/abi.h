@@ -171,6 +171,10 @@
 #define HELPER_RETURN 2         /* tactic (a) */
 #define HELPER_RETURN_SITE 3    /* tactic (c) */
 #define HELPER_DL_STATE 4
+#define HELPER_LEAF 4          /* added to one of the first three: see thunks.S */
+#define HELPER_ENTRY_LEAF 5
+#define HELPER_RETURN_LEAF 6
+#define HELPER_RETURN_SITE_LEAF 7
 #define HELPER_RETURN_COPY 8    /* tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words */
 #define HELPER_COUNT 16
 

@@ -7,6 +7,9 @@
 THUNK(bpftime_entry);
 THUNK(bpftime_return);
 THUNK(bpftime_return_site);
+THUNK(bpftime_entry_leaf);
+THUNK(bpftime_return_leaf);
+THUNK(bpftime_return_site_leaf);
 THUNK(bpftime_dl_state_thunk);
 THUNK(bpftime_return_copy2);
 THUNK(bpftime_return_copy4);
@@ -30,6 +33,12 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_return;
 	case HELPER_RETURN_SITE:
 		return (u64)bpftime_return_site;
+	case HELPER_ENTRY_LEAF:
+		return (u64)bpftime_entry_leaf;
+	case HELPER_RETURN_LEAF:
+		return (u64)bpftime_return_leaf;
+	case HELPER_RETURN_SITE_LEAF:
+		return (u64)bpftime_return_site_leaf;
 	case HELPER_DL_STATE:
 		return (u64)bpftime_dl_state_thunk;
 	COPY(2);

@@ -1,8 +1,12 @@
 /* The thunks: everything between a patched site and the programs.
  *
  * Laws (DESIGN): general registers only, no popfq, no lock, no libc; every
- * caller-saved register of the host is put back, because a caller compiled with
- * -fipa-ra may count on any of them; the callee-saved ones we use too.
+ * register of the host is put back, the caller-saved ones too, because a caller
+ * compiled with -fipa-ra may count on any of them.
+ *
+ * Each thunk is there twice. The full one fills pt_regs and saves every register a
+ * function may change. The *leaf* one is for programs that look at nothing in
+ * pt_regs and change nothing but rax, rcx, rdx and rdi: it saves these four.
  *
  * A stub near the site (internal/plan calls it a unit's code) is
  *
@@ -32,17 +36,18 @@
 
 #define REG(r) FRAME_REGS+r(%rsp)
 
-/* Opens the frame and fills pt_regs; \ip and \sp are done by the caller. Flags are
- * dead at a function's entry and return: the program is shown IF and the
- * reserved bit. */
-	.macro OPEN
+/* Opens the frame and saves what a program may change; for a full one (\full = 1)
+ * pt_regs is filled, but for ip and sp, which the caller knows. Flags are dead at
+ * a function's entry and return: the program is shown IF and the reserved bit. */
+	.macro OPEN full
 	leaq	-FRAME_SIZE(%rsp), %rsp
 	.cfi_adjust_cfa_offset FRAME_SIZE
 	movq	%rax, REG(PT_RAX)
 	movq	%rdi, REG(PT_RDI)
-	movq	%rsi, REG(PT_RSI)
 	movq	%rdx, REG(PT_RDX)
 	movq	%rcx, REG(PT_RCX)
+	.if	\full
+	movq	%rsi, REG(PT_RSI)
 	movq	%r8, REG(PT_R8)
 	movq	%r9, REG(PT_R9)
 	movq	%r10, REG(PT_R10)
@@ -53,70 +58,85 @@
 	movq	%r13, REG(PT_R13)
 	movq	%r14, REG(PT_R14)
 	movq	%r15, REG(PT_R15)
-	.cfi_rel_offset rbx, FRAME_REGS+PT_RBX
-	.cfi_rel_offset r12, FRAME_REGS+PT_R12
-	.cfi_rel_offset r13, FRAME_REGS+PT_R13
 	movq	$-1, REG(PT_ORIG_RAX)
 	movq	$0x33, REG(PT_CS)
 	movq	$0x202, REG(PT_EFLAGS)
 	movq	$0x2b, REG(PT_SS)
+	.endif
 	.endm
 
-	.macro CLOSE
-	movq	REG(PT_R13), %r13
-	movq	REG(PT_R12), %r12
-	movq	REG(PT_RBX), %rbx
+/* Runs the list in %rdx, puts the registers back, closes the frame, frees \drop
+ * bytes of the host's stack that hold our own data, and returns.
+ *
+ * THREAD_HOLDER is the guard: one store takes it and says which frame did, so a
+ * signal handler that comes in between finds it free or taken, never half. No
+ * lease yet, or a program of ours on this thread already: both rare answers are
+ * bpftime_thread_enter's. */
+	.macro RUN full, drop=0
+	movq	bpftime_self@gottpoff(%rip), %rax
+	movq	%fs:(%rax), %rax
+	testq	%rax, %rax
+	jz	8f
+	movq	THREAD_COUNTERS(%rax), %rcx
+	testq	%rcx, %rcx
+	jz	8f
+	cmpq	$0, THREAD_HOLDER(%rax)
+	jne	8f
+2:	movq	%rsp, THREAD_HOLDER(%rax)
+	movq	%rax, FRAME_THREAD(%rsp)
+3:	movl	RUN_COUNTER(%rdx), %eax
+	incq	(%rcx,%rax)
+	movq	%rdx, FRAME_RUN(%rsp)
+	leaq	FRAME_REGS(%rsp), %rdi
+	call	*RUN_FN(%rdx)
+	movq	FRAME_RUN(%rsp), %rdx
+	movq	FRAME_THREAD(%rsp), %rax
+	addq	$RUN_SIZE, %rdx
+	cmpq	$0, RUN_FN(%rdx)
+	jne	7f
+	movq	$0, THREAD_HOLDER(%rax)
+4:
+	.if	\full
 	movq	REG(PT_R11), %r11
 	movq	REG(PT_R10), %r10
 	movq	REG(PT_R9), %r9
 	movq	REG(PT_R8), %r8
+	movq	REG(PT_RSI), %rsi
+	.endif
 	movq	REG(PT_RCX), %rcx
 	movq	REG(PT_RDX), %rdx
-	movq	REG(PT_RSI), %rsi
 	movq	REG(PT_RDI), %rdi
 	movq	REG(PT_RAX), %rax
-	leaq	FRAME_SIZE(%rsp), %rsp
-	.cfi_adjust_cfa_offset -FRAME_SIZE
-	.cfi_restore rbx
-	.cfi_restore r12
-	.cfi_restore r13
-	.endm
-
-/* Runs the list in %r13. THREAD_HOLDER is the guard: one store takes it and says
- * which frame did, so a signal handler that comes in between finds it free or
- * taken, never half. No lease yet, or a program of ours on this thread already:
- * both rare answers are bpftime_thread_enter's. */
-	.macro RUN
-	movq	bpftime_self@gottpoff(%rip), %rax
-	movq	%fs:(%rax), %rbx
-	testq	%rbx, %rbx
-	jz	8f
-	movq	THREAD_COUNTERS(%rbx), %r12
-	testq	%r12, %r12
-	jz	8f
-	cmpq	$0, THREAD_HOLDER(%rbx)
-	jne	8f
-2:	movq	%rsp, THREAD_HOLDER(%rbx)
-	movq	%rbx, FRAME_THREAD(%rsp)
-3:	movl	RUN_COUNTER(%r13), %eax
-	incq	(%r12,%rax)
-	movq	%r13, FRAME_RUN(%rsp)
-	leaq	FRAME_REGS(%rsp), %rdi
-	call	*RUN_FN(%r13)
-	addq	$RUN_SIZE, %r13
-	cmpq	$0, RUN_FN(%r13)
-	jne	3b
-	movq	$0, THREAD_HOLDER(%rbx)
-	jmp	9f
-8:	movq	%r13, %rdi
-	movq	%rsp, %rsi
+	.cfi_remember_state
+	leaq	FRAME_SIZE+\drop(%rsp), %rsp
+	.cfi_adjust_cfa_offset -FRAME_SIZE-\drop
+	ret
+	.cfi_restore_state
+7:	movq	THREAD_COUNTERS(%rax), %rcx
+	jmp	3b
+8:	leaq	-48(%rsp), %rsp
+	.cfi_adjust_cfa_offset 48
+	movq	%rsi, (%rsp)
+	movq	%r8, 8(%rsp)
+	movq	%r9, 16(%rsp)
+	movq	%r10, 24(%rsp)
+	movq	%r11, 32(%rsp)
+	movq	%rdx, 40(%rsp)
+	movq	%rdx, %rdi
+	leaq	48(%rsp), %rsi
 	call	bpftime_thread_enter
+	movq	(%rsp), %rsi
+	movq	8(%rsp), %r8
+	movq	16(%rsp), %r9
+	movq	24(%rsp), %r10
+	movq	32(%rsp), %r11
+	movq	40(%rsp), %rdx
+	leaq	48(%rsp), %rsp
+	.cfi_adjust_cfa_offset -48
 	testq	%rax, %rax
-	jz	9f
-	movq	%rax, %rbx
-	movq	THREAD_COUNTERS(%rbx), %r12
+	jz	4b
+	movq	THREAD_COUNTERS(%rax), %rcx
 	jmp	2b
-9:
 	.endm
 
 	.macro FUNCTION name
@@ -127,75 +147,84 @@
 \name:
 	.endm
 
-/* Entry of a probed function. [rsp] = return address into the stub. */
-	FUNCTION bpftime_entry
-	.cfi_startproc
-	.cfi_def_cfa rsp, 16
-	.cfi_offset rip, -8
-	OPEN
-	movq	FRAME_SITE(%rsp), %rax
-	movq	STUB_RUNS(%rax), %r13
-	movq	RUN_IP(%r13), %rax
-	movq	%rax, REG(PT_RIP)
-	leaq	FRAME_RA(%rsp), %rax
-	movq	%rax, REG(PT_RSP)
-	RUN
-	CLOSE
-	ret
-	.cfi_endproc
-	.size bpftime_entry, .-bpftime_entry
-
-/* A `ret` of a probed function, tactic (c). As entry, but the program sees what
- * it would see behind the ret: ip = return address, sp = above it. */
-	FUNCTION bpftime_return_site
-	.cfi_startproc
-	.cfi_def_cfa rsp, 16
-	.cfi_offset rip, -8
-	OPEN
-	movq	FRAME_SITE(%rsp), %rax
-	movq	STUB_RUNS(%rax), %r13
+/* ip and sp as they are behind a `ret`: the return address, and above it. */
+	.macro RETURN_REGS
 	movq	FRAME_RA(%rsp), %rax
 	movq	%rax, REG(PT_RIP)
 	leaq	FRAME_RA+8(%rsp), %rax
 	movq	%rax, REG(PT_RSP)
-	RUN
-	CLOSE
-	ret
+	.endm
+
+	.macro THUNK name
+	FUNCTION \name
+	.cfi_startproc
+	.cfi_def_cfa rsp, 16
+	.cfi_offset rip, -8
+	.endm
+
+	.macro END name
 	.cfi_endproc
-	.size bpftime_return_site, .-bpftime_return_site
+	.size \name, .-\name
+	.endm
+
+/* Entry of a probed function. [rsp] = return address into the stub. */
+	.macro ENTRY name, full
+	THUNK \name
+	OPEN \full
+	movq	FRAME_SITE(%rsp), %rax
+	movq	STUB_RUNS(%rax), %rdx
+	.if	\full
+	movq	RUN_IP(%rdx), %rax
+	movq	%rax, REG(PT_RIP)
+	leaq	FRAME_RA(%rsp), %rax
+	movq	%rax, REG(PT_RSP)
+	.endif
+	RUN \full
+	END \name
+	.endm
+	ENTRY bpftime_entry, 1
+	ENTRY bpftime_entry_leaf, 0
+
+/* A `ret` of a probed function, tactic (c). As entry, but the program sees what
+ * it would see behind the ret. */
+	.macro RETURN_SITE name, full
+	THUNK \name
+	OPEN \full
+	movq	FRAME_SITE(%rsp), %rax
+	movq	STUB_RUNS(%rax), %rdx
+	.if	\full
+	RETURN_REGS
+	.endif
+	RUN \full
+	END \name
+	.endm
+	RETURN_SITE bpftime_return_site, 1
+	RETURN_SITE bpftime_return_site_leaf, 0
 
 /* Return, tactic (a): the host's return address stays where it is and the body is
  * called below it. [rsp] = body, [rsp+8] = return address of the host. The body's
  * `ret` pairs with this call, ours with the host's. */
-	FUNCTION bpftime_return
-	.cfi_startproc
-	.cfi_def_cfa rsp, 16
-	.cfi_offset rip, -8
+	.macro RETURN name, full
+	THUNK \name
 	call	*(%rsp)
-bpftime_returned:
-	OPEN
+\name\()_behind:
+	OPEN \full
 	movq	FRAME_SITE(%rsp), %rax
-	movq	BODY_RUNS(%rax), %r13
-	movq	FRAME_RA(%rsp), %rax
-	movq	%rax, REG(PT_RIP)
-	leaq	FRAME_RA+8(%rsp), %rax
-	movq	%rax, REG(PT_RSP)
-	RUN
-	CLOSE
-	leaq	8(%rsp), %rsp
-	.cfi_adjust_cfa_offset -8
-	ret
-	.cfi_endproc
-	.size bpftime_return, .-bpftime_return
+	movq	BODY_RUNS(%rax), %rdx
+	.if	\full
+	RETURN_REGS
+	.endif
+	RUN \full, 8
+	END \name
+	.endm
+	RETURN bpftime_return, 1
+	RETURN bpftime_return_leaf, 0
 
 /* Return, tactic (b): the same for a function that is known to read \n words of
  * its caller's frame; they are copied below. \n is even, so that the body finds
  * the alignment it counts on. */
 	.macro RETURN_COPY n
-	FUNCTION bpftime_return_copy\n
-	.cfi_startproc
-	.cfi_def_cfa rsp, 16
-	.cfi_offset rip, -8
+	THUNK bpftime_return_copy\n
 	.rept	\n
 	pushq	8*\n+8(%rsp)
 	.cfi_adjust_cfa_offset 8
@@ -203,9 +232,8 @@ bpftime_returned:
 	call	*8*\n(%rsp)
 	leaq	8*\n(%rsp), %rsp
 	.cfi_adjust_cfa_offset -8*\n
-	jmp	bpftime_returned
-	.cfi_endproc
-	.size bpftime_return_copy\n, .-bpftime_return_copy\n
+	jmp	bpftime_return_behind
+	END bpftime_return_copy\n
 	.endm
 	RETURN_COPY 2
 	RETURN_COPY 4
