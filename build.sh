@@ -220,7 +220,7 @@ END
 	say
 	say "This manifest counts the calls of two functions of the C library:"
 	sed 's/^/    /' "$dir/demo.yaml"
-	say "sort runs with the agent, unprivileged and unaware:"
+	say "sort runs with the agent, and does not know it:"
 	seq 100000 -1 1 >"$dir/numbers"
 	say "    LD_PRELOAD=$agent BPFTIME_MANIFEST=$dir/demo.yaml sort -n $dir/numbers"
 	BPFTIME_RUNDIR=$dir/run BPFTIME_MANIFEST=$dir/demo.yaml LD_PRELOAD=$agent sort -n -o "$dir/sorted" "$dir/numbers"
