@@ -3,6 +3,7 @@ package attach
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/abi"
@@ -18,22 +19,36 @@ type unit struct {
 
 // units writes one unit for each module that has a site.
 func (c *compiler) units() {
-	byModule := map[*elfsym.Module]*unit{}
-	var order []*unit
-	for _, s := range c.order {
-		u := byModule[s.module]
-		if u == nil {
-			u = &unit{trampoline.NewArena(c.newUnit(s.module)), map[program]uint32{}}
-			byModule[s.module] = u
-			order = append(order, u)
+	for _, m := range c.touched() {
+		u := &unit{trampoline.NewArena(c.newUnit(m), m.File, c.addrs(m)), map[program]uint32{}}
+		for _, s := range c.order {
+			if s.module == m {
+				c.place(u, s, c.sites[s])
+			}
 		}
-		c.place(u, s, c.sites[s])
-	}
-	for _, u := range order {
 		if len(u.Patches) > 0 {
 			c.plan.Units = append(c.plan.Units, u.Unit)
 		}
 	}
+}
+
+// touched lists the modules that have a site, in the order they were met.
+func (c *compiler) touched() (out []*elfsym.Module) {
+	for _, s := range c.order {
+		if !slices.Contains(out, s.module) {
+			out = append(out, s.module)
+		}
+	}
+	return out
+}
+
+func (c *compiler) addrs(m *elfsym.Module) (out []uint64) {
+	for _, s := range c.order {
+		if s.module == m {
+			out = append(out, s.addr)
+		}
+	}
+	return out
 }
 
 // newUnit describes the module so that an applier finds it again.
@@ -43,7 +58,7 @@ func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
 
 func (c *compiler) place(u *unit, s site, p *programs) {
 	entry, ret := u.programs(p.entry), u.programs(p.ret)
-	e, r := trampoline.Place(u.Arena, s.module.File, s.addr, entry, ret)
+	e, r := trampoline.Place(u.Arena, s.addr, entry, ret)
 	c.outcome(p.entry, s, e)
 	c.outcome(p.ret, s, r)
 }
@@ -82,7 +97,7 @@ func (c *compiler) hook() error {
 		return err
 	}
 	u := &plan.Unit{Path: linker.Path, BuildID: linker.File.BuildID(), LoadBase: linker.File.LoadBase(), Hook: true}
-	if err := trampoline.PlaceHook(trampoline.NewArena(u), linker.File, addr, abi.HELPER_DL_STATE); err != nil {
+	if err := trampoline.PlaceHook(trampoline.NewArena(u, linker.File, []uint64{addr}), addr, abi.HELPER_DL_STATE); err != nil {
 		return fmt.Errorf("%s: _dl_debug_state: %w", linker.Path, err)
 	}
 	c.plan.Units = append(c.plan.Units, u)

@@ -17,33 +17,58 @@ import (
 // goals that are none (about one byte in ten thousand), and miss none. Short
 // branches cannot be found that way, since every tenth byte looks like one; they
 // reach 127 bytes and are read from the neighbours (Function.readAround).
-type Branches struct{ texts []text }
+//
+// This runs at the start of every traced process, where a page that is touched
+// costs more than a kilobyte that is looked at: one small buffer is reused, and
+// goals are kept only for the functions that are asked about.
+type Branches struct{ regions []region }
 
-type text struct {
+// region is a range whose goals are kept, one bit a byte.
+type region struct {
 	elfsym.Func
-	goals []uint64 // one bit a byte
+	goals []uint64
 }
+
+// maxRegions is from how many functions on the goals of the whole text are kept.
+const maxRegions = 8
 
 // chunk is how much is scanned at a time; chunks overlap by a branch's length.
 const (
-	chunk     = 64 << 10
+	chunk     = 16 << 10
 	branchLen = 6
 )
 
-// ScanBranches reads all executable contents once.
-func ScanBranches(mod Module) *Branches {
+// ScanBranches reads all executable contents once. Lead will be asked about the
+// functions that contain addrs.
+func ScanBranches(mod Module, addrs []uint64) *Branches {
 	br := &Branches{}
-	for _, t := range mod.Text() {
-		br.texts = append(br.texts, text{t, make([]uint64, (t.Hi-t.Lo+63)/64)})
+	for _, fn := range regionsOf(mod, addrs) {
+		br.regions = append(br.regions, region{fn, make([]uint64, (fn.Hi-fn.Lo+63)/64)})
 	}
-	for _, t := range br.texts {
+	buf := make([]byte, chunk+branchLen)
+	for _, t := range mod.Text() {
 		for lo := t.Lo; lo < t.Hi; lo += chunk {
-			if code, err := mod.Bytes(lo, int(min(chunk+branchLen, t.Hi-lo))); err == nil {
-				br.scan(code, lo)
+			b := buf[:min(uint64(len(buf)), t.Hi-lo)]
+			if mod.ReadText(b, lo) == nil {
+				br.scan(b, lo)
 			}
 		}
 	}
 	return br
+}
+
+func regionsOf(mod Module, addrs []uint64) []elfsym.Func {
+	if len(addrs) > maxRegions {
+		return mod.Text()
+	}
+	var out []elfsym.Func
+	for _, addr := range addrs {
+		if fn, ok := mod.FuncAt(addr); ok {
+			fn.Hi += shortReach // the padding behind it
+			out = append(out, fn)
+		}
+	}
+	return out
 }
 
 const (
@@ -87,7 +112,7 @@ func (br *Branches) look(code []byte, lo uint64, i int) {
 	}
 	rel := int64(int32(binary.LittleEndian.Uint32(code[i+n:])))
 	goal := lo + uint64(i+n+4) + uint64(rel)
-	for _, t := range br.texts {
+	for _, t := range br.regions {
 		if at := goal - t.Lo; at < t.Hi-t.Lo {
 			t.goals[at/64] |= 1 << (at % 64)
 		}
@@ -96,7 +121,7 @@ func (br *Branches) look(code []byte, lo uint64, i int) {
 
 // Lead tells whether something may branch to addr.
 func (br *Branches) Lead(addr uint64) bool {
-	for _, t := range br.texts {
+	for _, t := range br.regions {
 		if at := addr - t.Lo; at < t.Hi-t.Lo && t.goals[at/64]>>(at%64)&1 != 0 {
 			return true
 		}

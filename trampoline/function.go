@@ -11,6 +11,7 @@ import (
 // A Module is what has to be known of an ELF file; *elfsym.File is one.
 type Module interface {
 	Text() []elfsym.Func
+	ReadText(b []byte, vaddr uint64) error
 	Bytes(vaddr uint64, n int) ([]byte, error)
 	FuncAt(vaddr uint64) (elfsym.Func, bool)
 	FuncsIn(lo, hi uint64) []elfsym.Func

@@ -11,14 +11,6 @@ type Outcome struct {
 	Err    error  // a *Refusal; nil when it is in the unit, or was not asked for
 }
 
-// branchesOf scans the module when the first function of it is placed.
-func (a *Arena) branchesOf(mod Module) *Branches {
-	if a.branches == nil {
-		a.branches = ScanBranches(mod)
-	}
-	return a.branches
-}
-
 // mark remembers how far a unit was written, so that a refusal leaves no trace.
 type mark struct{ code, relocs, patches int }
 
@@ -34,10 +26,10 @@ func (a *Arena) reset(m mark) {
 }
 
 // Place puts programs on the entry and on the return of the function that
-// contains addr. The halves fail apart: a return that is refused leaves the entry
+// begins at addr. The halves fail apart: a return that is refused leaves the entry
 // probed.
-func Place(a *Arena, mod Module, addr uint64, entry, ret []Program) (e, r Outcome) {
-	f, err := Read(mod, a.branchesOf(mod), addr)
+func Place(a *Arena, addr uint64, entry, ret []Program) (e, r Outcome) {
+	f, err := Read(a.mod, a.branches, addr)
 	if err == nil && f.pieces[0].Lo != addr {
 		err = refuse("it is not the start of a function: +%#x inside the one at %#x", addr-f.pieces[0].Lo, f.pieces[0].Lo)
 	}
@@ -110,8 +102,8 @@ func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPla
 
 // PlaceHook puts a call of a helper at the start of a function, with nothing
 // saved for it: the helper's thunk does.
-func PlaceHook(a *Arena, mod Module, addr uint64, helper uint32) error {
-	f, err := Read(mod, a.branchesOf(mod), addr)
+func PlaceHook(a *Arena, addr uint64, helper uint32) error {
+	f, err := Read(a.mod, a.branches, addr)
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,15 @@ func thunk(full uint32, programs []Program) uint32 {
 type Arena struct {
 	*plan.Unit
 	slots    map[uint32]uint32 // helper -> offset of its address in the code
-	branches *Branches         // of the module, scanned once
+	mod      Module
+	branches *Branches // of the module
 }
 
-// NewArena starts a unit's code.
-func NewArena(u *plan.Unit) *Arena { return &Arena{Unit: u, slots: map[uint32]uint32{}} }
+// NewArena starts a unit's code. addrs are the functions of the module that will
+// be placed.
+func NewArena(u *plan.Unit, mod Module, addrs []uint64) *Arena {
+	return &Arena{Unit: u, slots: map[uint32]uint32{}, mod: mod, branches: ScanBranches(mod, addrs)}
+}
 
 // slot is where the address of a helper lies.
 func (a *Arena) slot(helper uint32) uint32 {
