@@ -32,7 +32,8 @@ type File struct {
 	shnum    uint64
 	shstrndx uint32
 	progs    []prog // all program headers
-	loads    []prog // PT_LOAD with contents, in the file's order
+	loads    []prog // PT_LOAD, in the file's order
+	text     []Func // the executable ones
 
 	dynamic    lazy[*dynamic]
 	sections   lazy[[]section]
@@ -44,6 +45,7 @@ type File struct {
 	frames     lazy[*frames]
 	funcs      lazy[[]Func]
 	namedFuncs lazy[[]Func]
+	scans      int // of symbols, before namedFuncs is made
 	colds      lazy[map[uint64]Func]
 	pointers   lazy[[]uint64]
 }
@@ -156,15 +158,18 @@ func (f *File) parseHeader(h []byte) error {
 	if len(h) < ehdrSize || !bytes.HasPrefix(h, []byte(elf.ELFMAG)) {
 		return fmt.Errorf("%w: no ELF header", ErrFormat)
 	}
-	if c, d := elf.Class(h[elf.EI_CLASS]), elf.Data(h[elf.EI_DATA]); c != elf.ELFCLASS64 || d != elf.ELFDATA2LSB {
+	// Numbers are printed, not names: those of debug/elf are tables of strings,
+	// each of which the agent would have to relocate.
+	if c, d := h[elf.EI_CLASS], h[elf.EI_DATA]; c != byte(elf.ELFCLASS64) || d != byte(elf.ELFDATA2LSB) {
 		return fmt.Errorf("%w: class %d, byte order %d; only 64-bit little-endian files are handled", ErrFormat, c, d)
 	}
-	f.typ = elf.Type(le.Uint16(h[16:]))
+	typ, machine := le.Uint16(h[16:]), le.Uint16(h[18:])
+	f.typ = elf.Type(typ)
 	if f.typ != elf.ET_EXEC && f.typ != elf.ET_DYN {
-		return fmt.Errorf("%w: type %d is neither an executable (2) nor a shared object (3)", ErrFormat, f.typ)
+		return fmt.Errorf("%w: type %d is neither an executable (2) nor a shared object (3)", ErrFormat, typ)
 	}
-	if m := elf.Machine(le.Uint16(h[18:])); m != elf.EM_X86_64 {
-		return fmt.Errorf("%w: machine %d, not x86-64 (62)", ErrFormat, m)
+	if elf.Machine(machine) != elf.EM_X86_64 {
+		return fmt.Errorf("%w: machine %d, not x86-64 (62)", ErrFormat, machine)
 	}
 	f.entry = le.Uint64(h[24:])
 	f.shoff = le.Uint64(h[40:])
@@ -195,6 +200,9 @@ func (f *File) parseProgs(table []byte) error {
 			return fmt.Errorf("program header %d: %w", len(f.progs)-1, err)
 		}
 		f.loads = append(f.loads, h)
+		if h.flags&elf.PF_X != 0 && h.filesz != 0 {
+			f.text = append(f.text, Func{h.vaddr, h.vaddr + h.filesz})
+		}
 	}
 	if len(f.loads) == 0 {
 		return fmt.Errorf("%w: no PT_LOAD segment", ErrFormat)

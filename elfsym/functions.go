@@ -14,7 +14,8 @@ type Func struct{ Lo, Hi uint64 }
 
 // Functions lists all code that is known to be a function's, in ascending order
 // and without overlaps: what .eh_frame describes, and where it says nothing,
-// what symbols with a size span (overlapping ones as one).
+// what symbols with a size span (overlapping ones as one). The slice is the
+// File's own.
 func (f *File) Functions() []Func {
 	fns, _ := f.funcs.get(func() ([]Func, error) {
 		var described []Func
@@ -25,7 +26,7 @@ func (f *File) Functions() []Func {
 			}
 		}
 		debug, _ := f.debugSymbols()
-		named := join(append(f.ranges(debug), f.named()...))
+		named := join(append(debug.ranges(f, 0, f.LoadEnd()), f.named()...))
 		return merge(described, named), nil
 	})
 	return fns
@@ -60,7 +61,7 @@ func (f *File) FuncsIn(lo, hi uint64) []Func {
 		return nil
 	}
 	from, to := lo, hi
-	named := within(f.named(), lo, hi)
+	named := f.namedIn(lo, hi)
 	if n := len(named); n > 0 { // what is described elsewhere cuts them too
 		from, to = min(from, named[0].Lo), max(to, named[n-1].Hi)
 	}
@@ -92,21 +93,44 @@ func (f *File) described(lo, hi uint64) []Func {
 // named is the code of all function symbols with a size, by address and without
 // overlaps; those of .gnu_debugdata, which are dear to read, are not among them.
 func (f *File) named() []Func {
-	fns, _ := f.namedFuncs.get(func() ([]Func, error) {
-		dynamic, _ := f.dynsym()
-		static, _ := f.symbols()
-		return join(append(f.ranges(dynamic), f.ranges(static)...)), nil
-	})
+	fns, _ := f.namedFuncs.get(func() ([]Func, error) { return f.scanNames(0, f.LoadEnd()), nil })
 	return fns
 }
 
-// ranges is the code of the functions in t that have a size.
-func (f *File) ranges(t *table) []Func {
+// fewScans is how many walks through the symbols cost less than sorting them.
+const fewScans = 16
+
+// namedIn is what of named reaches into [lo, hi), and perhaps some more. As one
+// that does may overlap others that do not, it is looked for until all do.
+func (f *File) namedIn(lo, hi uint64) []Func {
+	for ; f.scans < fewScans; f.scans++ {
+		found := f.scanNames(lo, hi)
+		n := len(found)
+		if n == 0 || lo <= found[0].Lo && found[n-1].Hi <= hi {
+			return found
+		}
+		lo, hi = min(lo, found[0].Lo), max(hi, found[n-1].Hi)
+	}
+	return within(f.named(), lo, hi)
+}
+
+// scanNames joins the functions that reach into [lo, hi).
+func (f *File) scanNames(lo, hi uint64) []Func {
+	dynamic, _ := f.dynsym()
+	static, _ := f.symbols()
+	return join(append(dynamic.ranges(f, lo, hi), static.ranges(f, lo, hi)...))
+}
+
+// ranges is the code of the functions in t, a table of f, that have a size and
+// reach into [lo, hi).
+func (t *table) ranges(f *File, lo, hi uint64) []Func {
 	var fns []Func
 	for i := range t.len() {
 		s := t.at(i)
-		end := s.value + s.size
-		if s.mayBeCode() && s.typ() != elf.STT_NOTYPE && end > s.value && f.Executable(s.value) && f.Executable(end-1) {
+		if s.value >= hi || !s.mayBeCode() || s.typ() == elf.STT_NOTYPE {
+			continue
+		}
+		if end := s.value + s.size; end > max(lo, s.value) && f.Executable(s.value) && f.Executable(end-1) {
 			fns = append(fns, Func{s.value, end})
 		}
 	}

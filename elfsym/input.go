@@ -67,8 +67,13 @@ func (in input) read(off, n uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes at offset %#x are more than %d", ErrFormat, n, off, maxRead)
 	}
 	b := make([]byte, n)
-	if got, err := in.r.ReadAt(b, int64(off)); uint64(got) != n {
-		return nil, fmt.Errorf("offset %#x: %w", off, err)
+	return b, in.fill(b, off)
+}
+
+// fill reads len(b) bytes at off, which the file is known to have.
+func (in input) fill(b []byte, off uint64) error {
+	if n, err := in.r.ReadAt(b, int64(off)); n != len(b) {
+		return fmt.Errorf("offset %#x: %w", off, err)
 	}
-	return b, nil
+	return nil
 }

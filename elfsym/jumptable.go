@@ -118,22 +118,20 @@ func (f *File) codePointers() ([]uint64, error) {
 }
 
 // plainPointers takes every aligned word of the segments that is the address of
-// code.
+// code. Of a program of 100 MB it holds a part at a time.
 func (f *File) plainPointers() ([]uint64, error) {
 	var at []uint64
-	lo, hi := f.LoadBase(), f.LoadEnd()
+	buf := make([]byte, 256<<10)
 	for _, p := range f.loads {
-		skip := -p.vaddr & 7
-		if skip >= p.filesz {
-			continue
-		}
-		b, err := f.in.read(p.off+skip, p.filesz-skip)
-		if err != nil {
-			return nil, err
-		}
-		for ; len(b) >= 8; b = b[8:] {
-			if v := le.Uint64(b); lo <= v && v < hi && f.Executable(v) {
-				at = append(at, v)
+		for off := -p.vaddr & 7; off < p.filesz; off += uint64(len(buf)) {
+			b := buf[:min(uint64(len(buf)), p.filesz-off)]
+			if err := f.in.fill(b, p.off+off); err != nil {
+				return nil, err
+			}
+			for ; len(b) >= 8; b = b[8:] {
+				if v := le.Uint64(b); f.Executable(v) {
+					at = append(at, v)
+				}
 			}
 		}
 	}

@@ -10,9 +10,6 @@ const pageSize = 0x1000
 func pageDown(a uint64) uint64 { return a &^ (pageSize - 1) }
 func pageUp(a uint64) uint64   { return (a + pageSize - 1) &^ (pageSize - 1) }
 
-// contains reports whether the segment's file contents include vaddr.
-func (p prog) contains(vaddr uint64) bool { return vaddr-p.vaddr < p.filesz }
-
 // LoadBase is the page of the lowest PT_LOAD segment. The bias of a loaded file
 // is the address of that page less LoadBase.
 func (f *File) LoadBase() uint64 {
@@ -33,13 +30,13 @@ func (f *File) LoadEnd() uint64 {
 }
 
 // loadAt is the segment whose file contents include vaddr.
-func (f *File) loadAt(vaddr uint64) (prog, bool) {
-	for _, p := range f.loads {
-		if p.contains(vaddr) {
+func (f *File) loadAt(vaddr uint64) (*prog, bool) {
+	for i := range f.loads {
+		if p := &f.loads[i]; vaddr-p.vaddr < p.filesz {
 			return p, true
 		}
 	}
-	return prog{}, false
+	return nil, false
 }
 
 // Bytes returns n bytes of the file's contents at vaddr, as they are before any
@@ -71,10 +68,18 @@ func (f *File) upTo(vaddr, n uint64) ([]byte, error) {
 	return f.in.read(p.off+(vaddr-p.vaddr), min(n, p.filesz-(vaddr-p.vaddr), maxRead))
 }
 
+// Text is the code in the file, a range for each executable segment. The slice
+// is the File's own.
+func (f *File) Text() []Func { return f.text }
+
 // Executable reports whether vaddr is code from the file.
 func (f *File) Executable(vaddr uint64) bool {
-	p, ok := f.loadAt(vaddr)
-	return ok && p.flags&elf.PF_X != 0
+	for _, t := range f.text {
+		if vaddr-t.Lo < t.Hi-t.Lo {
+			return true
+		}
+	}
+	return false
 }
 
 // FileOffset is where in the file the byte for vaddr stands.
@@ -101,15 +106,4 @@ func (f *File) Vaddr(off uint64) (vaddr uint64, ok bool) {
 		}
 	}
 	return vaddr, ok
-}
-
-// Text is the file's executable contents, as ranges of virtual addresses.
-func (f *File) Text() []Func {
-	var out []Func
-	for _, p := range f.loads {
-		if p.flags&elf.PF_X != 0 && p.filesz > 0 {
-			out = append(out, Func{p.vaddr, p.vaddr + p.filesz})
-		}
-	}
-	return out
 }
