@@ -23,7 +23,7 @@ var scenarios = []scenario{
 	{name: "thread_churn", n: 100, big: 10000},
 	{name: "fork", n: 10000, big: 1000000},
 	{name: "fork_in_fork", n: 10000, big: 1000000},
-	{name: "many_forks", n: 1000, big: 100000},
+	{name: "many_forks", n: 100, big: 10000},
 	{name: "fork_from_thread", n: 10000, big: 1000000},
 	{name: "fork_among_calls", n: 1000, big: 100000, free: true},
 	{name: "vfork", n: 10000, big: 1000000},

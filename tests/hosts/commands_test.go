@@ -34,6 +34,12 @@ var commands = []command{
 		`seq 1 2000 | sort -r | tee all | grep 7 | wc -l; checkpoint pipe | cat; yes | head -3; false | true; echo $?`}},
 	{name: "sh signals", args: []string{"sh", "-c",
 		`trap 'echo term' TERM; trap '' INT; kill -TERM $$; kill -INT $$; checkpoint trap; (kill -SEGV $$) ; echo no`}},
+	{name: "environment", args: []string{"sh", "-c", `env | sort | grep -v -e '^LD_PRELOAD=' -e '^BPFTIME_'; umask; ulimit -a
+		cd /proc/self; cat limits oom_score_adj timerslack_ns coredump_filter personality
+		grep -e Cpus_allowed_list -e NoNewPrivs -e Seccomp: -e CapEff -e CapBnd -e Umask -e THP status
+		cat cgroup mountinfo | cksum`}},
+	{name: "inherited signals", args: []string{"env", "--ignore-signal=CHLD", "--ignore-signal=PIPE", "--block-signal=TERM",
+		"--block-signal=USR1", "sh", "-c", "checkpoint inherited; grep -e SigBlk -e SigIgn -e SigCgt /proc/self/status; exit 3"}},
 	{name: "python threads", needs: []string{"python3"}, args: []string{"python3", "threads.py"},
 		files: []string{"threads.py"}},
 	{name: "python pool", needs: []string{"python3"}, args: []string{"python3", "pool.py"}, files: []string{"pool.py"}},

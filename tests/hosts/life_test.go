@@ -21,6 +21,7 @@ func TestLife(t *testing.T) {
 		{name: "lowest", want: 1000},
 		{name: "closed_stdio", want: 10, out: true},
 		{name: "exec_self", want: 4000},
+		{name: "inherits_child", want: 1000},
 		{name: "daemonise", want: 1000, out: true},
 		{name: "ends", want: 1000},
 	}

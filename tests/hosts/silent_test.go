@@ -22,16 +22,7 @@ func TestSetuid(t *testing.T) {
 	guest := host.Victim(t, "guest.c")
 	dir := host.WorkDir(t)
 	program := filepath.Join(filepath.Dir(dir), "setuid")
-	text, err := os.ReadFile(guest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(program, text, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(program, 0o755|os.ModeSetuid); err != nil {
-		t.Fatal(err)
-	}
+	copyFile(t, guest, program, 0o755|os.ModeSetuid)
 	tr := host.Of("uprobe/"+program+":f", "uprobe/libc:malloc")
 	c := host.Cmd{Args: []string{program}, Dir: dir, User: host.Nobody, Rules: []host.Rule{preloadIgnored}}
 	host.Compare(t, c, tr)

@@ -98,7 +98,7 @@ static void fork_in_fork(void) { nest(4); }
 
 static void many_forks(void)
 {
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 400; i++)
 		forked();
 }
 
@@ -230,6 +230,60 @@ static void thread_churn(void)
 		run_threads(8, 65536, thread);
 }
 
+static pthread_barrier_t all_here;
+
+static void *crowded(void *unused)
+{
+	call(n);
+	pthread_barrier_wait(&all_here);
+	call(n);
+	pthread_barrier_wait(&all_here);
+	return unused;
+}
+
+// More threads alive at once than any pool of states is likely to have.
+static void crowd(void)
+{
+	enum { MANY = 700 };
+	pthread_t t[MANY];
+	pthread_attr_t a;
+
+	pthread_attr_init(&a);
+	pthread_attr_setstacksize(&a, 16384);
+	pthread_barrier_init(&all_here, 0, MANY);
+	for (int i = 0; i < MANY; i++)
+		if ((errno = pthread_create(&t[i], &a, crowded, 0)))
+			die("pthread_create");
+	for (int i = 0; i < MANY; i++)
+		pthread_join(t[i], 0);
+}
+
+// Children that die inside the stub or the program: what they held must come free.
+static void after_kills(void)
+{
+	for (int i = 0; i < 600; i++) {
+		int started[2];
+		char c;
+		if (pipe(started))
+			die("pipe");
+		pid_t pid = fork();
+		if (!pid) {
+			f(1);
+			if (write(started[1], "x", 1) != 1)
+				_exit(1);
+			for (;;)
+				f(1); // not counted: nobody knows how many
+		}
+		if (read(started[0], &c, 1) != 1)
+			die("read");
+		close(started[0]);
+		close(started[1]);
+		kill(pid, SIGKILL);
+		waitpid(pid, 0, 0);
+		call(n);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -239,7 +293,7 @@ static const struct {
 	{ "fork_from_thread", fork_from_thread }, { "fork_among_calls", fork_among_calls },
 	{ "vfork", vforked }, { "posix_spawn", spawned }, { "clone_vfork_4k", clone_vfork_4k },
 	{ "clone_vm_1k", clone_vm_1k }, { "clone_shared_tls", clone_shared_tls }, { "two_shared_tls", two_shared_tls },
-	{ "alarm", alarm_handler }, { "alternate_stack", alternate_stack }, { "alarm_among_threads", alarm_among_threads },
+	{ "crowd", crowd }, { "after_kills", after_kills }, { "alarm", alarm_handler }, { "alternate_stack", alternate_stack }, { "alarm_among_threads", alarm_among_threads },
 };
 
 int main(int argc, char **argv)

@@ -61,6 +61,27 @@ static void exec_self(void)
 	die("exec");
 }
 
+// A child that the process already has when the agent starts: it is the host's to reap, and no other.
+static void inherits_child(void)
+{
+	char count[20];
+	snprintf(count, sizeof count, "%ld", n);
+	if (!fork())
+		_exit(7);
+	execl("/proc/self/exe", "life", "reaps_child", count, (char *)0);
+	die("exec");
+}
+
+static void reaps_child(void)
+{
+	int status = -1;
+	call(n);
+	pid_t pid = waitpid(-1, &status, 0);
+	printf("a child %d, status %x, ", pid > 0, status);
+	pid = waitpid(-1, &status, WNOHANG | __WALL);
+	printf("then %d, %s\n", pid, strerror(errno));
+}
+
 static void daemonise(void)
 {
 	if (fork())
@@ -105,7 +126,7 @@ static const struct {
 	void (*run)(void);
 } scenarios[] = {
 	{ "close_all", close_all }, { "lowest", lowest }, { "closed_stdio", closed_stdio },
-	{ "lowest_quiet", lowest_quiet }, { "exec_self", exec_self }, { "daemonise", daemonise }, { "ends", ends },
+	{ "lowest_quiet", lowest_quiet }, { "inherits_child", inherits_child }, { "reaps_child", reaps_child }, { "exec_self", exec_self }, { "daemonise", daemonise }, { "ends", ends },
 };
 
 int main(int argc, char **argv)

@@ -19,3 +19,17 @@ func (tr *Trace) read(t testing.TB) (links []Link, log []string) {
 	defer s.Close()
 	return s.Links(), s.Log()
 }
+
+// Processes returns the processes that hold a slot of the session. With BPFTIME_AGENT=none there are none.
+func (tr *Trace) Processes(t testing.TB) []session.Process {
+	t.Helper()
+	if Baseline() {
+		return nil
+	}
+	s, err := session.Open(tr.Path())
+	if err != nil {
+		t.Fatalf("the agent made no session: %v", err)
+	}
+	defer s.Close()
+	return s.Processes()
+}

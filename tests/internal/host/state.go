@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -51,18 +52,29 @@ func Inspect(who string, pid int) (State, error) {
 	return s, err
 }
 
-// InspectSteady reads the state of a process nobody holds still: it asks until two answers in a row are the same.
+// InspectSteady reads the state of a process nobody holds still: it asks until two answers in a row are the same, and
+// its main thread sleeps elsewhere than in the creation of a child, for which libraries block all signals.
 func InspectSteady(who string, pid int) (State, error) {
 	last, err := Inspect(who, pid)
-	for range 100 {
+	for range 200 {
 		time.Sleep(10 * time.Millisecond)
 		next, again := Inspect(who, pid)
-		if err == nil && again == nil && reflect.DeepEqual(last, next) {
+		if err == nil && again == nil && settled(pid) && reflect.DeepEqual(last, next) {
 			break
 		}
 		last, err = next, again
 	}
 	return last, err
+}
+
+// settled reports whether the main thread sleeps in a system call other than clone, fork, vfork and clone3.
+func settled(pid int) bool {
+	call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+	if err != nil {
+		return true // the kernel, or its policy, does not tell
+	}
+	number, _, _ := strings.Cut(strings.TrimSpace(string(call)), " ")
+	return !slices.Contains([]string{"running", "56", "57", "58", "435"}, number)
 }
 
 func readStatus(path string) (map[string]string, error) {
