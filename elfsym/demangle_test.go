@@ -79,6 +79,28 @@ func TestLookupDemangled(t *testing.T) {
 	}
 }
 
+func TestDemangledRustAndClones(t *testing.T) {
+	for _, c := range []struct {
+		mangled, name string
+		want          bool
+	}{
+		{"_ZN3std3env4args17h0123456789abcdefE", "std::env::args", true},
+		{"_ZN3std3env4args17h0123456789abcdefE", "std::env", false},
+		{"_RNvCs1234_7mycrate3foo", "mycrate::foo", true},
+		{"_ZN2ns1fEi", "ns::f", true},
+		{"_ZN2ns1fEi.part.0", "ns::f", false},
+		{"_ZN2ns1fEi.part.0", "ns::f(int) [clone .part.0]", true},
+		{"_ZN2ns1fEi.cold", "ns::f", false},
+		{"ns::f", "ns::f", false}, // not mangled
+		{"_Zbroken", "broken", false},
+		{"_Z" + strings.Repeat("P", maxMangled), "f", false},
+	} {
+		if got := newDemangledName(c.name).matches(c.mangled); got != c.want {
+			t.Errorf("%q means %.60s: %v", c.name, c.mangled, got)
+		}
+	}
+}
+
 // TestOverloadsInLibstdcpp compares with what c++filt, another demangler, says
 // about the names nm finds.
 func TestOverloadsInLibstdcpp(t *testing.T) {

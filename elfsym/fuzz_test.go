@@ -98,6 +98,8 @@ func seeds(t testing.TB) [][]byte {
 	return append(all, library, sharer, fixed, shifted)
 }
 
+// FuzzFile is best run with -fuzzminimizetime=5x: to minimize files of 16 KB
+// takes all the time there is.
 func FuzzFile(f *testing.F) {
 	for _, b := range seeds(f) {
 		if len(b) < 64<<10 {

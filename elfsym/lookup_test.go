@@ -176,12 +176,14 @@ func TestLookupBindings(t *testing.T) {
 func TestLookupErrorsHelp(t *testing.T) {
 	stripped := compile(t, "gcc", ".c", `#include <stdio.h>
 int main(void) { puts("x"); return 0; }`, "-s")
+	unversioned := compile(t, "gcc", ".c", "int f(void) { return 0; }", "-shared", "-nostdlib", "-s")
 	for _, c := range []struct{ path, name, want string }{
 		{libc, "maloc", libc + `: symbol "maloc": no such symbol; did you mean malloc, `},
 		{libc, "Pthread_Create", "did you mean pthread_create"},
 		{libstdcpp, "std::ostream::putt(char)", "no such symbol"},
 		{libstdcpp, "std::ostream::put(int)", "did you mean std::ostream::put(char)"},
 		{stripped, "puts", "it is imported here; name the file that defines it"},
+		{unversioned, "helper", "(the file is stripped: "},
 		{stripped, "helper", "(the file is stripped: only what it exports has a name)"},
 	} {
 		_, err := open(t, c.path).Lookup(c.name)

@@ -25,10 +25,12 @@ func (f *File) nothingMatches() error { return f.explain(ErrNoSymbol) }
 
 // explain adds which tables could not be searched.
 func (f *File) explain(err error) error {
-	tables, errs := f.tables()
-	if !slices.ContainsFunc(tables, func(t *table) bool { return t.versym == nil }) {
+	static, _ := f.symbols()
+	debug, _ := f.debugSymbols()
+	if static == nil && debug == nil {
 		err = fmt.Errorf("%w (the file is stripped: only what it exports has a name)", err)
 	}
+	_, errs := f.tables()
 	for _, e := range errs {
 		err = fmt.Errorf("%w; not searched: %w", err, e)
 	}
