@@ -110,6 +110,10 @@ func (c *compiler) functions(b binding, m *elfsym.Module) {
 		return
 	}
 	for _, s := range symbols {
+		if s.Cold {
+			c.fail(b, fmt.Errorf("%s is a cold part, entered by a jump out of its function: probe the function", s.Name))
+			continue
+		}
 		addr := s.Value
 		if s.IFunc {
 			if addr, err = c.ifunc(m, s); err != nil {

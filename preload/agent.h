@@ -40,6 +40,7 @@ HIDDEN int session_name(const char *name);
 HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
 HIDDEN long map_shared_file(const char *path, u64 size, struct text *why);
 HIDDEN void log_line(u32 level, const char *line);
+HIDDEN const char *log_last_error(void);
 HIDDEN u32 log_level(const char *name);
 extern u32 session_log_level HIDDEN;
 
@@ -102,10 +103,11 @@ HIDDEN void compiler_deadline(void);
 HIDDEN void start_go(void);
 
 /* deferred.c */
+typedef void (*go_start)(long argc, char **argv, char **envp);
+HIDDEN go_start deferred_start(void);
 HIDDEN void apply_deferred(void);
 
 /* gate.c */
-typedef void (*go_start)(long argc, char **argv, char **envp);
 HIDDEN int take_go_start(void);
 extern go_start bpftime_go_start HIDDEN; /* Go's own start, taken out of .init_array */
 

@@ -85,6 +85,7 @@ void start_go(void)
 	block[k++] = (u64) "bpftime-agent";
 	block[k++] = 0;
 	block[k++] = (u64) "GOGC=off";
+	block[k++] = (u64) "GOMEMLIMIT=256MiB";
 	block[k++] = (u64) "GOMAXPROCS=1";
 	block[k++] = (u64) "GOTRACEBACK=none";
 	block[k++] = (u64) "GODEBUG=asyncpreemptoff=1";

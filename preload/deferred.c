@@ -1,5 +1,6 @@
-/* Relocations of Go's data that the dynamic linker was spared (internal/postlink):
- * they are applied here, in the process that is about to start Go.
+/* What internal/postlink took away from the dynamic linker: the relocations of Go's
+ * data, and Go's start. Both are done in the process that is about to run Go, and
+ * in no other.
  */
 #include "agent.h"
 
@@ -8,12 +9,19 @@ struct rela {
 	s64 addend;
 };
 
-/* Filled by postlink: address of the table, entries, 1. Zero: nothing deferred. */
+/* Filled by postlink: address of the table and its entries, address of Go's start.
+ * Zero: the agent was not finished. */
 static const volatile struct {
-	u64 table, count, done;
+	u64 table, count, start;
 } deferred __attribute__((section(".bpftime_deferred"), used)) = {0, 0, 0};
 
 extern const char __ehdr_start[] HIDDEN;
+
+/* Go's start, where postlink found it; 0: it is still in .init_array. */
+go_start deferred_start(void)
+{
+	return deferred.start ? (go_start)((u64)__ehdr_start + deferred.start) : 0;
+}
 
 /* The entries are in ascending order, so their pages are opened as they come. */
 void apply_deferred(void)

@@ -1,8 +1,9 @@
 /* The gate: the constructor that decides whether anything happens at all.
  *
- * Go's own start (_rt0_amd64_linux_lib) is an entry of .init_array. This
- * constructor has priority 101 and so runs before it, takes the entry out, and
- * keeps it for the compiler's child. In the host Go never starts.
+ * Go's own start (_rt0_amd64_linux_lib) is an entry of .init_array. postlink takes
+ * it out of the file; in an agent that was not finished, this constructor, which
+ * has priority 101 and so runs before it, does so in memory. It is kept for the
+ * compiler's process. In the host Go never starts.
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -26,6 +27,9 @@ int take_go_start(void)
 {
 	u64 base = (u64)__ehdr_start, *array = 0, n = 0;
 
+	bpftime_go_start = deferred_start();
+	if (bpftime_go_start)
+		return 1;
 	for (const Elf64_Dyn *d = _DYNAMIC; d->d_tag != DT_NULL; d++) {
 		if (d->d_tag == DT_INIT_ARRAY)
 			array = (u64 *)(base + d->d_un.d_ptr);
@@ -130,7 +134,8 @@ static void give_up(const struct handoff *h, int abort, const char *line)
 {
 	TEXT(t);
 
-	log_handoff(h);
+	if (h)
+		log_handoff(h);
 	log_line(LEVEL_ERROR, line);
 	if (!abort)
 		return;
@@ -197,7 +202,7 @@ static void apply(struct handoff *h, int abort)
 	}
 	sys_munmap((u64)plan, plan->size);
 	h->log_size = 0;
-	give_up(h, abort, "nothing was patched: see the line before");
+	give_up(h, abort, put(put(&why, "nothing was patched: "), log_last_error())->s);
 }
 
 static void answer(struct handoff *h, const struct outcome *o, const struct glance *g)
@@ -229,6 +234,18 @@ static void answer(struct handoff *h, const struct outcome *o, const struct glan
 	}
 }
 
+/* There is not even memory to ask the compiler. */
+static void no_handoff(const struct settings *set, const struct glance *g, const char *exe)
+{
+	static struct handoff *const none = 0;
+	static char rundir[880];
+	const char *name = set->session && session_name(set->session) ? set->session : *g->session ? g->session : "default";
+
+	session_rundir(set, rundir, sizeof rundir);
+	session_open(rundir, name, exe);
+	give_up(none, g->abort, "the process may not map the 16 MiB it takes to compile: nothing was patched");
+}
+
 static void enter(const struct settings *set)
 {
 	static char exe[3072];
@@ -242,8 +259,10 @@ static void enter(const struct settings *set)
 		return;
 	session_log_level = log_level(set->log);
 	h = handoff_map(-1);
-	if (!h)
+	if (!h) {
+		no_handoff(set, &g, exe);
 		return;
+	}
 	request(h, set, exe);
 	if (one_thread())
 		compile_in_child(h, &o);

@@ -352,11 +352,19 @@ u32 log_level(const char *name)
 	return LEVEL_WARN;
 }
 
+static struct text last_error = {.max = sizeof last_error.s};
+
+const char *log_last_error(void) { return last_error.s; }
+
 void log_line(u32 level, const char *line)
 {
 	struct session_log *rec;
 	u64 index, n = str_len(line);
 
+	if (level == LEVEL_ERROR) {
+		last_error.n = 0;
+		put(&last_error, line);
+	}
 	if (!session || level > session_log_level)
 		return;
 	if (n >= LOG_TEXT_SIZE)

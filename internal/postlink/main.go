@@ -1,5 +1,5 @@
-// Command postlink finishes the agent after the linker: it takes the relocations
-// of Go's data away from the dynamic linker.
+// Command postlink finishes the agent after the linker: it takes Go's start, and
+// the relocations of Go's data, away from the dynamic linker.
 //
 // Protocol. `go build` makes a shared object with some 13 000 R_X86_64_RELATIVE
 // entries, nearly all of them in Go's read-only data. ld.so would apply them in
@@ -7,7 +7,8 @@
 // memory there, for a Go that never runs in that process. postlink sorts .rela.dyn
 // so that these come first, moves DT_RELA behind them, and notes where they are in
 // the section .bpftime_deferred (preload/deferred.c), whose reader applies them in
-// the compiler's own process before it starts Go.
+// the compiler's own process before it starts Go. Go's start is the last entry of
+// .init_array: the array ends one earlier, and the address goes into the note.
 //
 // Entries of sections that the resident C code or the C library's start-up files
 // may own (.data, .init_array, .got …) stay. The file is changed in place and only
@@ -90,13 +91,17 @@ func (im *image) postpone() (deferred, kept int, err error) {
 	}
 	table := im.b[rela.Offset : rela.Offset+rela.Size]
 	first := im.sortOurs(table)
+	start, err := im.goStart(table)
+	if err != nil {
+		return 0, 0, err
+	}
 	if err := im.dynamic(rela, first); err != nil {
 		return 0, 0, err
 	}
 	le := binary.LittleEndian
 	le.PutUint64(im.b[note.Offset:], rela.Addr)
 	le.PutUint64(im.b[note.Offset+8:], uint64(first))
-	le.PutUint64(im.b[note.Offset+16:], 1)
+	le.PutUint64(im.b[note.Offset+16:], start)
 	return first, len(table)/relaSize - first, im.header(rela, first)
 }
 
@@ -130,7 +135,29 @@ func (im *image) sectionAt(addr uint64) string {
 	return ""
 }
 
-// dynamic moves DT_RELA behind the first n entries.
+// goStart is the function in the last slot of .init_array, which must be Go's: a
+// `jmp rel32` into the runtime.
+func (im *image) goStart(table []byte) (uint64, error) {
+	array := im.Section(".init_array")
+	if array == nil || array.Size < 16 {
+		return 0, errors.New("no .init_array with Go's start in it")
+	}
+	for ; len(table) > 0; table = table[relaSize:] {
+		if binary.LittleEndian.Uint64(table) != array.Addr+array.Size-8 {
+			continue
+		}
+		start := binary.LittleEndian.Uint64(table[16:])
+		for _, s := range im.Sections {
+			if s.Flags&elf.SHF_EXECINSTR != 0 && start-s.Addr < s.Size && im.b[s.Offset+start-s.Addr] == 0xe9 {
+				return start, nil
+			}
+		}
+	}
+	return 0, errors.New("the last entry of .init_array is not Go's start")
+}
+
+// dynamic moves DT_RELA behind the first n entries, and ends the array of
+// constructors before Go's.
 func (im *image) dynamic(rela *elf.Section, n int) error {
 	dyn := im.Section(".dynamic")
 	if dyn == nil {
@@ -141,6 +168,8 @@ func (im *image) dynamic(rela *elf.Section, n int) error {
 		elf.DT_RELA:      func(v uint64) uint64 { return v + by },
 		elf.DT_RELASZ:    func(v uint64) uint64 { return v - by },
 		elf.DT_RELACOUNT: func(v uint64) uint64 { return v - uint64(n) },
+
+		elf.DT_INIT_ARRAYSZ: func(v uint64) uint64 { return v - 8 },
 	}
 	for at := dyn.Offset; at+16 <= dyn.Offset+dyn.Size; at += 16 {
 		tag := elf.DynTag(binary.LittleEndian.Uint64(im.b[at:]))
@@ -150,7 +179,7 @@ func (im *image) dynamic(rela *elf.Section, n int) error {
 		}
 	}
 	if len(change) > 0 {
-		return fmt.Errorf("%s: DT_RELA, DT_RELASZ or DT_RELACOUNT is missing", rela.Name)
+		return fmt.Errorf("%s: DT_RELA, DT_RELASZ, DT_RELACOUNT or DT_INIT_ARRAYSZ is missing", rela.Name)
 	}
 	return nil
 }
