@@ -3,6 +3,7 @@ package trampoline
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/x86"
@@ -63,9 +64,39 @@ func regionsOf(mod Module, addrs []uint64) []elfsym.Func {
 	}
 	var out []elfsym.Func
 	for _, addr := range addrs {
-		if fn, ok := mod.FuncAt(addr); ok {
-			fn.Hi += shortReach // the padding behind it
-			out = append(out, fn)
+		fn, ok := mod.FuncAt(addr)
+		if !ok {
+			continue
+		}
+		out = append(out, withPadding(fn))
+		for _, part := range outward(mod, fn) {
+			out = append(out, withPadding(part))
+		}
+	}
+	if len(out) > maxPieces {
+		return mod.Text()
+	}
+	return out
+}
+
+func withPadding(fn elfsym.Func) elfsym.Func {
+	fn.Hi += shortReach
+	return fn
+}
+
+// outward is the functions, cold parts among them, that branches of fn lead to.
+func outward(mod Module, fn elfsym.Func) (out []elfsym.Func) {
+	f := &Function{mod: mod}
+	p, err := f.decode(fn)
+	if err != nil {
+		return nil
+	}
+	for _, goal := range branchGoals(p) {
+		if fn.Lo <= goal && goal < fn.Hi {
+			continue
+		}
+		if to, ok := mod.FuncAt(goal); ok && !slices.Contains(out, to) && len(out) < maxPieces {
+			out = append(out, to)
 		}
 	}
 	return out
@@ -119,24 +150,23 @@ func (br *Branches) look(code []byte, lo uint64, i int) {
 	}
 }
 
-// Lead tells whether something may branch to addr.
+// Lead tells whether something may branch to addr: to what was not asked about,
+// something may.
 func (br *Branches) Lead(addr uint64) bool {
 	for _, t := range br.regions {
-		if at := addr - t.Lo; at < t.Hi-t.Lo && t.goals[at/64]>>(at%64)&1 != 0 {
-			return true
+		if at := addr - t.Lo; at < t.Hi-t.Lo {
+			return t.goals[at/64]>>(at%64)&1 != 0
 		}
 	}
-	return false
+	return true
 }
 
 // shortReach is how far a rel8 branch goes, its own length included.
 const shortReach = 127 + 15
 
-// readAround learns who the neighbours of the function are, and adds the goals of
-// their short branches. Code that belongs to no function counts when it looks
-// like one.
-func (f *Function) readAround() {
-	p := f.pieces[0]
+// readAround learns who the neighbours of a piece are, and adds the goals of their
+// short branches. Code that belongs to no function counts when it looks like one.
+func (f *Function) readAround(p piece) {
 	lo, hi := p.Lo-min(shortReach, p.Lo), p.Hi+shortReach
 	for _, r := range [][2]uint64{{lo, p.Lo}, {p.Hi, hi}} {
 		at := r[0]

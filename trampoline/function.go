@@ -68,7 +68,7 @@ func Read(mod Module, branches *Branches, addr uint64) (*Function, error) {
 	}
 	f.pieces = []piece{p}
 	f.follow()
-	f.readAround()
+	f.readAround(p)
 	return f, nil
 }
 
@@ -123,28 +123,40 @@ func (f *Function) holds(addr uint64) bool {
 	return slices.ContainsFunc(f.pieces, func(p piece) bool { return p.Lo <= addr && addr < p.Hi })
 }
 
-// collect returns where one piece of the function leads.
+// collect returns where one piece of the function leads. What is not understood of
+// another function, which this one jumps on to, cannot lead back into this one.
 func (f *Function) collect(p piece) []uint64 {
-	goals, tables := branchGoals(p), false
+	goals := append(branchGoals(p), f.tableGoals(p)...)
+	pads, err := f.mod.LandingPads(p.Func)
+	f.blind = f.blind || err != nil && f.owns(p)
+	return append(goals, pads...)
+}
+
+// tableGoals is where the indirect jumps of a piece lead.
+func (f *Function) tableGoals(p piece) (targets []uint64) {
+	var err error
+	read := false
 	for i, in := range p.insns {
 		if in.Flow() != x86.FlowJumpIndirect {
 			continue
 		}
-		if usesTable(p.insns[:i], in) {
-			tables = true
-		} else {
+		kind := tableOf(p.insns[:i], in)
+		if kind != noTable && !read {
+			targets, err = f.mod.JumpTableTargets(p.Func)
+			read = true
+		}
+		switch {
+		case kind == noTable, kind == pointers && err == nil && len(targets) == 0: // a table of functions
 			f.unknown = fmt.Sprintf("it leaves by an indirect jump at +%#x", in.addr-f.pieces[0].Lo)
+		case err != nil || len(targets) == 0:
+			f.blind = f.blind || f.owns(p)
 		}
 	}
-	if tables {
-		targets, err := f.mod.JumpTableTargets(p.Func)
-		f.blind = f.blind || err != nil || len(targets) == 0
-		goals = append(goals, targets...)
-	}
-	pads, err := f.mod.LandingPads(p.Func)
-	f.blind = f.blind || err != nil
-	return append(goals, pads...)
+	return targets
 }
+
+// owns tells the function and its cold part from functions it jumps on to.
+func (f *Function) owns(p piece) bool { return p.Lo == f.pieces[0].Lo || f.isPart(p) }
 
 // branchGoals is where the direct branches of a piece lead, calls apart.
 func branchGoals(p piece) (goals []uint64) {
@@ -159,12 +171,19 @@ func branchGoals(p piece) (goals []uint64) {
 	return goals
 }
 
-// usesTable tells a switch from a tail call: `jmp *table(,%r,8)`, or `jmp *%r`
-// right after the `add` that turns an offset into an address, or after a load
-// with a scaled index.
-func usesTable(before []insn, jump insn) bool {
+// What an indirect jump takes its target from.
+const (
+	noTable  = iota
+	offsets  // from the table's start
+	pointers // addresses, of places in the function or of functions
+)
+
+// tableOf tells a switch from a tail call: `jmp *table(,%r,8)`, or `jmp *%r` right
+// after the `add` that turns an offset into an address, or after a load with a
+// scaled index.
+func tableOf(before []insn, jump insn) int {
 	if jump.HasMem {
-		return jump.Mem.Index != x86.NoReg && jump.Mem.Scale == 8
+		return pointersIf(jump)
 	}
 	for n, i := 0, len(before)-1; i >= 0 && n < 4; n, i = n+1, i-1 {
 		in := before[i]
@@ -173,20 +192,50 @@ func usesTable(before []insn, jump insn) bool {
 		}
 		switch {
 		case in.Op == 0x01 && !in.HasMem && in.RM == jump.RM, in.Op == 0x03 && in.Reg == jump.RM:
-			return true
+			return offsets
 		case in.Op == 0x8b && in.Reg == jump.RM:
-			return in.HasMem && in.Mem.Index != x86.NoReg && in.Mem.Scale == 8
+			return pointersIf(in)
 		}
 	}
-	return false
+	return noTable
+}
+
+func pointersIf(in insn) int {
+	if in.HasMem && in.Mem.Index != x86.NoReg && in.Mem.Scale == 8 {
+		return pointers
+	}
+	return noTable
 }
 
 // entered tells whether control may arrive at addr other than from the
 // instruction before it.
-func (f *Function) entered(addr uint64) bool {
+func (f *Function) entered(addr uint64) bool { return f.blind || f.led(addr) }
+
+// led tells whether a branch, a table or a landing pad that is known leads to addr.
+func (f *Function) led(addr uint64) bool {
 	_, own := f.goals[addr]
+	return own || f.shared(addr)
+}
+
+// shared tells whether something outside the function may lead to addr.
+func (f *Function) shared(addr uint64) bool {
 	_, foreign := f.foreign[addr]
-	return own || foreign || f.blind || f.branches.Lead(addr)
+	return foreign || f.branches.Lead(addr)
+}
+
+// enteredIn finds where control may arrive in the bytes of an instruction, at its
+// start as well unless that is the window's. Between its bytes too: to skip a lock
+// prefix where there is one thread is an old trick.
+func (f *Function) enteredIn(in insn, first bool) (uint64, bool) {
+	if !first && f.entered(in.addr) {
+		return in.addr, true
+	}
+	for at := in.addr + 1; at < in.end(); at++ {
+		if f.led(at) {
+			return at, true
+		}
+	}
+	return 0, false
 }
 
 // loops tells whether something in the function jumps to its first instruction.

@@ -19,6 +19,9 @@ const maxWords = 16
 // planReturn tries the tactics in order. The error is the reason of the last,
 // and of the first where that is the more telling one.
 func (f *Function) planReturn(entry window) (returnPlan, error) {
+	if f.isPart(f.pieces[0]) {
+		return returnPlan{}, refuse("its frame is open at its first instruction: it is a part of another function")
+	}
 	words, why := f.frameWords()
 	switch {
 	case why == nil && words == 0:
@@ -97,7 +100,7 @@ func frameAccess(in insn, cfa elfsym.CFA) (int, error) {
 	switch {
 	case above < -8:
 		return 0, nil
-	case in.IsLea() && in.Reg == uint8(x86.RSP):
+	case in.IsLea() && in.Reg == uint8(x86.RSP) && above == -8:
 		return 0, nil // frees the frame
 	case above < 0:
 		return 0, refuse("it reads its own return address")
@@ -146,6 +149,12 @@ func (f *Function) retWindows(entry window) ([]window, error) {
 		if i > 0 && !f.isPart(p) {
 			return nil, refuse("it leaves by a jump to another function, at %#x", p.Lo)
 		}
+		if i > 0 {
+			f.readAround(p)
+		}
+		if at, ok := f.sharedCode(p); ok {
+			return nil, refuse("something else enters it at +%#x, and would end in its rets", at-f.pieces[0].Lo)
+		}
 		for k, in := range p.insns {
 			if in.Flow() != x86.FlowRet {
 				continue
@@ -172,6 +181,17 @@ func (f *Function) isPart(p piece) bool {
 	return err == nil && len(rows) > 0 && rows[0].CFA.Known && (rows[0].CFA.Reg != x86.RSP || rows[0].CFA.Off != 8)
 }
 
+// sharedCode finds an instruction that others, or calls of the function's own,
+// enter.
+func (f *Function) sharedCode(p piece) (uint64, bool) {
+	for _, in := range p.insns {
+		if _, own := f.goals[in.addr]; !own && in.addr != f.pieces[0].Lo && f.shared(in.addr) {
+			return in.addr, true
+		}
+	}
+	return 0, false
+}
+
 func overlaps(a, b window) bool { return a.addr < b.end() && b.addr < a.end() }
 
 // retWindow covers the ret insns[k] and as many instructions before it as a jump
@@ -193,6 +213,11 @@ func (f *Function) retWindow(p piece, k int) (window, error) {
 		}
 		first--
 		room += p.insns[first].Len
+	}
+	for i, in := range p.insns[first : k+1] {
+		if at, ok := f.enteredIn(in, i == 0); ok {
+			return window{}, refuse("a jump leads to +%#x, in the way of the ret", at-f.pieces[0].Lo)
+		}
 	}
 	return window{addr: p.insns[first].addr, insns: p.insns[first : k+1], len: room, tactic: abi.TACTIC_RETURN_C}, nil
 }

@@ -31,7 +31,7 @@ func (w window) code() (b []byte) {
 func (f *Function) entryWindow() (window, error) {
 	p := f.pieces[0]
 	insns := p.insns
-	if len(insns) > 1 && insns[0].IsEndbr64() {
+	if len(insns) > 1 && insns[0].IsEndbr64() && !f.led(insns[1].addr) { // a loop there is no entry
 		if w, err := f.windowAt(p, insns[1:]); err == nil {
 			return w, nil
 		}
@@ -46,8 +46,8 @@ func (f *Function) windowAt(p piece, insns []insn) (window, error) {
 		if w.len >= jumpLen {
 			return w, nil
 		}
-		if w.len > 0 && f.entered(in.addr) {
-			return w, refuse("a jump leads to +%#x, inside the first five bytes", in.addr-p.Lo)
+		if at, ok := f.enteredIn(in, w.len == 0); ok {
+			return w, refuse("a jump leads to +%#x, inside the first five bytes", at-p.Lo)
 		}
 		w.insns = append(w.insns, in)
 		w.len += in.Len
@@ -95,11 +95,11 @@ func (f *Function) bytesAt(addr uint64, n int) []byte {
 // padding measures the nop or int3 at addr, whose bytes b begins with. 0: there
 // is none, or it is somebody's.
 func (f *Function) padding(addr uint64, b []byte) int {
-	if f.entered(addr) || f.belongs(addr) {
-		return 0
-	}
 	in, err := x86.Decode(b)
 	if err != nil || !in.IsPadding() {
+		return 0
+	}
+	if _, entered := f.enteredIn(insn{Inst: in, addr: addr}, false); entered || f.belongs(addr) {
 		return 0
 	}
 	return in.Len
