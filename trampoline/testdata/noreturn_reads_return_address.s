@@ -1,0 +1,14 @@
+# entry: jump
+# return: refused: it never returns
+# exec: no
+	.include "function.inc"
+begin f
+	mov	(%rsp), %rdi
+	push	%rax
+	.cfi_adjust_cfa_offset 8
+	call	g
+end f
+	.p2align 4
+begin g
+	ud2
+end g

@@ -1,0 +1,11 @@
+# entry: jump
+# return: return-c
+	.include "function.inc"
+begin f
+	mov	$0, %eax
+	add	(%rsp), %rax
+	mov	%eax, %edx
+	ret
+end f
+	.p2align 4
+neighbour
