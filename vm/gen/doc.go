@@ -101,6 +101,27 @@ func (c *Case) Program() (*vm.Program, error) {
 	return p, nil
 }
 
+// Statements counts what can be taken away, in the functions that are called.
+func (c *Case) Statements() int {
+	n := 0
+	called := map[int]bool{0: true}
+	for i := range c.funcs {
+		if called[i] {
+			markCalls(c.funcs[i].body, called)
+			n += count(c.funcs[i].body)
+		}
+	}
+	return n
+}
+
+func count(block []statement) int {
+	n := len(block)
+	for _, s := range block {
+		n += count(s.then) + count(s.orElse) + count(s.body)
+	}
+	return n
+}
+
 // HasFetch reports whether the program has an atomic that fetches.
 func (c *Case) HasFetch() bool {
 	for _, in := range c.instructions() {

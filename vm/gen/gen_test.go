@@ -1,7 +1,6 @@
 package gen_test
 
 import (
-	"errors"
 	"reflect"
 	"testing"
 
@@ -187,69 +186,4 @@ func version(in vm.Instruction) int {
 		return 2
 	}
 	return 1
-}
-
-// broken is an interpreter that is wrong about one operation.
-func broken(wrong vm.OpCode) gen.Engine {
-	return gen.Engine{Name: "broken", Run: func(p *proof.Verified, mem []byte) (uint64, error) {
-		insns := append([]vm.Instruction(nil), p.Program().Instructions()...)
-		for i, in := range insns {
-			if in.OpCode == wrong {
-				insns[i].OpCode = in.OpCode&^0xf0 | vm.SUB
-			}
-		}
-		q, err := vm.Validate(insns, vm.Options{})
-		if err != nil {
-			return 0, err
-		}
-		m, err := interp.New(q, interp.Options{Helpers: helpers, Budget: 10_000_000})
-		if err != nil {
-			return 0, err
-		}
-		return m.Run(mem)
-	}}
-}
-
-// An engine that is wrong is found, named by vote, and its case comes down to
-// the operation that it is wrong about.
-func TestCompareFindsAndReduces(t *testing.T) {
-	wrong := vm.ALU64 | vm.MUL | vm.X
-	engines := []gen.Engine{broken(wrong), interpreter, {Name: "witness", Run: interpreter.Run}}
-	fails := func(c *gen.Case) bool { return c.Compare(engines...) != nil }
-	for seed := uint64(0); seed < 200; seed++ {
-		c := gen.Generate(seed, gen.Options{})
-		err := c.Compare(engines...)
-		if err == nil {
-			continue
-		}
-		var d *gen.Disagreement
-		if !errors.As(err, &d) || !reflect.DeepEqual(d.Outliers(), []string{"broken"}) {
-			t.Fatalf("%v", err)
-		}
-		small := c.Reduce(fails)
-		if !fails(small) || fails(c) == false {
-			t.Fatal("the reduced case does not fail, or the old one no longer does")
-		}
-		checkReduced(t, small, wrong)
-		return
-	}
-	t.Fatal("no seed finds a wrong multiplication")
-}
-
-func checkReduced(t *testing.T, small *gen.Case, wrong vm.OpCode) {
-	p, err := small.Program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	count := 0
-	for _, in := range p.Instructions() {
-		if in.OpCode == wrong {
-			count++
-		}
-	}
-	// What every function has at its start and end alone is 30 and more.
-	if frame := len(p.Instructions()); count == 0 || frame > 200 {
-		t.Errorf("%d of %d instructions are the wrong one:\n%s", count, frame, small)
-	}
-	t.Logf("%s", small)
 }

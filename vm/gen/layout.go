@@ -41,10 +41,8 @@ type statement struct {
 	then, orElse []statement
 	long         bool // the jump over the second arm is gotol
 
-	// If times is not 0, body runs that often, counted in the stack slot; once
-	// makes it run as it stands.
+	// If times is not 0, body runs that often, counted in the stack slot.
 	times   int
-	once    bool
 	counter int16
 	body    []statement
 
@@ -123,8 +121,6 @@ func (e *emitter) statement(s *statement) {
 		e.arms(s)
 	case s.times != 0:
 		e.loop(s)
-	case s.once:
-		e.block(s.body)
 	case s.callee != 0:
 		e.call(s)
 	}

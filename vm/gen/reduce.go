@@ -40,8 +40,8 @@ func (r *reducer) try(change func(*Case)) bool {
 // blockOf finds the same block in a copy of the case.
 type blockOf func(*Case) *[]statement
 
-// block takes away runs of statements, the longer ones first, then looks into
-// those that are left.
+// block takes away runs of statements, the longer ones first, then makes those
+// that are left simpler.
 func (r *reducer) block(find blockOf) {
 	for n := len(*find(r.best)); n > 0; n /= 2 {
 		for i := 0; i+n <= len(*find(r.best)); {
@@ -50,31 +50,35 @@ func (r *reducer) block(find blockOf) {
 			}
 		}
 	}
-	for i := range *find(r.best) {
-		r.statement(func(c *Case) *statement { return &(*find(c))[i] })
+	for i := 0; i < len(*find(r.best)); i++ {
+		for i < len(*find(r.best)) && r.unwrap(find, i) {
+		}
+		for _, pick := range inner {
+			if i < len(*find(r.best)) {
+				r.block(func(c *Case) *[]statement { return pick(&(*find(c))[i]) })
+			}
+		}
 	}
 }
 
-// statement makes one simpler: a branch becomes one of its arms, a loop its
-// body.
-func (r *reducer) statement(find func(*Case) *statement) {
-	inside := func(pick func(*statement) *[]statement) blockOf {
-		return func(c *Case) *[]statement { return pick(find(c)) }
-	}
-	for _, pick := range []func(*statement) *[]statement{
-		func(s *statement) *[]statement { return &s.then },
-		func(s *statement) *[]statement { return &s.orElse },
-		func(s *statement) *[]statement { return &s.body },
-	} {
-		if len(*pick(find(r.best))) == 0 {
+// inner are the blocks of a statement.
+var inner = []func(*statement) *[]statement{
+	func(s *statement) *[]statement { return &s.then },
+	func(s *statement) *[]statement { return &s.orElse },
+	func(s *statement) *[]statement { return &s.body },
+}
+
+// unwrap puts one of its blocks in the place of a statement.
+func (r *reducer) unwrap(find blockOf, i int) bool {
+	for _, pick := range inner {
+		if len(*pick(&(*find(r.best))[i])) == 0 {
 			continue
 		}
-		if r.try(func(c *Case) { s := find(c); *s = statement{body: *pick(s), once: true} }) {
-			r.block(inside(func(s *statement) *[]statement { return &s.body }))
-			return
+		if r.try(func(c *Case) { b := find(c); *b = slices.Replace(*b, i, i+1, *pick(&(*b)[i])...) }) {
+			return true
 		}
-		r.block(inside(pick))
 	}
+	return false
 }
 
 // input sets words to zero.

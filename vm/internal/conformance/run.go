@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -40,25 +41,32 @@ func runCases(t *testing.T, e Engine, checked bool, cases []Case) {
 }
 
 func (c Case) run(t *testing.T, e Engine) {
+	if err := c.check(e); err != nil {
+		t.Errorf("%v\n%s", err, c.disassemble())
+	}
+}
+
+// check returns what is wrong with what the engine makes of the case.
+func (c Case) check(e Engine) error {
 	progs, err := c.load()
 	if err != nil {
-		c.judgeRefusal(t, err)
-		return
+		return c.judgeRefusal(err)
 	}
 	mem := slices.Clone(c.Mem)
 	got, err := e.Run(progs, mem)
 	switch {
 	case c.Refused != "" || c.Fails:
 		if err == nil {
-			t.Errorf("r0 = %#x, want an error\n%s", got, c.disassemble())
+			return fmt.Errorf("r0 = %#x, want an error", got)
 		}
 	case err != nil:
-		t.Errorf("%v\n%s", err, c.disassemble())
+		return err
 	case (got^c.Want)&c.Mask != 0:
-		t.Errorf("r0 = %#x, want %#x\n%s", got, c.Want, c.disassemble())
+		return fmt.Errorf("r0 = %#x, want %#x", got, c.Want)
 	case c.After != nil && !bytes.Equal(mem, c.After):
-		t.Errorf("memory afterwards\n%x, want\n%x\n%s", mem, c.After, c.disassemble())
+		return fmt.Errorf("memory afterwards\n%x, want\n%x", mem, c.After)
 	}
+	return nil
 }
 
 func (c Case) load() ([]*proof.Verified, error) {
@@ -77,13 +85,14 @@ func (c Case) load() ([]*proof.Verified, error) {
 	return progs, nil
 }
 
-func (c Case) judgeRefusal(t *testing.T, err error) {
+func (c Case) judgeRefusal(err error) error {
 	if c.Refused == "" {
-		t.Errorf("refused: %v\n%s", err, c.disassemble())
+		return fmt.Errorf("refused: %w", err)
 	}
 	if c.Refused != "*" && !strings.Contains(err.Error(), c.Refused) {
-		t.Errorf("refused with %q, want %q in it", err, c.Refused)
+		return fmt.Errorf("refused with %q, want %q in it", err, c.Refused)
 	}
+	return nil
 }
 
 func (c Case) disassemble() string {
