@@ -1,6 +1,10 @@
 package jit
 
-import "github.com/bpftime-go/bpftime/vm"
+import (
+	"slices"
+
+	"github.com/bpftime-go/bpftime/vm"
+)
 
 // How deep a function uses its stack. A stack access has a base that is r10 or
 // was computed from it; the analysis follows, for every register at every
@@ -11,7 +15,8 @@ import "github.com/bpftime-go/bpftime/vm"
 //
 // A pointer that leaves the registers (stored, passed to a function of the
 // program) may come back moved, so the whole frame counts as used. One given to
-// a helper counts as used from there upwards, which is how helpers use memory.
+// a helper counts as used from there upwards, which is how helpers use memory;
+// but a helper may pass it on to a function of the program whose address it got.
 const (
 	notStack = 1
 	anywhere = -vm.FrameSize - 1
@@ -23,18 +28,19 @@ const maxVisits = 8
 type pointers [vm.NumRegisters]int16
 
 type depthAnalysis struct {
-	prog   *vm.Program
-	fn     vm.Function
-	at     []pointers // on entry to an instruction; by index - fn.Start
-	visits []uint8    // 0: not reached
-	work   []int
-	depth  int
+	prog      *vm.Program
+	fn        vm.Function
+	callsBack bool       // a helper may call functions of the program
+	at        []pointers // on entry to an instruction; by index - fn.Start
+	visits    []uint8    // 0: not reached
+	work      []int
+	depth     int
 }
 
 // stackDepth is how many bytes below r10 function number f may touch.
 func stackDepth(p *vm.Program, f int) int {
 	fn := p.Functions()[f]
-	a := &depthAnalysis{prog: p, fn: fn}
+	a := &depthAnalysis{prog: p, fn: fn, callsBack: takesAddresses(p)}
 	if !a.copiesFP() {
 		return a.depth
 	}
@@ -47,6 +53,11 @@ func stackDepth(p *vm.Program, f int) int {
 		a.visit(i)
 	}
 	return a.depth
+}
+
+// takesAddresses reports whether functions are called other than by name.
+func takesAddresses(p *vm.Program) bool {
+	return slices.ContainsFunc(p.Functions(), func(fn vm.Function) bool { return fn.Referenced })
 }
 
 // copiesFP is the common case: r10 is the base of accesses and nothing else.
@@ -144,7 +155,7 @@ func (a *depthAnalysis) use(in vm.Instruction, p *pointers) {
 	for _, at := range p[vm.R1 : vm.R5+1] {
 		switch {
 		case at == notStack:
-		case in.IsHelperCall():
+		case in.IsHelperCall() && !a.callsBack:
 			a.reach(int(at))
 		default:
 			a.reach(anywhere)

@@ -51,6 +51,17 @@ func TestStackDepth(t *testing.T) {
 		{"exchanged into memory", "r2 = r10; r2 = xchg_64(r1 + 0, r2); r0 = 0; exit", 512},
 		{"given to a function", "r1 = r10; r1 += -8; call f; exit\nf: *(u64 *)(r1 - 100) = 0; r0 = 0; exit", 512},
 		{"given through a register", "r2 = subprog[f]; r1 = r10; callx r2; exit\nf: r0 = 0; exit", 512},
+		{"given to a helper that calls back", `
+			r2 = subprog[f]
+			r3 = r10
+			r3 += -8
+			call 181
+			r0 = 0
+			exit
+		f:
+			*(u64 *)(r2 - 100) = 0
+			r0 = 0
+			exit`, 512},
 		{"32-bit arithmetic", "r2 = r10; w2 += -8; r0 = *(u8 *)(r2 + 0); exit", 512},
 		{"sign-extended", "r2 = r10; r2 = (s32)r2; r0 = *(u8 *)(r2 + 0); exit", 512},
 		{"negated", "r2 = r10; r2 = -r2; r0 = *(u8 *)(r2 + 0); exit", 512},

@@ -126,7 +126,7 @@ func (c *compiler) leave(i int) {
 func (c *compiler) stack(entry x86.Label) int {
 	sizes := make([]int, len(c.frames))
 	total := c.chain(0, sizes)
-	if c.prog.Dynamic() { // callx: any function may call any
+	if takesAddresses(c.prog) { // any function may call any
 		for f := range c.frames {
 			total = max(total, vm.MaxDepth*c.own(f))
 		}

@@ -107,15 +107,11 @@ func (p *Program) run(args [5]uint64, ctx []byte) (r0 uint64, err error) {
 	}
 	defer s.release()
 	s.enter(p.text.addr+uintptr(p.code.Entry), args, ctx)
-	for {
-		id, n, args, called := s.helperCall()
-		if !called {
-			return s.result(), nil
-		}
-		owner := p
-		if id != p.id {
-			v, _ := running.Load(id)
-			owner = v.(*Program)
+	for s.called() {
+		id, n, args := s.helperCall()
+		owner, err := p.owner(id)
+		if err != nil {
+			return 0, err
 		}
 		r0, err := owner.helpers[n](s, args[0], args[1], args[2], args[3], args[4])
 		if err != nil {
@@ -123,4 +119,17 @@ func (p *Program) run(args [5]uint64, ctx []byte) (r0 uint64, err error) {
 		}
 		s.resume(r0)
 	}
+	return s.result(), nil
+}
+
+// owner is the program that calls: p itself, or one that was tail-called.
+func (p *Program) owner(id uint32) (*Program, error) {
+	if id == p.id {
+		return p, nil
+	}
+	owner, ok := running.Load(id)
+	if !ok {
+		return nil, errors.New("exec: a program that was tail-called has been closed")
+	}
+	return owner.(*Program), nil
 }

@@ -16,8 +16,9 @@ func (*stack) bytes() []byte                    { return nil }
 func (*stack) enter(uintptr, [5]uint64, []byte) {}
 func (*stack) resume(uint64)                    {}
 func (*stack) result() uint64                   { return 0 }
+func (*stack) called() bool                     { return false }
 
-func (*stack) helperCall() (program, helper uint32, args [5]uint64, called bool) { return }
+func (*stack) helperCall() (program, helper uint32, args [5]uint64) { return }
 
 func helperExitAddr() uintptr { return 0 }
 func address([]byte) uint64   { return 0 }

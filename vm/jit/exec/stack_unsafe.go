@@ -110,13 +110,16 @@ func (s *stack) resume(r0 uint64) {
 	resume(st)
 }
 
-// helperCall is the call that the program has made; called is false when it has
-// returned.
-func (s *stack) helperCall() (program, helper uint32, args [5]uint64, called bool) {
+// called reports whether the program calls a helper; else it has returned.
+func (s *stack) called() bool { return s.state().called != 0 }
+
+// helperCall is the call.
+func (s *stack) helperCall() (program, helper uint32, args [5]uint64) {
 	st := s.state()
-	return st.program, st.helper, st.args, st.called != 0
+	return st.program, st.helper, st.args
 }
 
+// result is r0 when the program has returned.
 func (s *stack) result() uint64 { return s.state().r0 }
 
 func address(b []byte) uint64 {
