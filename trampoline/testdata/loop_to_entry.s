@@ -1,7 +1,7 @@
 # Each round passes the patch, as it passes a breakpoint of the kernel's.
 # entry: jump
 # return: return-c
-# hits: 5
+# hits: 4
 	.include "function.inc"
 begin f
 	and	$-2, %sil
