@@ -81,7 +81,7 @@ func reduceOne(t *testing.T, c *gen.Case, engines []gen.Engine, wrong vm.OpCode)
 	if !fails(small) {
 		t.Errorf("the reduced case does not fail\n%s", small)
 	}
-	if n := small.Statements(); n > 6 {
+	if n := small.Statements(); n > 8 {
 		t.Errorf("%d statements of %d are left\n%s", n, c.Statements(), small)
 	}
 	if !contains(t, small, wrong) {
