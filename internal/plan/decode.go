@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
 )
@@ -11,28 +12,57 @@ import (
 // ErrMalformed is wrapped by every error of Decode.
 var ErrMalformed = errors.New("plan: malformed")
 
-type malformed string
+// malformed is what is wrong, in the words of preload/check.c, and where.
+type malformed struct {
+	why string
+	at  place
+}
 
-func (m malformed) Error() string { return "plan: " + string(m) }
-func (m malformed) Unwrap() error { return ErrMalformed }
+func (m *malformed) Error() string { return "plan: " + m.why + m.at.String() }
+func (m *malformed) Unwrap() error { return ErrMalformed }
+
+// place is a part of a plan: record n of a table, which may be a unit's.
+type place struct {
+	inUnit bool
+	unit   int
+	table  string // "link", "relocation"; "": the plan or the unit itself
+	n      int
+}
+
+func (p place) String() (s string) {
+	if p.inUnit {
+		s += fmt.Sprintf(": unit %d", p.unit)
+	}
+	if p.table != "" {
+		s += fmt.Sprintf(": %s %d", p.table, p.n)
+	}
+	return s
+}
 
 // reader hands out parts of a plan and remembers the first that was not there.
 type reader struct {
 	b       []byte
 	strings []byte
-	wrong   malformed
+	at      place
+	wrong   *malformed
 }
 
-func (r *reader) fail(why malformed) {
-	if r.wrong == "" {
-		r.wrong = why
+func (r *reader) fail(why string) {
+	if r.wrong == nil {
+		r.wrong = &malformed{why, r.at}
 	}
 }
 
-const maxCount = 1 << 20
+const (
+	maxCount = 1 << 20
+	maxText  = 1 << 31 // no arena is within reach of more
+)
 
 // table returns count records of size bytes each, or none.
-func (r *reader) table(off, count uint32, size int, why malformed) [][]byte {
+func (r *reader) table(off, count uint32, size int, why string) [][]byte {
+	if r.wrong != nil {
+		return nil // what follows is not looked at
+	}
 	n := uint64(count) * uint64(size)
 	if off%8 != 0 || count > maxCount || off < abi.PLAN_HDR_SIZE || uint64(off) > uint64(len(r.b)) || n > uint64(len(r.b))-uint64(off) {
 		r.fail(why)
@@ -46,15 +76,15 @@ func (r *reader) table(off, count uint32, size int, why malformed) [][]byte {
 	return out
 }
 
-func (r *reader) bytes(off, size uint32, why malformed) []byte {
+func (r *reader) bytes(off, size uint32, why string) []byte {
 	if uint64(off) > uint64(len(r.b)) || uint64(size) > uint64(len(r.b))-uint64(off) {
 		r.fail(why)
 		return nil
 	}
-	return r.b[off : off+size]
+	return r.b[off : off+size : off+size]
 }
 
-func (r *reader) string(off uint32, why malformed) string {
+func (r *reader) string(off uint32, why string) string {
 	if uint64(off) >= uint64(len(r.strings)) {
 		r.fail(why)
 		return ""
@@ -66,45 +96,58 @@ func (r *reader) string(off uint32, why malformed) string {
 func u32(b []byte, at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
 func u64(b []byte, at int) uint64 { return binary.LittleEndian.Uint64(b[at:]) }
 
-// Decode reads what Encode wrote. It accepts exactly what the agent accepts;
-// errors wrap ErrMalformed.
+// Decode reads what Encode wrote; Code of its units lies in b. It accepts exactly
+// what the agent accepts; errors wrap ErrMalformed.
 func Decode(b []byte) (*Plan, error) {
-	r := &reader{b: b}
 	switch {
 	case len(b) < abi.PLAN_HDR_SIZE || u64(b, 0) != abi.PLAN_MAGIC:
-		return nil, malformed("it is no plan")
+		return nil, &malformed{why: "it is no plan"}
 	case u32(b, 8) != abi.PLAN_VERSION:
-		return nil, malformed("it has another version")
+		return nil, &malformed{why: "it has another version"}
 	case int64(u32(b, 12)) != int64(len(b)):
-		return nil, malformed("it is not as long as it says")
+		return nil, &malformed{why: "it is not as long as it says"}
 	}
-	const outside = "a table lies outside"
-	units := r.table(u32(b, 24), u32(b, 20), abi.PLAN_UNIT_SIZE, outside)
-	links := r.table(u32(b, 32), u32(b, 28), abi.PLAN_LINK_SIZE, outside)
-	maps := r.table(u32(b, 40), u32(b, 36), abi.PLAN_MAP_SIZE, outside)
-	wants := r.table(u32(b, 48), u32(b, 44), abi.PLAN_WANT_SIZE, outside)
-	r.strings = r.bytes(u32(b, 52), u32(b, 56), "the strings do not end")
-	if len(r.strings) == 0 || r.strings[len(r.strings)-1] != 0 {
-		r.fail("the strings do not end")
-	}
+	r := &reader{b: b}
 	p := &Plan{Abort: u32(b, 16)&abi.PLAN_ABORT != 0}
-	for _, l := range links {
-		p.Links = append(p.Links, Link{Name: r.string(u32(l, 0), "a link has no name"), Kind: u32(l, 4), Tactic: u32(l, 8),
-			Why: r.string(u32(l, 12), "a link has no name"), Refused: u32(l, 16)})
-	}
-	for _, m := range maps {
-		p.Maps = append(p.Maps, r.mapFile(m))
-	}
-	for _, w := range wants {
-		p.Wants = append(p.Wants, r.string(u32(w, 0), "a wish has no path"))
-	}
-	for _, u := range units {
-		p.Units = append(p.Units, r.unit(p, u))
-	}
-	if r.wrong != "" {
+	r.tables(p)
+	if r.wrong != nil {
 		return nil, r.wrong
 	}
 	return p, nil
+}
+
+// tables reads the four tables, whose places are checked before any content.
+func (r *reader) tables(p *Plan) {
+	const outside = "a table lies outside"
+	units := r.table(u32(r.b, 24), u32(r.b, 20), abi.PLAN_UNIT_SIZE, outside)
+	links := r.table(u32(r.b, 32), u32(r.b, 28), abi.PLAN_LINK_SIZE, outside)
+	maps := r.table(u32(r.b, 40), u32(r.b, 36), abi.PLAN_MAP_SIZE, outside)
+	wants := r.table(u32(r.b, 48), u32(r.b, 44), abi.PLAN_WANT_SIZE, outside)
+	r.strings = r.bytes(u32(r.b, 52), u32(r.b, 56), "the strings do not end")
+	if len(r.strings) == 0 || r.strings[len(r.strings)-1] != 0 {
+		r.fail("the strings do not end")
+	}
+	for i, l := range links {
+		r.at = place{table: "link", n: i}
+		p.Links = append(p.Links, r.link(l))
+	}
+	for i, m := range maps {
+		r.at = place{table: "map", n: i}
+		p.Maps = append(p.Maps, r.mapFile(m))
+	}
+	for i, w := range wants {
+		r.at = place{table: "wish", n: i}
+		p.Wants = append(p.Wants, r.string(u32(w, 0), "a wish has no path"))
+	}
+	for i, u := range units {
+		r.at = place{inUnit: true, unit: i}
+		p.Units = append(p.Units, r.unit(p, u))
+	}
+}
+
+func (r *reader) link(l []byte) Link {
+	const why = "a link has no name"
+	return Link{Name: r.string(u32(l, 0), why), Kind: u32(l, 4), Tactic: u32(l, 8), Why: r.string(u32(l, 12), why), Refused: u32(l, 16)}
 }
 
 func (r *reader) mapFile(m []byte) Map {
@@ -126,7 +169,7 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	}
 	u.BuildID = bytes.Clone(b[:idLen])
 	lo, hi := u64(b, 80), u64(b, 88)
-	if lo >= hi || hi-lo > 1<<31 {
+	if lo >= hi || hi-lo > maxText {
 		r.fail("a unit has no text")
 	}
 	u.Code = r.bytes(u32(b, 44), u32(b, 48), "code lies outside")
@@ -134,10 +177,14 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 		r.fail("code lies outside")
 	}
 	const outside = "a table of a unit lies outside"
-	for _, x := range r.table(u32(b, 56), u32(b, 52), abi.PLAN_RELOC_SIZE, outside) {
+	relocs := r.table(u32(b, 56), u32(b, 52), abi.PLAN_RELOC_SIZE, outside)
+	patches := r.table(u32(b, 64), u32(b, 60), abi.PLAN_PATCH_SIZE, outside)
+	for i, x := range relocs {
+		r.at.table, r.at.n = "relocation", i
 		u.Relocs = append(u.Relocs, r.reloc(p, u, x))
 	}
-	for _, x := range r.table(u32(b, 64), u32(b, 60), abi.PLAN_PATCH_SIZE, outside) {
+	for i, x := range patches {
+		r.at.table, r.at.n = "patch", i
 		u.Patches = append(u.Patches, r.patch(u, x, lo, hi))
 	}
 	return u

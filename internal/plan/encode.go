@@ -152,6 +152,10 @@ func (p *Plan) limits() error {
 		return fmt.Errorf("plan: %d links; a session has room for %d: use fewer specifications, or globs", len(p.Links), abi.SESSION_NLINKS)
 	}
 	for _, u := range p.Units {
+		if lo, hi := u.TextRange(); len(u.Code) == 0 || lo >= hi || hi-lo > maxText {
+			return fmt.Errorf("plan: %s: %d bytes of code for %d sites from %#x to %#x; a unit has some of both, within %d GiB",
+				u.Path, len(u.Code), len(u.Patches), lo, hi, maxText>>30)
+		}
 		if len(u.BuildID) > 32 {
 			return fmt.Errorf("plan: %s: a build-id of %d bytes; at most 32 are kept", u.Path, len(u.BuildID))
 		}
