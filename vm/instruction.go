@@ -96,15 +96,15 @@ func (in Instruction) IsExit() bool { return in.OpCode == JMP|EXIT }
 
 // Distance is how many slots after the next instruction a branch, local call
 // or function reference leads. ok is false for every other instruction.
-func (in Instruction) Distance() (slots int, ok bool) {
+func (in Instruction) Distance() (slots int64, ok bool) {
 	switch {
 	case in.OpCode == JA32, in.IsLocalCall():
-		return int(in.Imm), true
+		return in.Imm, true
 	case in.IsFuncRef():
 		// Counted as in a call, from the slot after the first of the two.
-		return int(int32(in.Imm)), true
+		return int64(int32(in.Imm)), true
 	case in.IsBranch():
-		return int(in.Off), true
+		return int64(in.Off), true
 	}
 	return 0, false
 }

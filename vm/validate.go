@@ -99,11 +99,11 @@ func (p *Program) resolve(Options) error {
 		if !ok {
 			continue
 		}
-		slot := p.Slot(i) + 1 + distance
-		if slot < 0 || slot >= p.NumSlots() {
+		slot := int64(p.Slot(i)) + 1 + distance
+		if slot < 0 || slot >= int64(p.NumSlots()) {
 			return p.fail(i, "target %d is outside the program of %d slots", slot, p.NumSlots())
 		}
-		target, ok := p.Index(slot)
+		target, ok := p.Index(int(slot))
 		if !ok {
 			return p.fail(i, "target %d is the second slot of an LDDW", slot)
 		}

@@ -2,6 +2,7 @@ package gen
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ func (d *Disagreement) Outliers() []string {
 	return out
 }
 
+// Error tells who differs in what, and ends with the case in the format of
+// vm/testdata/isa, where a reduced one is to be kept; its results are those of
+// the first engine.
 func (d *Disagreement) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: engines disagree, by vote wrong: %v\n", d.Case.Seed, d.Outliers())
@@ -70,8 +74,18 @@ func (d *Disagreement) Error() string {
 		}
 		b.WriteString(d.differences(r) + "\n")
 	}
-	fmt.Fprintf(&b, "input %x\n%s", d.Case.Input[:inputSize], d.Case)
+	fmt.Fprintf(&b, "\n=== seed_%d\nmem %s\nafter %s\nr0 %#x\nprog\n%s",
+		d.Case.Seed, words(d.Case.Input), words(d.Results[0].Mem), d.Results[0].R0, d.Case)
 	return b.String()
+}
+
+// words writes memory as numbers of 64 bits.
+func words(mem []byte) string {
+	var b []byte
+	for i := 0; i+8 <= len(mem); i += 8 {
+		b = fmt.Appendf(b, "%#x ", binary.LittleEndian.Uint64(mem[i:]))
+	}
+	return string(bytes.TrimSpace(b))
 }
 
 // differences lists where the memory of r is not the first engine's.
@@ -79,7 +93,7 @@ func (d *Disagreement) differences(r Result) string {
 	var b strings.Builder
 	for i := 0; i+8 <= min(len(r.Mem), len(d.Results[0].Mem)); i += 8 {
 		if word := r.Mem[i : i+8]; !bytes.Equal(word, d.Results[0].Mem[i:i+8]) {
-			fmt.Fprintf(&b, "\n%14s %-12s %016x", "", d.Case.placeName(i), reverse(word))
+			fmt.Fprintf(&b, "\n%14s %-12s %#018x", "", d.Case.placeName(i), binary.LittleEndian.Uint64(word))
 		}
 	}
 	return b.String()
@@ -94,12 +108,6 @@ func (c *Case) placeName(off int) string {
 		return fmt.Sprintf("r%d", (off-inputSize)/8)
 	}
 	return fmt.Sprintf("r10%d", c.funcs[0].bottom()+off-inputSize-saveSize)
-}
-
-func reverse(word []byte) []byte {
-	word = bytes.Clone(word)
-	slices.Reverse(word)
-	return word
 }
 
 // Compare runs the case on every engine. The error is a *Disagreement when they

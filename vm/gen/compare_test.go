@@ -9,6 +9,7 @@ import (
 	"github.com/bpftime-go/bpftime/internal/proof"
 	"github.com/bpftime-go/bpftime/vm"
 	"github.com/bpftime-go/bpftime/vm/gen"
+	"github.com/bpftime-go/bpftime/vm/internal/conformance"
 	"github.com/bpftime-go/bpftime/vm/interp"
 )
 
@@ -121,10 +122,39 @@ func TestDisagreementError(t *testing.T) {
 	for _, want := range []string{
 		"seed 5: engines disagree, by vote wrong: [wrong failing]",
 		"interpreter: r0 = 0x", "wrong: r0 = 0x", "failing: r0 = 0x0, no such instruction",
-		"memory+0 ", "r3 ", "r10-112 ", "input ", "   0: *(u64 *)(r10 - 8) = r1",
+		"memory+0 ", "r3 ", "r10-112 ", "=== seed_5", "*(u64 *)(r10 - 8) = r1",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%s", want, err)
 		}
+	}
+}
+
+// What the error ends with is a case for vm/testdata/isa, which the engine that
+// is right passes and the other does not.
+func TestDisagreementIsACase(t *testing.T) {
+	wrong := gen.Engine{Name: "wrong", Run: func(p *proof.Verified, mem []byte) (uint64, error) {
+		r0, err := interpreter.Run(p, mem)
+		mem[2] ^= 0xff
+		return r0, err
+	}}
+	disagreement := gen.Generate(7, gen.Options{Helper: helperID}).Compare(interpreter, wrong)
+	if disagreement == nil {
+		t.Fatal("no disagreement")
+	}
+	cases, err := conformance.Parse("found", disagreement.Error())
+	if err != nil || len(cases) != 1 {
+		t.Fatalf("%d cases, %v in\n%v", len(cases), err, disagreement)
+	}
+	run := func(e gen.Engine) error {
+		return cases[0].Check(conformance.EngineFunc(func(progs []*proof.Verified, mem []byte) (uint64, error) {
+			return e.Run(progs[0], mem)
+		}))
+	}
+	if err := run(interpreter); err != nil {
+		t.Errorf("the engine that is right: %v", err)
+	}
+	if err := run(wrong); err == nil {
+		t.Error("the engine that is wrong passes")
 	}
 }

@@ -6,7 +6,9 @@
 // it writes the final value of every register and of its stack into that memory,
 // so that Compare, which looks at r0 and the memory, sees all of its state. All
 // it computes with comes from the memory, so that no engine folds it away.
-// Reduce makes a smaller Case on which the engines still disagree.
+// Reduce makes a smaller Case on which the engines still disagree. Seeds mean
+// another program as soon as the generator changes, so what was found is kept as
+// text: the error of Compare has it ready for vm/testdata/isa/16_found.txt.
 //
 // A program is a tree of statements, laid out as instructions by emit; reducing
 // takes statements away. Between statements every register holds a number, never
@@ -20,6 +22,7 @@ package gen
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/bpftime-go/bpftime/vm"
 )
@@ -132,5 +135,11 @@ func (c *Case) HasFetch() bool {
 	return false
 }
 
-// String is the disassembly.
-func (c *Case) String() string { return vm.Disassemble(c.instructions()) }
+// String is the program as vm.Assemble reads it, one instruction a line.
+func (c *Case) String() string {
+	var b strings.Builder
+	for _, in := range c.instructions() {
+		fmt.Fprintf(&b, "\t%s\n", in)
+	}
+	return b.String()
+}

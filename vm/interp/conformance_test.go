@@ -16,7 +16,7 @@ func engine(progs []*proof.Verified, mem []byte) (uint64, error) {
 		Helpers: conformance.Helpers(),
 		Maps:    []uint64{1},
 		TailCall: func(array uint64, index uint32) *vm.Program {
-			if array != 1 || int(index) >= len(progs) {
+			if array != 1 || index >= uint32(len(progs)) {
 				return nil
 			}
 			return progs[index].Program()

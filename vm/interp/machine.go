@@ -99,7 +99,7 @@ func (m *Machine) Run(ctx []byte) (r0 uint64, err error) {
 	if len(ctx) == 0 {
 		return m.Call()
 	}
-	if len(ctx) > maxRegion {
+	if uint64(len(ctx)) > maxRegion {
 		return 0, fmt.Errorf("interp: a context of %d bytes is larger than %d", len(ctx), maxRegion)
 	}
 	m.mem.set(m.ctx, ctx, ReadWrite)

@@ -8,7 +8,7 @@ import (
 const (
 	regionBase  = uint64(0x4000_0000) // high half of the address of region 0
 	maxRegions  = 1 << 16
-	maxRegion   = 1 << 31             // bytes
+	maxRegion   = uint64(1) << 31     // bytes; more than a slice can have where int has 32 bits
 	functionTag = uint64(0x2000_0000) // high half of the address of a function of program 0
 )
 
@@ -44,7 +44,7 @@ func (m *Memory) Map(name string, data []byte, access Access) (addr uint64, err 
 	if len(m.read) == maxRegions {
 		return 0, fmt.Errorf("interp: map %s: there are %d regions already", name, maxRegions)
 	}
-	if len(data) > maxRegion {
+	if uint64(len(data)) > maxRegion {
 		return 0, fmt.Errorf("interp: map %s: %d bytes are more than %d", name, len(data), maxRegion)
 	}
 	return regionAddr(m.add(name, data, access)), nil

@@ -21,6 +21,7 @@ import (
 //	r0 0x3                     the result
 //	refused some words         instead: loading fails with an error with these words in it
 //	fails                      instead: a checked engine reports an error as it runs
+//	kernel some words          what Linux 6.18 does wrong here
 //	prog                       begins a program, in the syntax of vm.Assemble
 //	prog -                     an empty element of the program array
 //
@@ -37,7 +38,7 @@ func Cases(t testing.TB) []Case {
 			t.Fatal(err)
 		}
 		topic := strings.TrimSuffix(filepath.Base(name), ".txt")
-		more, err := parseFile(topic, string(text))
+		more, err := Parse(topic, string(text))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -46,7 +47,8 @@ func Cases(t testing.TB) []Case {
 	return cases
 }
 
-func parseFile(topic, text string) ([]Case, error) {
+// Parse reads the text of a topic's file.
+func Parse(topic, text string) ([]Case, error) {
 	var cases []Case
 	_, text, _ = strings.Cut("\n"+text, "\n=== ")
 	for body := range strings.SplitSeq(text, "\n=== ") {
@@ -99,6 +101,8 @@ func (c *Case) parseLine(line string) (err error) {
 		c.Refused = value
 	case "fails":
 		c.Fails = true
+	case "kernel":
+		c.KernelErrs = value
 	default:
 		return fmt.Errorf("unknown line %q", line)
 	}

@@ -28,7 +28,7 @@ func engine(f jit.Features) conformance.Engine {
 			Maps:     []uint64{1},
 			Features: &f,
 			TailCall: func(array uint64, index uint32) *exec.Program {
-				if array != 1 || int(index) >= len(loaded) {
+				if array != 1 || index >= uint32(len(loaded)) {
 					return nil
 				}
 				return loaded[index]
