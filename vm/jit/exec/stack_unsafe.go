@@ -11,8 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A block holds the most that a run can have live: 34 programs, each with eight
+// full frames, as the tail call from the eighth leaves the other seven behind.
+// What is never touched is never memory.
 const (
-	stackSize   = 64 << 10 // of a block, and its alignment
+	stackSize   = 256 << 10 // of a block, and its alignment
 	stateOffset = stackSize - 256
 )
 
