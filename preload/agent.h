@@ -40,7 +40,6 @@ HIDDEN int session_name(const char *name);
 HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
 HIDDEN long map_shared_file(const char *path, u64 size, struct text *why);
 HIDDEN void log_line(u32 level, const char *line);
-HIDDEN const char *log_last_error(void);
 HIDDEN u32 log_level(const char *name);
 extern u32 session_log_level HIDDEN;
 
@@ -61,11 +60,14 @@ HIDDEN int maps_next(struct maps *m, struct vma *v);
 HIDDEN void maps_close(struct maps *m);
 
 struct module {
-	u64 bias, lo, hi; /* of all its mappings */
+	u64 lo, head, hi; /* from offset 0: the first mapping ends at head, the last at hi */
+	u64 bias;         /* address - p_vaddr; apply.c knows it */
 	u64 inode;
 	u32 major, minor;
+	int code; /* some of it may be executed */
 };
-HIDDEN int module_find(const struct plan *plan, const struct plan_unit *u, u64 not_before, struct module *m);
+HIDDEN void modules_each(void (*visit)(const struct module *m, const char *path, void *arg), void *arg);
+HIDDEN int module_is(const struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
 HIDDEN int module_here(const struct module *m);
 HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
 HIDDEN u64 gap_find(u64 lo, u64 hi, u64 size);
@@ -78,9 +80,10 @@ HIDDEN void text_restore(u64 addr, const u8 *bytes, u64 n);
 HIDDEN const char *plan_check(const u8 *bytes, u64 size);
 
 /* apply.c */
-HIDDEN int plan_apply(const struct plan *plan, int may_patch_present);
+HIDDEN int plan_apply(const struct plan *plan, int at_start);
+HIDDEN const char *plan_refusal(void);
 HIDDEN int plan_wants(const char *path);
-HIDDEN int unit_placed(const struct vma *v);
+HIDDEN int file_placed(const struct vma *v);
 HIDDEN void plan_drop_gone(void);
 HIDDEN void plan_place_late(void);
 HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);

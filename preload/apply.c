@@ -7,14 +7,18 @@
  *            map an arena near, copy the code, relocate it, make it r-x
  *   commit   write all sites; if one cannot be written, write the others back
  *
- * Units whose module is not here wait for late.c. A unit is applied at most once
- * at a time: `placed` remembers where.
+ * Units whose module is not here wait for late.c. A unit is applied to every module
+ * of its file: the same file may be loaded into several namespaces (dlmopen), each
+ * time into fresh memory. `placed` remembers where.
+ *
+ * A failure has one reason. It is kept, and told by who asked for the plan.
  */
 #include "agent.h"
 #include "native.h"
 
 #define MAX_PLANS 16
 #define MAX_PLACED 512
+#define MAX_FOUND 256
 
 struct placed { /* a unit that is in the process */
 	const struct plan *plan;
@@ -39,9 +43,14 @@ static const struct plan_unit *unit_of(const struct plan *p, u32 i) { return (co
 static const struct plan_patch *patch_of(const struct plan *p, const struct plan_unit *u, u32 i) { return (const struct plan_patch *)((const u8 *)p + u->patches) + i; }
 static u64 arena_size(const struct plan_unit *u) { return page_up((u64)u->code_size); }
 
-static int complain(u32 level, struct text *t)
+static struct text refusal = {.max = sizeof refusal.s};
+
+const char *plan_refusal(void) { return refusal.s; }
+
+static int refuse(struct text *why)
 {
-	log_line(level, t->s);
+	refusal.n = 0;
+	put(&refusal, why->s);
 	return 0;
 }
 
@@ -91,7 +100,7 @@ static void refused(struct session_link *l, const char *why, u32 sites)
 	if (str_eq(l->why, cut))
 		return;
 	copy_cut(l->why, why, sizeof l->why);
-	complain(LEVEL_WARN, put(put(put(&t, l->name), ": "), why));
+	log_line(LEVEL_WARN, put(put(put(&t, l->name), ": "), why)->s);
 }
 
 static int take_links(struct resident *r)
@@ -102,7 +111,7 @@ static int take_links(struct resident *r)
 	for (u32 i = 0; i < r->plan->nlinks; i++) {
 		r->links[i] = link_slot(name(r->plan, link[i].name), link[i].kind);
 		if (!r->links[i])
-			return complain(LEVEL_ERROR, put(put_dec(put(&t, "the session's "), SESSION_NLINKS), " links are all taken: use another session"));
+			return refuse(put(put_dec(put(&t, "the session's "), SESSION_NLINKS), " links are all taken: use another session"));
 		__atomic_fetch_or(&r->links[i]->tactic, link[i].tactic, __ATOMIC_RELAXED);
 		if (link[i].refused)
 			refused(r->links[i], name(r->plan, link[i].why), link[i].refused);
@@ -142,10 +151,10 @@ static int take_maps(struct resident *r)
 			at = map_shared_file(name(r->plan, map[i].path), map[i].size, &t);
 
 		if (failed(at))
-			return complain(LEVEL_ERROR, &t);
+			return refuse(&t);
 		r->maps[i] = (u64)at;
 		if (!map_is((const struct map_header *)at, &map[i]))
-			return complain(LEVEL_ERROR, put(put(&t, name(r->plan, map[i].path)), ": not a map of this version and size: remove the session, or use another"));
+			return refuse(put(put(&t, name(r->plan, map[i].path)), ": not a map of this version and size: remove the session, or use another"));
 	}
 	return 1;
 }
@@ -212,9 +221,9 @@ static int site_ok(const struct placed *u, const struct plan_patch *p)
 	TEXT(t);
 
 	if (!text_page(at, &u->module, &v) || !text_page(at + p->len - 1, &u->module, &v))
-		return complain(LEVEL_ERROR, put(put(put(put_site(&t, u, p->vaddr), ": the page is "), v.perms), ", not the file's own private r-x text"));
+		return refuse(put(put(put(put_site(&t, u, p->vaddr), ": the page is "), v.perms), ", not the file's own private r-x text"));
 	if (!mem_eq((const void *)at, p->orig, p->len))
-		return complain(LEVEL_ERROR, put(put_site(&t, u, p->vaddr), ": other bytes than in the file: somebody else has patched here"));
+		return refuse(put(put_site(&t, u, p->vaddr), ": other bytes than in the file: somebody else has patched here"));
 	return 1;
 }
 
@@ -256,11 +265,11 @@ static int prepare(const struct resident *res, struct placed *u)
 		return 0;
 	u->arena = map_near(u, arena_size(u->unit));
 	if (!u->arena)
-		return complain(LEVEL_ERROR, put(put(&t, name(u->plan, u->unit->path)), ": no memory within 2 GiB of it for the stubs"));
+		return refuse(put(put(&t, name(u->plan, u->unit->path)), ": no memory within 2 GiB of it for the stubs"));
 	if (fill_arena(res, u))
 		return 1;
 	sys_munmap(u->arena, arena_size(u->unit));
-	return complain(LEVEL_ERROR, put(put(&t, name(u->plan, u->unit->path)), ": stubs cannot be made executable here, or do not reach their targets"));
+	return refuse(put(put(&t, name(u->plan, u->unit->path)), ": stubs cannot be made executable here, or do not reach their targets"));
 }
 
 /* ---- a unit: commit, undo ---- */
@@ -278,14 +287,13 @@ static long write_site(const struct placed *u, const struct plan_patch *p)
 	return text_write(at, bytes, p->len);
 }
 
-static void undo(const struct placed *u, u32 npatches)
+static void unwrite(const struct placed *u, u32 npatches)
 {
 	while (npatches--) {
 		const struct plan_patch *p = patch_of(u->plan, u->unit, npatches);
 
 		text_restore(u->module.bias + p->vaddr, p->orig, p->len);
 	}
-	sys_munmap(u->arena, arena_size(u->unit));
 }
 
 static int commit(const struct placed *u)
@@ -298,8 +306,8 @@ static int commit(const struct placed *u)
 
 		if (!r)
 			continue;
-		undo(u, i);
-		return complain(LEVEL_ERROR, put_dec(put(put_site(&t, u, p->vaddr), ": text cannot be written: error "), (u64)-r));
+		unwrite(u, i);
+		return refuse(put_error(put(put_site(&t, u, p->vaddr), ": text cannot be written"), r));
 	}
 	return 1;
 }
@@ -316,51 +324,93 @@ static void count_sites(const struct resident *res, const struct placed *u)
 
 /* ---- a plan ---- */
 
-static int is_placed(const struct plan_unit *unit)
+/* What place_units finds before it changes anything: the walk and the placing both
+ * read /proc/self/maps. */
+struct found {
+	const struct plan *plan;
+	u32 n;
+	struct {
+		const struct plan_unit *unit;
+		struct module module;
+	} at[MAX_FOUND];
+};
+
+static int is_placed(const struct plan_unit *unit, const struct module *m)
 {
 	for (u32 i = 0; i < nplaced; i++)
-		if (placed[i].unit == unit)
+		if (placed[i].unit == unit && (!m || placed[i].module.lo == m->lo))
 			return 1;
 	return 0;
 }
 
-/* Prepares and commits every unit that can be placed now, or none of them. */
-static int place_units(const struct resident *res, int late_only)
+static void find_units(const struct module *m, const char *path, void *arg)
 {
-	u32 first = nplaced, done;
+	struct found *f = arg;
 
-	for (u32 i = 0; i < res->plan->nunits; i++) {
-		struct placed *u = &placed[nplaced];
-		const struct plan_unit *unit = unit_of(res->plan, i);
+	for (u32 i = 0; i < f->plan->nunits && f->n < MAX_FOUND; i++) {
+		const struct plan_unit *unit = unit_of(f->plan, i);
 
-		if ((late_only && !(unit->flags & UNIT_LATE)) || is_placed(unit))
+		if (!module_is(m, path, f->plan, unit) || is_placed(unit, m))
 			continue;
-		*u = (struct placed){.plan = res->plan, .unit = unit};
-		if (!module_find(res->plan, unit, 0, &u->module))
-			continue;
-		if (nplaced == MAX_PLACED - 1 || !prepare(res, u))
-			goto unprepare;
+		f->at[f->n].unit = unit;
+		f->at[f->n].module = *m;
+		f->at[f->n++].module.bias = m->lo - unit->load_base;
+	}
+}
+
+static int prepare_found(const struct resident *res, const struct found *f)
+{
+	TEXT(t);
+
+	for (u32 i = 0; i < f->n; i++) {
+		if (nplaced == MAX_PLACED)
+			return refuse(put_dec(put(&t, "more modules are patched than this process can keep in mind: "), MAX_PLACED));
+		placed[nplaced] = (struct placed){res->plan, f->at[i].unit, f->at[i].module, 0};
+		if (!prepare(res, &placed[nplaced]))
+			return 0;
 		nplaced++;
 	}
-	for (done = first; done < nplaced; done++)
-		if (!commit(&placed[done]))
-			goto uncommit;
-	for (done = first; done < nplaced; done++)
-		count_sites(res, &placed[done]);
-	return (int)(nplaced - first) + 1;
+	return 1;
+}
 
-uncommit:
+/* Writes the sites of all units from `first` on. */
+static int commit_from(u32 first)
+{
+	for (u32 done = first; done < nplaced; done++) {
+		if (commit(&placed[done]))
+			continue;
+		for (u32 i = first; i < done; i++)
+			unwrite(&placed[i], placed[i].unit->npatches);
+		return 0;
+	}
+	return 1;
+}
+
+static void drop_from(u32 first)
+{
+	while (nplaced > first) {
+		nplaced--;
+		sys_munmap(placed[nplaced].arena, arena_size(placed[nplaced].unit));
+	}
+}
+
+/* Prepares and commits every unit wherever its module is and it is not yet, or
+ * nothing at all. */
+static int place_units(const struct resident *res)
+{
+	static struct found f;
+	u32 first = nplaced;
+
+	f.plan = res->plan;
+	f.n = 0;
+	modules_each(find_units, &f);
+	if (!prepare_found(res, &f) || !commit_from(first)) {
+		drop_from(first);
+		return 0;
+	}
 	for (u32 i = first; i < nplaced; i++)
-		if (i < done)
-			undo(&placed[i], placed[i].unit->npatches);
-		else if (i > done)
-			sys_munmap(placed[i].arena, arena_size(placed[i].unit));
-	nplaced = first;
-	return 0;
-unprepare:
-	for (; nplaced > first; nplaced--)
-		sys_munmap(placed[nplaced - 1].arena, arena_size(placed[nplaced - 1].unit));
-	return 0;
+		count_sites(res, &placed[i]);
+	return 1;
 }
 
 static int absent_units(const struct plan *p)
@@ -370,8 +420,8 @@ static int absent_units(const struct plan *p)
 	for (u32 i = 0; i < p->nunits; i++) {
 		const struct plan_unit *u = unit_of(p, i);
 
-		if (!(u->flags & UNIT_LATE) && !is_placed(u))
-			return complain(LEVEL_ERROR, put(put(&t, name(p, u->path)), ": compiled for, but not mapped from offset 0 any more")) + 1;
+		if (!(u->flags & UNIT_LATE) && !is_placed(u, 0))
+			return refuse(put(put(&t, name(p, u->path)), ": compiled for, but not mapped from offset 0 any more")) + 1;
 	}
 	return 0;
 }
@@ -390,8 +440,8 @@ static int keep_tables(struct resident *r)
 }
 
 /* Applies a checked plan, which stays where it is. 1: applied; 0: nothing was
- * changed and the log says why. */
-int plan_apply(const struct plan *plan, int may_patch_present)
+ * changed, and plan_refusal() is the reason. */
+int plan_apply(const struct plan *plan, int at_start)
 {
 	struct resident *r = &plans[nplans];
 	u32 first = nplaced;
@@ -399,16 +449,15 @@ int plan_apply(const struct plan *plan, int may_patch_present)
 
 	*r = (struct resident){.plan = plan};
 	if (nplans == MAX_PLANS || !keep_tables(r))
-		return complain(LEVEL_ERROR, put(&t, "no memory to keep another plan"));
-	if (take_links(r) && take_maps(r) && place_units(r, !may_patch_present)) {
-		if (!may_patch_present || !absent_units(plan)) {
+		return refuse(put(&t, "no memory to keep another plan"));
+	if (take_links(r) && take_maps(r) && place_units(r)) {
+		if (!at_start || !absent_units(plan)) {
 			nplans++;
 			return 1;
 		}
-		while (nplaced > first) {
-			nplaced--;
-			undo(&placed[nplaced], placed[nplaced].unit->npatches);
-		}
+		for (u32 i = first; i < nplaced; i++)
+			unwrite(&placed[i], placed[i].unit->npatches);
+		drop_from(first);
 	}
 	drop_maps(r);
 	return 0;
@@ -431,14 +480,29 @@ void plan_drop_gone(void)
 			forget(i);
 }
 
+/* A module that stays is met again whenever another one comes or goes: its reason
+ * is told once. */
+static void tell_refusal(void)
+{
+	static struct text told = {.max = sizeof told.s};
+	TEXT(t);
+
+	if (str_eq(told.s, refusal.s))
+		return;
+	told.n = 0;
+	put(&told, refusal.s);
+	log_line(LEVEL_ERROR, put(put(&t, "a module that was loaded is not patched: "), refusal.s)->s);
+}
+
 void plan_place_late(void)
 {
 	for (u32 i = 0; i < nplans; i++)
-		place_units(&plans[i], 1);
+		if (!place_units(&plans[i]))
+			tell_refusal();
 }
 
 /* Is a unit of ours in the module that v is a mapping of? */
-int unit_placed(const struct vma *v)
+int file_placed(const struct vma *v)
 {
 	for (u32 i = 0; i < nplaced; i++)
 		if (placed[i].module.inode == v->inode && placed[i].module.major == v->major && placed[i].module.minor == v->minor)

@@ -58,9 +58,7 @@ func answer(h handoff) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if m.OnError == config.Abort {
-		h.put32(abi.HANDOFF_ABORT, 1)
-	}
+	h.put32(abi.HANDOFF_ABORT, map[bool]uint32{false: abi.ABORT_NO, true: abi.ABORT_YES}[m.OnError == config.Abort])
 	if !m.Process.Match(h.text(abi.HANDOFF_EXE, abi.HANDOFF_LOG)) {
 		return abi.VERDICT_NOT_FOR_US, nil
 	}

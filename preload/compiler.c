@@ -6,7 +6,8 @@
  *  - in a fresh process, execve of this very file through the host's dynamic
  *    linker: any time, costs no copy of the host's page tables.
  *
- * Neither raises SIGCHLD (exit signal 0). Each kills itself at a deadline with a
+ * Neither raises SIGCHLD (exit signal 0), and a debugger of the host is not told
+ * (CLONE_UNTRACED): with that exit signal gdb would take it for a thread. Each kills itself at a deadline with a
  * timer that nothing in it can block, and dies with the host; so the host may
  * simply wait. Both speak through a handoff, one shared mapping.
  */
@@ -20,7 +21,7 @@
 #define DEADLINE_SECONDS 5
 #define ALL_SIGNALS (~0ul)
 
-enum { SIG_BLOCK_ = 0, SIG_SETMASK_ = 2, SIGKILL_ = 9, SIGSTOP_ = 19, PR_SET_PDEATHSIG_ = 1, PR_SET_DUMPABLE_ = 4, CLOCK_MONOTONIC_ = 1 };
+enum { SIG_BLOCK_ = 0, SIG_SETMASK_ = 2, SIGKILL_ = 9, SIGSTOP_ = 19, SIGXFSZ_ = 25, PR_SET_PDEATHSIG_ = 1, PR_SET_DUMPABLE_ = 4, CLOCK_MONOTONIC_ = 1 };
 
 extern void bpftimeCompile(struct handoff *h);
 extern char **environ;
@@ -63,7 +64,7 @@ void outcome_text(const struct outcome *o, struct text *t)
 	if (!o->status)
 		return;
 	if (o->what)
-		put_dec(put(t, ": error "), o->status);
+		put_error(t, -(long)o->status);
 	else if ((o->status & 127) == SIGKILL_)
 		put_dec(put(t, ": killed, or not done within "), DEADLINE_SECONDS), put(t, " seconds");
 	else if (o->status & 127)
@@ -117,26 +118,33 @@ void compiler_deadline(void)
 		SYS1(__NR_exit_group, 124);
 }
 
+/* All of them default, but that a file beyond RLIMIT_FSIZE is an error: SIG_IGN is 1. */
 static void default_handlers(void)
 {
 	for (int sig = 1; sig < 65; sig++) {
-		struct { u64 handler, flags, restorer, mask; } dfl = {0, 0, 0, 0};
+		struct { u64 handler, flags, restorer, mask; } act = {sig == SIGXFSZ_, 0, 0, 0};
 
 		if (sig != SIGKILL_ && sig != SIGSTOP_)
-			SYS4(__NR_rt_sigaction, sig, &dfl, 0, 8);
+			SYS4(__NR_rt_sigaction, sig, &act, 0, 8);
 	}
+}
+
+/* The host's descriptors are not for Go, and may be as many as are allowed. What
+ * Go says when it dies is not for the host's stderr. */
+static void own_descriptors(void)
+{
+	SYS3(__NR_close_range, 0, ~0u, 0);
+	for (int fd = 0; fd < 3; fd++)
+		SYS3(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR);
 }
 
 static void child(struct handoff *h, u64 host)
 {
-	long null;
-
 	compiler_deadline();
 	if ((u64)SYS1(__NR_getppid, 0) != host)
 		SYS1(__NR_exit_group, 125);
 	default_handlers();
-	null = sys_open("/dev/null", O_WRONLY, 0);
-	SYS2(__NR_dup2, null, 2); /* what Go says when it dies is not the host's */
+	own_descriptors();
 	start_go();
 	bpftimeCompile(h);
 	SYS1(__NR_exit_group, 0);
@@ -178,7 +186,7 @@ static void set_signals(u64 mask)
 void compile_in_child(struct handoff *h, struct outcome *o)
 {
 	u64 host = (u64)SYS1(__NR_getpid, 0), old = block_signals();
-	long pid = sys6(__NR_clone, 0, 0, 0, 0, 0, 0);
+	long pid = sys6(__NR_clone, CLONE_UNTRACED, 0, 0, 0, 0, 0);
 
 	*o = (struct outcome){0, 0};
 	if (!pid)
@@ -231,7 +239,7 @@ static long vfork_on(void *stack_top, int (*fn)(void *), void *arg)
 			 "ud2\n"
 			 "1:"
 			 : "=a"(r)
-			 : "0"((long)__NR_clone), "D"((long)(CLONE_VM | CLONE_VFORK)), "S"(stack_top), "d"(0), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
+			 : "0"((long)__NR_clone), "D"((long)(CLONE_VM | CLONE_VFORK | CLONE_UNTRACED)), "S"(stack_top), "d"(0), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
 			 : "rcx", "r11", "memory");
 	return r;
 }

@@ -128,20 +128,22 @@ static void request(struct handoff *h, const struct settings *set, const char *e
 	copy_string(h->manifest, sizeof h->manifest, set->manifest);
 }
 
-/* What cannot be used ends here: one line in the log, and with on_error: abort
- * the same line on stderr and exit status 125. */
-static void give_up(const struct handoff *h, int abort, const char *line)
+/* With on_error: abort the process ends here, with the line on stderr. */
+static void end_if(int abort, const char *line)
 {
 	TEXT(t);
 
-	if (h)
-		log_handoff(h);
-	log_line(LEVEL_ERROR, line);
 	if (!abort)
 		return;
 	put(put(put(&t, "bpftime: "), line), "\n");
 	SYS3(__NR_write, 2, t.s, t.n);
 	SYS1(__NR_exit_group, 125);
+}
+
+static void give_up(int abort, const char *line)
+{
+	log_line(LEVEL_ERROR, line);
+	end_if(abort, line);
 }
 
 /* The first error the compiler told, for stderr: the log has them all. */
@@ -191,59 +193,58 @@ static void apply(struct handoff *h, int abort)
 
 	plan = plan_take(h, &why);
 	if (!plan) {
-		give_up(h, abort, why.s);
-		return;
-	}
-	abort |= plan->flags & PLAN_ABORT;
-	log_handoff(h);
-	if (plan_apply(plan, 1)) {
+		give_up(abort, why.s);
+	} else if (plan_apply(plan, 1)) {
 		late_arm(h, text);
-		return;
+	} else {
+		sys_munmap((u64)plan, plan->size);
+		give_up(abort, put(put(&why, "nothing was patched: "), plan_refusal())->s);
 	}
-	sys_munmap((u64)plan, plan->size);
-	h->log_size = 0;
-	give_up(h, abort, put(put(&why, "nothing was patched: "), log_last_error())->s);
 }
 
-static void answer(struct handoff *h, const struct outcome *o, const struct glance *g)
+static int join_session(const struct handoff *h, const struct glance *g, int abort, const char *exe)
 {
+	const char *name = session_name(h->session) ? h->session : *g->session ? g->session : "default";
+	long r = session_open(h->rundir, name, exe);
 	TEXT(why);
-	int dead = o->what || o->status || h->verdict == VERDICT_NONE, abort = dead ? g->abort : (int)h->abort;
+
+	if (!r)
+		return 1;
+	end_if(abort, put_error(put(put(put(put(&why, "the session "), name), " cannot be opened in "), h->rundir), r)->s);
+	return 0;
+}
+
+static void answer(struct handoff *h, const struct outcome *o, const struct glance *g, const char *exe)
+{
+	int dead = o->what || o->status || h->verdict == VERDICT_NONE;
+	int abort = dead || h->abort == ABORT_UNKNOWN ? g->abort : h->abort == ABORT_YES;
+	TEXT(why);
 
 	if (!dead && h->verdict == VERDICT_NOT_FOR_US)
 		return;
 	h->session[sizeof h->session - 1] = 0;
-	if (!session_name(h->session))
-		copy_string(h->session, sizeof h->session, *g->session ? g->session : "default");
-	if (session_open(h->rundir, h->session, h->exe)) {
-		if (abort)
-			give_up(h, 1, put(put(&why, "the session cannot be opened in "), h->rundir)->s);
+	if (!join_session(h, g, abort, exe))
 		return;
-	}
+	log_handoff(h);
 	if (dead) {
 		outcome_text(o, &why);
-		give_up(h, abort, why.s);
+		give_up(abort, why.s);
 	} else if (h->verdict == VERDICT_PLAN) {
 		apply(h, abort);
 	} else {
-		log_handoff(h);
-		if (abort) {
-			h->log_size = h->log_size <= HANDOFF_LOG_MAX ? h->log_size : 0;
-			give_up(h, 1, first_error(h, &why));
-		}
+		end_if(abort, first_error(h, &why));
 	}
 }
 
 /* There is not even memory to ask the compiler. */
 static void no_handoff(const struct settings *set, const struct glance *g, const char *exe)
 {
-	static struct handoff *const none = 0;
 	static char rundir[880];
 	const char *name = set->session && session_name(set->session) ? set->session : *g->session ? g->session : "default";
 
 	session_rundir(set, rundir, sizeof rundir);
 	session_open(rundir, name, exe);
-	give_up(none, g->abort, "the process may not map the 16 MiB it takes to compile: nothing was patched");
+	give_up(g->abort, "the process may not map the 16 MiB it takes to compile: nothing was patched");
 }
 
 static void enter(const struct settings *set)
@@ -268,7 +269,7 @@ static void enter(const struct settings *set)
 		compile_in_child(h, &o);
 	else
 		o.what = "this process runs several threads before main: running code is patched only from outside, by bpftime attach";
-	answer(h, &o, &g);
+	answer(h, &o, &g, exe);
 	handoff_unmap(h);
 }
 

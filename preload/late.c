@@ -63,7 +63,7 @@ static u32 new_modules(char *to, u64 max)
 	while (maps_next(&maps, &v)) {
 		u64 len = str_len(v.path) + 1;
 
-		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || unit_placed(&v) || !plan_wants(v.path) || n + len + 1 > max)
+		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || file_placed(&v) || !plan_wants(v.path) || n + len + 1 > max)
 			continue;
 		if (to) {
 			mem_copy(to + n, v.path, len);
@@ -106,8 +106,10 @@ static void answer(const struct handoff *h, const struct outcome *o)
 	plan = plan_take(h, &why);
 	if (!plan)
 		log_line(LEVEL_ERROR, why.s);
-	else if (!plan_apply(plan, 0))
+	else if (!plan_apply(plan, 0)) {
+		log_line(LEVEL_ERROR, put(put(&why, "a module that was loaded is not patched: "), plan_refusal())->s);
 		sys_munmap((u64)plan, plan->size);
+	}
 }
 
 static void ask(void)

@@ -128,37 +128,54 @@ static int header_is(u64 lo, u64 hi, const struct plan_unit *u)
 }
 
 /* A file without build-id is known by its path; the bytes at the sites decide. */
-static int vma_is(const struct plan *plan, const struct plan_unit *u, const struct vma *v)
+int module_is(const struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u)
 {
-	if (v->off || !v->inode || v->perms[0] != 'r' || v->perms[3] != 'p')
-		return 0;
 	if (u->build_id_len)
-		return header_is(v->lo, v->hi, u);
-	return str_eq(v->path, (const char *)plan + plan->strings + u->path);
+		return header_is(m->lo, m->head, u);
+	return str_eq(path, (const char *)plan + plan->strings + u->path);
 }
 
-/* Finds the unit's module, the first whose lowest mapping is at or above
- * not_before. Its mappings are those of the same file that follow. */
-int module_find(const struct plan *plan, const struct plan_unit *u, u64 not_before, struct module *m)
+static int same_file(const struct module *m, const struct vma *v)
+{
+	return v->inode && v->inode == m->inode && v->major == m->major && v->minor == m->minor;
+}
+
+static struct module begin_module(const struct vma *v)
+{
+	if (v->off || v->perms[0] != 'r' || v->perms[3] != 'p')
+		return (struct module){.code = 0};
+	return (struct module){.lo = v->lo, .head = v->hi, .inode = v->inode, .major = v->major, .minor = v->minor};
+}
+
+/* Every module that is mapped: a file from offset 0 and what follows of it, with
+ * code among it. A file that is only read through a mapping is none, and is not
+ * looked into: it may have become shorter since. */
+void modules_each(void (*visit)(const struct module *m, const char *path, void *arg), void *arg)
 {
 	static struct maps maps;
 	static struct vma v;
-	int found = 0;
+	static char path[sizeof v.path];
+	struct module m = {.code = 0};
 
 	if (!maps_open(&maps))
-		return 0;
+		return;
 	while (maps_next(&maps, &v)) {
-		if (found && v.inode && v.inode == m->inode && v.major == m->major && v.minor == m->minor && v.off) {
-			m->hi = v.hi;
-		} else if (found && v.inode) {
-			break;
-		} else if (!found && v.lo >= not_before && vma_is(plan, u, &v)) {
-			*m = (struct module){v.lo - u->load_base, v.lo, v.hi, v.inode, v.major, v.minor};
-			found = 1;
+		if (!v.inode)
+			continue;
+		if (!v.off || !same_file(&m, &v)) {
+			if (m.code)
+				visit(&m, path, arg);
+			m = begin_module(&v);
+			mem_copy(path, v.path, sizeof path);
+		}
+		if (same_file(&m, &v)) {
+			m.hi = v.hi;
+			m.code |= v.perms[2] == 'x';
 		}
 	}
 	maps_close(&maps);
-	return found;
+	if (m.code)
+		visit(&m, path, arg);
 }
 
 /* Is the file still mapped where it was? */
@@ -171,7 +188,7 @@ int module_here(const struct module *m)
 	if (!maps_open(&maps))
 		return 1;
 	while (!here && maps_next(&maps, &v))
-		here = v.lo <= m->lo && m->lo < v.hi && v.inode == m->inode && v.major == m->major && v.minor == m->minor;
+		here = v.lo <= m->lo && m->lo < v.hi && same_file(m, &v);
 	maps_close(&maps);
 	return here;
 }
@@ -188,7 +205,7 @@ int text_page(u64 addr, const struct module *m, struct vma *v)
 	while (!found && maps_next(&maps, v))
 		found = v->lo <= addr && addr < v->hi;
 	maps_close(&maps);
-	return found && v->inode == m->inode && v->major == m->major && v->minor == m->minor && str_eq(v->perms, "r-xp");
+	return found && same_file(m, v) && str_eq(v->perms, "r-xp");
 }
 
 /* ---- gaps ---- */

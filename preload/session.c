@@ -79,11 +79,22 @@ static void init_header(struct session *s)
 	__atomic_store_n(&s->hdr.magic, SESSION_MAGIC, __ATOMIC_RELEASE);
 }
 
+/* Beyond RLIMIT_FSIZE fallocate fails, and raises a signal that kills. */
+static int file_size_allowed(u64 size)
+{
+	u64 limit[2] = {0, 0};
+
+	return !failed(SYS4(__NR_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, limit)) && limit[0] >= size;
+}
+
 /* A file under a name of its own, full of blocks, with a header. */
 static long make_file(const char *path)
 {
-	long fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600), r, at;
+	long fd, r, at;
 
+	if (!file_size_allowed(SESSION_SIZE))
+		return -EFBIG_;
+	fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (failed(fd))
 		return fd;
 	r = SYS4(__NR_fallocate, fd, 0, 0, SESSION_SIZE);
@@ -134,13 +145,13 @@ long map_shared_file(const char *path, u64 size, struct text *why)
 	long fd = open_checked(path, size), at;
 
 	if (failed(fd)) {
-		put_dec(put(put(put(why, "cannot open "), path), ": error "), (u64)-fd);
+		put_error(put(put(why, "cannot open "), path), fd);
 		return fd;
 	}
 	at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	sys_close(fd);
 	if (failed(at))
-		put_dec(put(put(put(why, "cannot map "), path), ": error "), (u64)-at);
+		put_error(put(put(why, "cannot map "), path), at);
 	return at;
 }
 
@@ -295,6 +306,7 @@ static int join(struct session *s, const char *exe)
 	r->proc = own_proc;
 	r->tid_offset = find_tid();
 	r->session = s;
+	bpftime_thread_first();
 	return 1;
 }
 
@@ -352,19 +364,11 @@ u32 log_level(const char *name)
 	return LEVEL_WARN;
 }
 
-static struct text last_error = {.max = sizeof last_error.s};
-
-const char *log_last_error(void) { return last_error.s; }
-
 void log_line(u32 level, const char *line)
 {
 	struct session_log *rec;
 	u64 index, n = str_len(line);
 
-	if (level == LEVEL_ERROR) {
-		last_error.n = 0;
-		put(&last_error, line);
-	}
 	if (!session || level > session_log_level)
 		return;
 	if (n >= LOG_TEXT_SIZE)

@@ -23,7 +23,7 @@
 
 /* Errors are -errno, as the kernel returns them. */
 #define failed(r) ((u64)(r) > -4096ul)
-enum { EPERM_ = 1, ENOENT_ = 2, ESRCH_ = 3, EINTR_ = 4, ECHILD_ = 10, ENOMEM_ = 12, EACCES_ = 13, EEXIST_ = 17, EINVAL_ = 22, ENOSPC_ = 28, ENOSYS_ = 38 };
+enum { EPERM_ = 1, ENOENT_ = 2, ESRCH_ = 3, EINTR_ = 4, ECHILD_ = 10, ENOMEM_ = 12, EACCES_ = 13, EEXIST_ = 17, EINVAL_ = 22, ENFILE_ = 23, EMFILE_ = 24, EFBIG_ = 27, ENOSPC_ = 28, EROFS_ = 30, ENAMETOOLONG_ = 36, ENOSYS_ = 38 };
 
 static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -132,5 +132,25 @@ static inline struct text *put_number(struct text *t, u64 v, u32 base)
 
 static inline struct text *put_dec(struct text *t, u64 v) { return put_number(t, v, 10); }
 static inline struct text *put_hex(struct text *t, u64 v) { return put_number(put(t, "0x"), v, 16); }
+
+/* ": no space left", for what a user can do something about. */
+static inline struct text *put_error(struct text *t, long r)
+{
+	static const struct {
+		int error;
+		char text[44];
+	} known[] = {
+		{EPERM_, "not permitted"}, {ENOENT_, "no such file or directory"}, {ENOMEM_, "no memory"},
+		{EACCES_, "permission denied, or not our own"}, {EINVAL_, "not of this version, or not our own"},
+		{ENFILE_, "too many open files in the system"}, {EMFILE_, "too many open files (RLIMIT_NOFILE)"},
+		{EFBIG_, "beyond the file size limit (RLIMIT_FSIZE)"}, {ENOSPC_, "no space left"}, {EROFS_, "read-only file system"},
+		{ENAMETOOLONG_, "the path is too long"},
+	};
+
+	for (u32 i = 0; i < sizeof known / sizeof *known; i++)
+		if (known[i].error == -r)
+			return put(put(t, ": "), known[i].text);
+	return put_dec(put(t, ": error "), (u64)-r);
+}
 
 #endif

@@ -51,6 +51,8 @@
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
 #define THREAD_OWNER 16   /* fs base of the thread; 0: entry is free */
 #define THREAD_LEASE 24   /* u32 index of the lease */
+#define THREAD_STACK 32   /* lowest address of the stack that the lease is used on */
+#define THREAD_STACK_SIZE 40 /* bytes; 0: no lease */
 #define THREAD_SIZE 64
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
@@ -73,6 +75,7 @@
 #define SESSION_NPROCS 256
 #define SESSION_NLINKS 256
 #define SESSION_NLEASES 512
+#define SESSION_NKEPT 448 /* leases that threads keep; the others are borrowed for one hit */
 #define SESSION_NLOGS 256
 #define SESSION_COUNTER_STRIDE 2048 /* SESSION_NLINKS * 8 */
 #define SESSION_PROCS_OFF 4096
@@ -119,8 +122,12 @@
 #define LINK_WHY 256   /* 128 bytes: reason of the last refusal */
 #define LINK_WHY_SIZE 128
 
-/* lease slot: u64 owner = process slot + 1; 0: free */
+/* lease slot: u64 owner. 0: free; kept: process slot + 1; borrowed:
+ *   bit 63      1
+ *   bits 32-62  when: time-stamp counter >> LEASE_TICK
+ *   bits 0-31   which: a number of the borrower */
 #define LEASE_OWNER 0
+#define LEASE_TICK 24
 
 /* log record */
 #define LOG_SEQ 0 /* u64: index + 1 when complete */
@@ -200,7 +207,7 @@
 #define HANDOFF_MAGIC 0x31444e4148504200 /* "\0BPHAND1" */
 #define HANDOFF_MODE 8      /* u32: MODE_START, MODE_LATE */
 #define HANDOFF_VERDICT 12  /* u32: VERDICT_*, written last */
-#define HANDOFF_ABORT 16    /* u32: on_error: abort */
+#define HANDOFF_ABORT 16    /* u32: ABORT_*: on_error of the manifest */
 #define HANDOFF_LEVEL 20    /* u32: LEVEL_*: what to log */
 #define HANDOFF_PLAN_SIZE 24 /* u32 */
 #define HANDOFF_LOG_SIZE 28 /* u32: bytes of log in use: a level digit, text, '\n' each */
@@ -217,6 +224,9 @@
 #define HANDOFF_PLAN_MAX 16580608
 #define MODE_START 1
 #define MODE_LATE 2
+#define ABORT_UNKNOWN 0     /* the manifest could not be read */
+#define ABORT_NO 1
+#define ABORT_YES 2
 #define VERDICT_NONE 0      /* it died before it said anything */
 #define VERDICT_PLAN 1
 #define VERDICT_NOT_FOR_US 2

@@ -35,6 +35,8 @@ const (
 	THREAD_HOLDER           = 8   // rsp of the frame that runs a program; 0: none does
 	THREAD_OWNER            = 16  // fs base of the thread; 0: entry is free
 	THREAD_LEASE            = 24  // u32 index of the lease
+	THREAD_STACK            = 32  // lowest address of the stack that the lease is used on
+	THREAD_STACK_SIZE       = 40  // bytes; 0: no lease
 	THREAD_SIZE             = 64  // struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0.
 	RUN_FN                  = 0   // machine code: u64 fn(struct pt_regs *ctx)
 	RUN_COUNTER             = 8   // u32: byte offset of the link's hit counter in a lease's block
@@ -50,6 +52,7 @@ const (
 	SESSION_NPROCS          = 256
 	SESSION_NLINKS          = 256
 	SESSION_NLEASES         = 512
+	SESSION_NKEPT           = 448 // leases that threads keep; the others are borrowed for one hit
 	SESSION_NLOGS           = 256
 	SESSION_COUNTER_STRIDE  = 2048 // SESSION_NLINKS * 8
 	SESSION_PROCS_OFF       = 4096
@@ -88,10 +91,11 @@ const (
 	LINK_NAME               = 32 // 224 bytes, NUL-terminated: object.program SPEC
 	LINK_NAME_SIZE          = 224
 	LINK_WHY                = 256 // 128 bytes: reason of the last refusal
-	LINK_WHY_SIZE           = 128 // lease slot: u64 owner = process slot + 1; 0: free
-	LEASE_OWNER             = 0   // log record
-	LOG_SEQ                 = 0   // u64: index + 1 when complete
-	LOG_TIME                = 8   // ns since the epoch
+	LINK_WHY_SIZE           = 128
+	LEASE_OWNER             = 0
+	LEASE_TICK              = 24 // log record
+	LOG_SEQ                 = 0  // u64: index + 1 when complete
+	LOG_TIME                = 8  // ns since the epoch
 	LOG_PID                 = 16
 	LOG_LEVEL               = 20
 	LOG_LEN                 = 24
@@ -149,7 +153,7 @@ const (
 	HANDOFF_MAGIC           = 0x31444e4148504200 // "\0BPHAND1"
 	HANDOFF_MODE            = 8                  // u32: MODE_START, MODE_LATE
 	HANDOFF_VERDICT         = 12                 // u32: VERDICT_*, written last
-	HANDOFF_ABORT           = 16                 // u32: on_error: abort
+	HANDOFF_ABORT           = 16                 // u32: ABORT_*: on_error of the manifest
 	HANDOFF_LEVEL           = 20                 // u32: LEVEL_*: what to log
 	HANDOFF_PLAN_SIZE       = 24                 // u32
 	HANDOFF_LOG_SIZE        = 28                 // u32: bytes of log in use: a level digit, text, '\n' each
@@ -166,6 +170,9 @@ const (
 	HANDOFF_PLAN_MAX        = 16580608
 	MODE_START              = 1
 	MODE_LATE               = 2
+	ABORT_UNKNOWN           = 0 // the manifest could not be read
+	ABORT_NO                = 1
+	ABORT_YES               = 2
 	VERDICT_NONE            = 0 // it died before it said anything
 	VERDICT_PLAN            = 1
 	VERDICT_NOT_FOR_US      = 2

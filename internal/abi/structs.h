@@ -18,13 +18,24 @@ typedef int64_t s64;
 struct bpftime_thread {
 	u64 counters, holder, owner;
 	u32 lease, pad;
-	u64 reserved[4];
+	u64 stack, stack_size, reserved[2];
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
 AT(bpftime_thread, owner, THREAD_OWNER);
 AT(bpftime_thread, lease, THREAD_LEASE);
+AT(bpftime_thread, stack, THREAD_STACK);
+AT(bpftime_thread, stack_size, THREAD_STACK_SIZE);
 SIZE(bpftime_thread, THREAD_SIZE);
+
+/* As much of it as programs look at. */
+struct bpftime_borrower {
+	u64 counters, holder, owner;
+	u32 lease, pad;
+};
+AT(bpftime_borrower, counters, THREAD_COUNTERS);
+AT(bpftime_borrower, holder, THREAD_HOLDER);
+AT(bpftime_borrower, lease, THREAD_LEASE);
 
 struct bpftime_run {
 	u64 fn;

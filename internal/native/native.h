@@ -31,6 +31,7 @@ extern struct bpftime_resident bpftime_resident HIDDEN;
 extern void (*bpftime_dl_state)(void) HIDDEN; /* called by the thunk of _dl_debug_state */
 
 HIDDEN u64 bpftime_helper(u32 id); /* address of HELPER_id, 0: there is none */
-HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 rsp);
+HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 frame);
+HIDDEN void bpftime_thread_first(void);
 
 #endif

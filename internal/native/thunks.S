@@ -69,19 +69,21 @@
  * bytes of the host's stack that hold our own data, and returns.
  *
  * THREAD_HOLDER is the guard: one store takes it and says which frame did, so a
- * signal handler that comes in between finds it free or taken, never half. No
- * lease yet, or a program of ours on this thread already: both rare answers are
- * bpftime_thread_enter's. */
+ * signal handler that comes in between finds it free or taken, never half. Without
+ * a lease, on another stack than the lease is for, or while a program of ours runs
+ * on this thread already, bpftime_thread_enter runs the list, or says with what. */
 	.macro RUN full, drop=0
 	movq	bpftime_self@gottpoff(%rip), %rax
 	movq	%fs:(%rax), %rax
 	testq	%rax, %rax
 	jz	8f
-	movq	THREAD_COUNTERS(%rax), %rcx
-	testq	%rcx, %rcx
-	jz	8f
+	movq	%rsp, %rcx
+	subq	THREAD_STACK(%rax), %rcx
+	cmpq	THREAD_STACK_SIZE(%rax), %rcx
+	jae	8f
 	cmpq	$0, THREAD_HOLDER(%rax)
 	jne	8f
+	movq	THREAD_COUNTERS(%rax), %rcx
 2:	movq	%rsp, THREAD_HOLDER(%rax)
 	movq	%rax, FRAME_THREAD(%rsp)
 3:	movl	RUN_COUNTER(%rdx), %eax

@@ -1,0 +1,199 @@
+package abi_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+)
+
+// run compiles a C program against structs.h, which proves its own assertions, and
+// returns what it prints: lines "NAME VALUE".
+func run(t *testing.T, body string) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	src, exe := filepath.Join(dir, "print.c"), filepath.Join(dir, "print")
+	text := "#include <stdio.h>\n#include \"structs.h\"\nint main(void)\n{\n" + body + "\treturn 0;\n}\n"
+	if err := os.WriteFile(src, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("gcc", "-Wall", "-Wextra", "-Werror", "-I.", "-o", exe, src).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(exe).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		values[name] = value
+	}
+	return values
+}
+
+// macros are the names that abi.h defines, as the preprocessor sees it.
+func macros(t *testing.T) []string {
+	t.Helper()
+	defined := func(file string) []byte {
+		out, err := exec.Command("gcc", "-dM", "-E", "-x", "c", file).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	builtin := map[string]bool{"BPFTIME_ABI_H": true}
+	for line := range bytes.Lines(defined("/dev/null")) {
+		builtin[string(bytes.Fields(line)[1])] = true
+	}
+	var names []string
+	for line := range bytes.Lines(defined("abi.h")) {
+		if name := string(bytes.Fields(line)[1]); !builtin[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// constants are those of constants.go, evaluated by Go's rules.
+func constants(t *testing.T) map[string]string {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, "constants.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := new(types.Config).Check("abi", fset, []*ast.File{f}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]string{}
+	for _, name := range p.Scope().Names() {
+		if c, ok := p.Scope().Lookup(name).(*types.Const); ok && c.Val().Kind() == constant.Int {
+			values[name] = c.Val().ExactString()
+		} else {
+			t.Errorf("%s is no integer constant", name)
+		}
+	}
+	return values
+}
+
+// TestConstants: each macro of abi.h is a constant of the same value, as gcc and Go
+// evaluate them, and there is no other constant.
+func TestConstants(t *testing.T) {
+	var body strings.Builder
+	names := macros(t)
+	for _, name := range names {
+		fmt.Fprintf(&body, "\tprintf(\"%s %%lld\\n\", (long long)(%s));\n", name, name)
+	}
+	c, ours := run(t, body.String()), constants(t)
+	for _, name := range names {
+		if ours[name] != c[name] {
+			t.Errorf("%s is %q in Go and %q in C: run go generate", name, ours[name], c[name])
+		}
+	}
+	for name := range ours {
+		if c[name] == "" {
+			t.Errorf("%s is no macro of abi.h: run go generate", name)
+		}
+	}
+	if len(names) < 150 {
+		t.Errorf("only %d macros were found in abi.h", len(names))
+	}
+}
+
+// offsets are the fields that Go reads or writes in memory or files shared with C.
+var offsets = map[string]int{
+	"session_header.magic": abi.SESSION_HDR_MAGIC, "session_header.version": abi.SESSION_HDR_VERSION,
+	"session_header.size": abi.SESSION_HDR_SIZE, "session_header.log_head": abi.SESSION_HDR_LOG_HEAD,
+
+	"session.procs": abi.SESSION_PROCS_OFF, "session.procs[1]": abi.SESSION_PROCS_OFF + abi.SESSION_PROC_SIZE,
+	"session.links": abi.SESSION_LINKS_OFF, "session.links[1]": abi.SESSION_LINKS_OFF + abi.SESSION_LINK_SIZE,
+	"session.leases": abi.SESSION_LEASES_OFF, "session.leases[1]": abi.SESSION_LEASES_OFF + abi.SESSION_LEASE_SIZE,
+	"session.logs": abi.SESSION_LOGS_OFF, "session.logs[1]": abi.SESSION_LOGS_OFF + abi.SESSION_LOG_SIZE,
+	"session.counters":       abi.SESSION_COUNTERS_OFF,
+	"session.counters[1]":    abi.SESSION_COUNTERS_OFF + abi.SESSION_COUNTER_STRIDE,
+	"session.counters[1][2]": abi.SESSION_COUNTERS_OFF + abi.SESSION_COUNTER_STRIDE + 16,
+
+	"session_proc.state": abi.PROC_STATE, "session_proc.pid": abi.PROC_PID, "session_proc.start": abi.PROC_START,
+	"session_proc.pidns": abi.PROC_PIDNS, "session_proc.uid": abi.PROC_UID, "session_proc.flags": abi.PROC_FLAGS,
+	"session_proc.comm": abi.PROC_COMM, "session_proc.exe": abi.PROC_EXE,
+
+	"session_link.state": abi.LINK_STATE, "session_link.kind": abi.LINK_KIND, "session_link.misses": abi.LINK_MISSES,
+	"session_link.sites": abi.LINK_SITES, "session_link.tactic": abi.LINK_TACTIC, "session_link.refused": abi.LINK_REFUSED,
+	"session_link.name": abi.LINK_NAME, "session_link.why": abi.LINK_WHY,
+
+	"session_lease.owner": abi.LEASE_OWNER,
+
+	"session_log.seq": abi.LOG_SEQ, "session_log.time": abi.LOG_TIME, "session_log.pid": abi.LOG_PID,
+	"session_log.level": abi.LOG_LEVEL, "session_log.len": abi.LOG_LEN, "session_log.text": abi.LOG_TEXT,
+
+	"map_header.magic": abi.MAP_HDR_MAGIC, "map_header.version": abi.MAP_HDR_VERSION, "map_header.type": abi.MAP_HDR_TYPE,
+	"map_header.key_size": abi.MAP_HDR_KEY_SIZE, "map_header.value_size": abi.MAP_HDR_VALUE_SIZE,
+	"map_header.max_entries": abi.MAP_HDR_MAX_ENTRIES, "map_header.flags": abi.MAP_HDR_FLAGS,
+	"map_header.nslots": abi.MAP_HDR_NSLOTS, "map_header.stride": abi.MAP_HDR_STRIDE, "map_header.size": abi.MAP_HDR_SIZE,
+
+	"handoff.mode": abi.HANDOFF_MODE, "handoff.verdict": abi.HANDOFF_VERDICT, "handoff.abort": abi.HANDOFF_ABORT,
+	"handoff.level": abi.HANDOFF_LEVEL, "handoff.plan_size": abi.HANDOFF_PLAN_SIZE, "handoff.log_size": abi.HANDOFF_LOG_SIZE,
+	"handoff.session": abi.HANDOFF_SESSION, "handoff.rundir": abi.HANDOFF_RUNDIR, "handoff.exe": abi.HANDOFF_EXE,
+	"handoff.log": abi.HANDOFF_LOG, "handoff.modules": abi.HANDOFF_MODULES, "handoff.manifest": abi.HANDOFF_MANIFEST,
+	"handoff.plan": abi.HANDOFF_PLAN,
+
+	"bpftime_thread.lease": abi.THREAD_LEASE, "bpftime_run.fn": abi.RUN_FN, "bpftime_run.counter": abi.RUN_COUNTER,
+	"bpftime_run.flags": abi.RUN_FLAGS, "bpftime_run.link": abi.RUN_LINK, "bpftime_run.cookie": abi.RUN_COOKIE,
+	"bpftime_run.ip": abi.RUN_IP,
+}
+
+// sizes are those of whole structures and of arrays in them.
+var sizes = map[string]int{
+	"struct session": abi.SESSION_SIZE, "struct session_proc": abi.SESSION_PROC_SIZE, "struct session_link": abi.SESSION_LINK_SIZE,
+	"struct session_lease": abi.SESSION_LEASE_SIZE, "struct session_log": abi.SESSION_LOG_SIZE, "struct bpftime_run": abi.RUN_SIZE,
+	"struct plan": abi.PLAN_HDR_SIZE, "struct plan_unit": abi.PLAN_UNIT_SIZE, "struct plan_patch": abi.PLAN_PATCH_SIZE,
+	"struct plan_reloc": abi.PLAN_RELOC_SIZE, "struct plan_link": abi.PLAN_LINK_SIZE, "struct plan_map": abi.PLAN_MAP_SIZE,
+	"struct plan_want": abi.PLAN_WANT_SIZE, "struct handoff": abi.HANDOFF_SIZE,
+
+	"((struct session *)0)->procs":  abi.SESSION_NPROCS * abi.SESSION_PROC_SIZE,
+	"((struct session *)0)->links":  abi.SESSION_NLINKS * abi.SESSION_LINK_SIZE,
+	"((struct session *)0)->leases": abi.SESSION_NLEASES * abi.SESSION_LEASE_SIZE,
+	"((struct session *)0)->logs":   abi.SESSION_NLOGS * abi.SESSION_LOG_SIZE,
+
+	"((struct session_proc *)0)->comm": 16, "((struct session_proc *)0)->exe": abi.PROC_EXE_SIZE,
+	"((struct session_link *)0)->name": abi.LINK_NAME_SIZE, "((struct session_link *)0)->why": abi.LINK_WHY_SIZE,
+	"((struct session_log *)0)->text": abi.LOG_TEXT_SIZE,
+
+	"((struct handoff *)0)->session": abi.HANDOFF_RUNDIR - abi.HANDOFF_SESSION, "((struct handoff *)0)->log": abi.HANDOFF_LOG_MAX,
+	"((struct handoff *)0)->manifest": abi.HANDOFF_MANIFEST_MAX, "((struct handoff *)0)->plan": abi.HANDOFF_PLAN_MAX,
+}
+
+// TestStructs: the numbers that Go uses are where gcc puts the fields.
+func TestStructs(t *testing.T) {
+	var body strings.Builder
+	for field := range offsets {
+		typ, member, _ := strings.Cut(field, ".")
+		fmt.Fprintf(&body, "\tprintf(\"%s %%zu\\n\", offsetof(struct %s, %s));\n", field, typ, member)
+	}
+	for what := range sizes {
+		fmt.Fprintf(&body, "\tprintf(\"%s %%zu\\n\", sizeof(%s));\n", strings.ReplaceAll(what, " ", "_"), what)
+	}
+	c := run(t, body.String())
+	for field, at := range offsets {
+		if c[field] != fmt.Sprint(at) {
+			t.Errorf("struct %s lies at %d for Go, at %s for C", field, at, c[field])
+		}
+	}
+	for what, size := range sizes {
+		if got := c[strings.ReplaceAll(what, " ", "_")]; got != fmt.Sprint(size) {
+			t.Errorf("%s has %d bytes for Go, %s for C", what, size, got)
+		}
+	}
+}
