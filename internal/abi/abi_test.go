@@ -17,13 +17,16 @@ import (
 	"github.com/bpftime-go/bpftime/internal/abi"
 )
 
-// run compiles a C program against structs.h, which proves its own assertions, and
-// returns what it prints: lines "NAME VALUE".
-func run(t *testing.T, body string) map[string]string {
+// structs proves its own assertions when it is compiled.
+const structs = `"structs.h"`
+
+// run compiles a C program that includes header and returns what it prints: lines
+// "NAME VALUE".
+func run(t *testing.T, header, body string) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
 	src, exe := filepath.Join(dir, "print.c"), filepath.Join(dir, "print")
-	text := "#include <stdio.h>\n#include \"structs.h\"\nint main(void)\n{\n" + body + "\treturn 0;\n}\n"
+	text := "#include <stdio.h>\n#include <stddef.h>\n#include " + header + "\nint main(void)\n{\n" + body + "\treturn 0;\n}\n"
 	if err := os.WriteFile(src, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,7 @@ func TestConstants(t *testing.T) {
 	for _, name := range names {
 		fmt.Fprintf(&body, "\tprintf(\"%s %%lld\\n\", (long long)(%s));\n", name, name)
 	}
-	c, ours := run(t, body.String()), constants(t)
+	c, ours := run(t, structs, body.String()), constants(t)
 	for _, name := range names {
 		if ours[name] != c[name] {
 			t.Errorf("%s is %q in Go and %q in C: run go generate", name, ours[name], c[name])
@@ -185,7 +188,7 @@ func TestStructs(t *testing.T) {
 	for what := range sizes {
 		fmt.Fprintf(&body, "\tprintf(\"%s %%zu\\n\", sizeof(%s));\n", strings.ReplaceAll(what, " ", "_"), what)
 	}
-	c := run(t, body.String())
+	c := run(t, structs, body.String())
 	for field, at := range offsets {
 		if c[field] != fmt.Sprint(at) {
 			t.Errorf("struct %s lies at %d for Go, at %s for C", field, at, c[field])
@@ -194,6 +197,27 @@ func TestStructs(t *testing.T) {
 	for what, size := range sizes {
 		if got := c[strings.ReplaceAll(what, " ", "_")]; got != fmt.Sprint(size) {
 			t.Errorf("%s has %d bytes for Go, %s for C", what, size, got)
+		}
+	}
+}
+
+// TestPtRegs: a program is given the kernel's own struct pt_regs.
+func TestPtRegs(t *testing.T) {
+	want := map[string]int{
+		"r15": abi.PT_R15, "r14": abi.PT_R14, "r13": abi.PT_R13, "r12": abi.PT_R12, "rbp": abi.PT_RBP, "rbx": abi.PT_RBX,
+		"r11": abi.PT_R11, "r10": abi.PT_R10, "r9": abi.PT_R9, "r8": abi.PT_R8, "rax": abi.PT_RAX, "rcx": abi.PT_RCX,
+		"rdx": abi.PT_RDX, "rsi": abi.PT_RSI, "rdi": abi.PT_RDI, "orig_rax": abi.PT_ORIG_RAX, "rip": abi.PT_RIP,
+		"cs": abi.PT_CS, "eflags": abi.PT_EFLAGS, "rsp": abi.PT_RSP, "ss": abi.PT_SS,
+	}
+	body := "\tprintf(\"size %zu\\n\", sizeof(struct pt_regs));\n"
+	for field := range want {
+		body += fmt.Sprintf("\tprintf(\"%s %%zu\\n\", offsetof(struct pt_regs, %s));\n", field, field)
+	}
+	c := run(t, "<asm/ptrace.h>", body)
+	want["size"] = abi.PT_SIZE
+	for field, at := range want {
+		if c[field] != fmt.Sprint(at) {
+			t.Errorf("pt_regs: %s is %d here, %s in <asm/ptrace.h>", field, at, c[field])
 		}
 	}
 }
