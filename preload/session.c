@@ -14,8 +14,6 @@ u32 session_log_level = LEVEL_WARN;
 static struct session *session;
 static u32 own_proc; /* slot + 1 */
 
-#define MAP_PAGES(size) sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-
 static u64 now(void)
 {
 	struct { u64 s, ns; } t = {0, 0};
@@ -272,41 +270,24 @@ static u32 find_tid(void)
 	return 0;
 }
 
-/* Entries and slot number that fork wipes. Without MADV_WIPEONFORK (before Linux
- * 4.14) a forked child would write into its parent's lease: refused. */
-static int map_private(struct bpftime_resident *r)
-{
-	u64 size = PAGE + BPFTIME_NTHREADS * THREAD_SIZE;
-	long at = MAP_PAGES(size);
-
-	if (failed(at))
-		return 0;
-	if (failed(SYS3(__NR_madvise, at, size, MADV_WIPEONFORK))) {
-		sys_munmap((u64)at, size);
-		return 0;
-	}
-	r->priv = (struct bpftime_private *)at;
-	r->threads = (struct bpftime_thread *)(at + (long)PAGE);
-	return 1;
-}
-
+/* Without MADV_WIPEONFORK (before Linux 4.14) a forked child would write into its
+ * parent's lease: refused. */
 static int join(struct session *s, const char *exe)
 {
 	struct bpftime_resident *r = &bpftime_resident;
 	u64 pidns = pid_namespace();
 
+	if (failed(SYS3(__NR_madvise, &bpftime_private, sizeof bpftime_private, MADV_WIPEONFORK)))
+		return 0;
 	reclaim(s, pidns);
 	own_proc = claim_slot(s);
 	if (!own_proc)
 		return 0;
 	describe(&s->procs[own_proc - 1], exe, pidns);
-	if (!map_private(r))
-		return 0;
-	r->priv->proc = own_proc;
 	r->proc = own_proc;
 	r->tid_offset = find_tid();
 	r->session = s;
-	bpftime_thread_first();
+	bpftime_private_ready(own_proc);
 	return 1;
 }
 

@@ -46,14 +46,16 @@
 #define FRAME_SITE FRAME_SIZE
 #define FRAME_RA 200
 
-/* struct bpftime_thread: private to a process, wiped by fork (MADV_WIPEONFORK). */
-#define THREAD_COUNTERS 0 /* the lease's counters; 0: no lease */
+/* struct bpftime_thread: a thread's own, in its TLS. */
+#define THREAD_COUNTERS 0 /* the lease's counters; 0: no lease yet */
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
-#define THREAD_OWNER 16   /* fs base of the thread; 0: entry is free */
+#define THREAD_STACK 16   /* the lease is used on the stack [this, this + window) */
 #define THREAD_LEASE 24   /* u32 index of the lease */
-#define THREAD_STACK 32   /* lowest address of the stack that the lease is used on */
-#define THREAD_STACK_SIZE 40 /* bytes; 0: no lease */
-#define THREAD_SIZE 64
+#define THREAD_SIZE 32
+
+/* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
+#define PRIVATE_WINDOW 0 /* u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet */
+#define PRIVATE_PROC 8   /* u32: our process slot + 1; 0: not taken yet */
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
 #define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */

@@ -30,14 +30,14 @@ const (
 	FRAME_REGS              = 16
 	FRAME_SIZE              = 192
 	FRAME_SITE              = FRAME_SIZE
-	FRAME_RA                = 200 // struct bpftime_thread: private to a process, wiped by fork (MADV_WIPEONFORK).
-	THREAD_COUNTERS         = 0   // the lease's counters; 0: no lease
+	FRAME_RA                = 200 // struct bpftime_thread: a thread's own, in its TLS.
+	THREAD_COUNTERS         = 0   // the lease's counters; 0: no lease yet
 	THREAD_HOLDER           = 8   // rsp of the frame that runs a program; 0: none does
-	THREAD_OWNER            = 16  // fs base of the thread; 0: entry is free
+	THREAD_STACK            = 16  // the lease is used on the stack [this, this + window)
 	THREAD_LEASE            = 24  // u32 index of the lease
-	THREAD_STACK            = 32  // lowest address of the stack that the lease is used on
-	THREAD_STACK_SIZE       = 40  // bytes; 0: no lease
-	THREAD_SIZE             = 64  // struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0.
+	THREAD_SIZE             = 32  // struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK).
+	PRIVATE_WINDOW          = 0   // u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet
+	PRIVATE_PROC            = 8   // u32: our process slot + 1; 0: not taken yet
 	RUN_FN                  = 0   // machine code: u64 fn(struct pt_regs *ctx)
 	RUN_COUNTER             = 8   // u32: byte offset of the link's hit counter in a lease's block
 	RUN_FLAGS               = 12  // u32

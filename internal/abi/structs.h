@@ -16,26 +16,14 @@ typedef int64_t s64;
 #define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
 struct bpftime_thread {
-	u64 counters, holder, owner;
+	u64 counters, holder, stack;
 	u32 lease, pad;
-	u64 stack, stack_size, reserved[2];
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
-AT(bpftime_thread, owner, THREAD_OWNER);
-AT(bpftime_thread, lease, THREAD_LEASE);
 AT(bpftime_thread, stack, THREAD_STACK);
-AT(bpftime_thread, stack_size, THREAD_STACK_SIZE);
+AT(bpftime_thread, lease, THREAD_LEASE);
 SIZE(bpftime_thread, THREAD_SIZE);
-
-/* As much of it as programs look at. */
-struct bpftime_borrower {
-	u64 counters, holder, owner;
-	u32 lease, pad;
-};
-AT(bpftime_borrower, counters, THREAD_COUNTERS);
-AT(bpftime_borrower, holder, THREAD_HOLDER);
-AT(bpftime_borrower, lease, THREAD_LEASE);
 
 struct bpftime_run {
 	u64 fn;

@@ -10,28 +10,38 @@
 #define HIDDEN __attribute__((visibility("hidden")))
 #define HOT __attribute__((section(".bpftime_hot"), noinline))
 
-/* Private to this process image, wiped in a forked child (MADV_WIPEONFORK). */
-struct bpftime_private {
-	u32 proc; /* our process slot + 1; 0: a child that has not taken one yet */
-	u32 pad[1023];
+/* Which lease a thread keeps: found by its fs base, which no two live threads of a
+ * process share. */
+struct bpftime_keeper {
+	u64 fs; /* 0: free */
+	u32 lease, has_lease;
 };
 
-#define BPFTIME_NTHREADS 1024
+#define BPFTIME_NKEEPERS 1023
+
+/* Of this process image, whole pages, wiped in a forked child. */
+struct bpftime_private {
+	u64 window;
+	u32 proc, pad;
+	struct bpftime_keeper keepers[BPFTIME_NKEEPERS];
+};
+_Static_assert(offsetof(struct bpftime_private, window) == PRIVATE_WINDOW, "abi.h");
+_Static_assert(offsetof(struct bpftime_private, proc) == PRIVATE_PROC, "abi.h");
+_Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
 
 /* What a hit may need. Written once before the first patch, then constant. */
 struct bpftime_resident {
 	struct session *session;
-	struct bpftime_private *priv;
-	struct bpftime_thread *threads; /* BPFTIME_NTHREADS entries, wiped like priv */
 	u32 proc;                       /* process slot + 1 of the process that was patched */
 	u32 tid_offset;                 /* where the libc keeps a thread's tid, from fs base; 0: unknown */
 };
 
 extern struct bpftime_resident bpftime_resident HIDDEN;
+extern struct bpftime_private bpftime_private HIDDEN;
 extern void (*bpftime_dl_state)(void) HIDDEN; /* called by the thunk of _dl_debug_state */
 
 HIDDEN u64 bpftime_helper(u32 id); /* address of HELPER_id, 0: there is none */
 HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 frame);
-HIDDEN void bpftime_thread_first(void);
+HIDDEN void bpftime_private_ready(u32 proc); /* once, when the rest is; on the main thread */
 
 #endif

@@ -5,11 +5,10 @@
  * its holder alone writes there, so plain increments are exact. Leases are taken
  * without a system call, since a seccomp filter may kill for one.
  *
- *   kept      by a *thread entry*, which belongs to a thread: it is found by its fs
- *             base, which no two live threads of a process share. Never given back:
- *             a later thread with the same fs base finds the entry, and the leases
- *             of a dead process are taken back by the next process that starts in
- *             the session (preload/session.c).
+ *   kept      by a thread, in its TLS. Never given back: a *keeper* remembers the
+ *             lease under the thread's fs base for a later thread that has the
+ *             same, and the leases of a dead process are taken back by the next
+ *             process that starts in the session (preload/session.c).
  *   borrowed  for one hit, by whoever has none to keep: when there are more threads
  *             than leases to keep, or more children were forked than the session
  *             has slots for; in a signal handler that interrupts a program of ours;
@@ -17,26 +16,23 @@
  *             instructions. Who is killed in between leaves it taken; after a second
  *             of that, and when none is free, the next borrower has it.
  *
- * fork() wipes the entries, so a child takes a lease of its own. A vfork child
- * shares entry and lease with the parent, which is suspended. A CLONE_VM task with
- * its parent's TLS shares the entry too, but runs beside the parent: the stack
- * tells them apart. An entry is for a range of addresses, which grows as its thread
- * is met close by. A thread that switches stacks borrows where that is not enough.
+ * fork() wipes bpftime_private, so a child sees at its first hit that what its TLS
+ * says is its parent's. A vfork child shares all with the parent, which is
+ * suspended. A CLONE_VM task with its parent's TLS runs beside the parent: the
+ * stack tells them apart. A lease is for a window of the stack, which moves when
+ * its thread is met close by. A thread that switches stacks far apart borrows.
  */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #include "native.h"
 
 struct bpftime_resident bpftime_resident;
+struct bpftime_private bpftime_private __attribute__((aligned(4096)));
 void (*bpftime_dl_state)(void);
-__thread struct bpftime_thread *bpftime_self HIDDEN __attribute__((tls_model("initial-exec")));
+__thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("initial-exec")));
 
-/* What lies within this distance is taken for the same stack. */
-#define NEAR (256ul << 10)
-
-/* Below the main thread's stack the kernel keeps at least 128 MiB free for it. */
-#define MAIN_STACK_BELOW (64ul << 20)
-#define MAIN_STACK_ABOVE (8ul << 20)
+#define NEAR (512ul << 10)
+#define WINDOW (2 * NEAR)
 
 #define BORROWED (1ul << 63)
 #define STALE_TICKS 256 /* 1.4 s at 3 GHz */
@@ -85,7 +81,7 @@ static HOT void describe_child(struct session_proc *p, u64 fs)
 static HOT u32 claim_proc(u64 fs)
 {
 	struct session_proc *procs = bpftime_resident.session->procs;
-	u32 *mine = &bpftime_resident.priv->proc;
+	u32 *mine = &bpftime_private.proc;
 
 	for (u32 i = 0; i < SESSION_NPROCS; i++) {
 		if (procs[i].state != SLOT_FREE || !cas(&procs[i].state, SLOT_FREE, SLOT_CLAIMED))
@@ -101,78 +97,70 @@ static HOT u32 claim_proc(u64 fs)
 	return 0;
 }
 
-static HOT struct bpftime_thread *claim_entry(struct bpftime_thread *t, u64 fs)
+static HOT struct bpftime_keeper *keeper_of(u64 fs)
 {
-	struct bpftime_thread *table = bpftime_resident.threads;
+	struct bpftime_keeper *k = bpftime_private.keepers;
 	u32 at = spread(fs);
 
-	if (t && (t->owner == fs || cas(&t->owner, 0, fs)))
-		return t; /* its own, wiped by fork */
-	for (u32 i = 0; i < BPFTIME_NTHREADS; i++) {
-		t = &table[(at + i) % BPFTIME_NTHREADS];
-		if (t->owner == fs || cas(&t->owner, 0, fs))
-			return t;
+	for (u32 i = 0; i < BPFTIME_NKEEPERS; i++) {
+		u32 n = (at + i) % BPFTIME_NKEEPERS;
+
+		if (k[n].fs == fs || (!k[n].fs && cas(&k[n].fs, 0, fs)))
+			return &k[n];
 	}
 	return 0;
 }
 
-static HOT int take_lease(struct bpftime_thread *t, u64 fs)
+static HOT int take_lease(struct bpftime_keeper *k)
 {
-	struct session *s = bpftime_resident.session;
-	u32 proc = __atomic_load_n(&bpftime_resident.priv->proc, __ATOMIC_RELAXED);
-	u32 at = spread(fs ^ (u64)proc << 32);
+	struct session_lease *leases = bpftime_resident.session->leases;
+	u32 proc = __atomic_load_n(&bpftime_private.proc, __ATOMIC_RELAXED), at;
 
-	if (t->counters)
-		return 1; /* left by a thread that had this fs base */
 	if (!proc)
-		proc = claim_proc(fs);
-	if (!proc)
-		return 0;
-	for (u32 i = 0; i < SESSION_NKEPT; i++) {
+		proc = claim_proc(k->fs);
+	at = spread(k->fs ^ (u64)proc << 32);
+	for (u32 i = 0; proc && i < SESSION_NKEPT; i++) {
 		u32 n = (at + i) % SESSION_NKEPT;
 
-		if (s->leases[n].owner || !cas(&s->leases[n].owner, 0, (u64)proc))
+		if (leases[n].owner || !cas(&leases[n].owner, 0, (u64)proc))
 			continue;
-		t->lease = n;
-		t->counters = (u64)s->counters[n];
+		k->lease = n;
+		k->has_lease = 1;
 		return 1;
 	}
 	return 0;
 }
 
-static HOT void set_stack(struct bpftime_thread *t, u64 lo, u64 hi)
+static HOT struct bpftime_thread *first_hit(struct bpftime_thread *t, u64 frame)
 {
-	t->stack = lo;
-	t->stack_size = hi - lo;
-}
+	struct bpftime_keeper *k = keeper_of(fs_base());
 
-static HOT struct bpftime_thread *first_hit(u64 frame)
-{
-	u64 fs = fs_base();
-	struct bpftime_thread *t = claim_entry(bpftime_self, fs);
-
-	if (!t || !take_lease(t, fs))
+	if (!k || (!k->has_lease && !take_lease(k)))
 		return 0;
-	set_stack(t, frame - NEAR, frame + NEAR);
-	bpftime_self = t;
+	t->lease = k->lease;
+	t->counters = (u64)bpftime_resident.session->counters[k->lease];
+	t->stack = frame - NEAR;
 	return t;
 }
 
-/* May the thread use its own lease here? When it has none it takes one. */
+/* May the thread use a lease of its own here? If it has none it takes one. Within
+ * the window it has one, but its holder is not 0: a program runs further up; or a
+ * handler was left by longjmp out of a program, and that frame is below us. */
 static HOT struct bpftime_thread *keep(u64 frame)
 {
-	struct bpftime_thread *t = bpftime_self;
-	u64 lo, hi;
+	struct bpftime_thread *t = &bpftime_self;
 
-	if (!t || !t->stack_size)
-		return first_hit(frame);
-	lo = t->stack;
-	hi = lo + t->stack_size;
-	if (frame - lo < hi - lo) /* so a program runs; or ran, in a handler that longjmp has left: its frame is gone when we are above it */
+	if (!bpftime_private.window) {
+		t->counters = t->holder = t->stack = 0; /* from 0 on, a window has no stack in it */
+		bpftime_private.window = WINDOW;
+	}
+	if (!t->counters)
+		return first_hit(t, frame);
+	if (frame - t->stack < WINDOW)
 		return frame >= t->holder ? t : 0;
-	if (t->holder || frame - (lo - NEAR) >= hi - lo + 2 * NEAR)
+	if (t->holder || frame - (t->stack - NEAR) >= WINDOW + 2 * NEAR)
 		return 0;
-	set_stack(t, frame < lo ? frame - NEAR : lo, frame < lo ? hi : frame + NEAR);
+	t->stack = frame - NEAR;
 	return t;
 }
 
@@ -206,7 +194,7 @@ static HOT void run_borrowed(struct bpftime_run *runs, u64 frame)
 {
 	struct session *s = bpftime_resident.session;
 	u64 tsc = __builtin_ia32_rdtsc(), mark = BORROWED | (tsc >> LEASE_TICK & 0x7fffffff) << 32 | (u32)(frame >> 4);
-	struct bpftime_borrower t;
+	struct bpftime_thread t;
 	int lease = borrow(mark, spread(tsc << 6));
 
 	if (lease < 0) {
@@ -236,13 +224,11 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
 	return t;
 }
 
-/* The main thread takes its lease before the first patch, so that its stack is
- * known to be the main one, however deep its first hit and whoever is first. */
-void bpftime_thread_first(void)
+/* The main thread takes its lease here, so that whoever is hit first on its TLS,
+ * the window is one of its own stack. */
+void bpftime_private_ready(u32 proc)
 {
-	u64 here = (u64)__builtin_frame_address(0);
-	struct bpftime_thread *t = first_hit(here);
-
-	if (t)
-		set_stack(t, here - MAIN_STACK_BELOW, here + MAIN_STACK_ABOVE);
+	bpftime_private.window = WINDOW;
+	bpftime_private.proc = proc;
+	first_hit(&bpftime_self, (u64)__builtin_frame_address(0));
 }

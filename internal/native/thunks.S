@@ -74,12 +74,10 @@
  * on this thread already, bpftime_thread_enter runs the list, or says with what. */
 	.macro RUN full, drop=0
 	movq	bpftime_self@gottpoff(%rip), %rax
-	movq	%fs:(%rax), %rax
-	testq	%rax, %rax
-	jz	8f
+	addq	%fs:0, %rax
 	movq	%rsp, %rcx
 	subq	THREAD_STACK(%rax), %rcx
-	cmpq	THREAD_STACK_SIZE(%rax), %rcx
+	cmpq	bpftime_private+PRIVATE_WINDOW(%rip), %rcx
 	jae	8f
 	cmpq	$0, THREAD_HOLDER(%rax)
 	jne	8f
