@@ -37,11 +37,11 @@ func Inspect(who string, pid int) (State, error) {
 		return s, err
 	}
 	s.Ignored, s.Caught = status["SigIgn"], status["SigCgt"]
-	s.Threads, _ = strconv.Atoi(status["Threads"])
 	s.Tracer, _ = strconv.Atoi(status["TracerPid"])
 	if s.Blocked, err = masks(proc); err != nil {
 		return s, err
 	}
+	s.Threads = len(s.Blocked)
 	if s.Directory, err = os.Readlink(proc + "/cwd"); err != nil {
 		return s, err
 	}
@@ -91,6 +91,10 @@ func readStatus(path string) (map[string]string, error) {
 	return fields, nil
 }
 
+// whenItLikes is a thread that jemalloc starts by and by, one per CPU, as it finds work: no two runs agree on them.
+const whenItLikes = "jemalloc_bg_thd"
+
+// masks are the signal masks of a process's threads.
 func masks(proc string) ([]string, error) {
 	threads, err := filepath.Glob(proc + "/task/*/status")
 	if err != nil {
@@ -102,7 +106,9 @@ func masks(proc string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, status["SigBlk"])
+		if status["Name"] != whenItLikes {
+			list = append(list, status["SigBlk"])
+		}
 	}
 	sort.Strings(list)
 	return list, nil
