@@ -105,6 +105,9 @@ void start_go(void)
 	bpftime_go_start(1, (char **)block, (char **)block + 2);
 }
 
+/* The resolver of an IFUNC, for Go. */
+HIDDEN u64 bpftime_call_resolver(u64 at) { return ((u64 (*)(void))at)(); }
+
 /* From here on this process ends by itself: SIGKILL by a timer, and with its parent. */
 void compiler_deadline(void)
 {

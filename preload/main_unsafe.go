@@ -11,8 +11,7 @@ package main
 // #cgo LDFLAGS: -Wl,-z,now
 // #include "structs.h"
 //
-// typedef unsigned long (*resolver)(void);
-// static unsigned long call_resolver(unsigned long at) { return ((resolver)at)(); }
+// extern unsigned long bpftime_call_resolver(unsigned long at);
 import "C"
 
 import (
@@ -32,7 +31,7 @@ func bpftimeCompile(h *C.struct_handoff) {
 // resolve asks an IFUNC's resolver, in this copy of the host, where it is what it
 // is in the host: relocated, with the CPU's features known.
 func resolve(at uint64) (uint64, error) {
-	return uint64(C.call_resolver(C.ulong(at))), nil
+	return uint64(C.bpftime_call_resolver(C.ulong(at))), nil
 }
 
 func main() {}

@@ -11,18 +11,22 @@
 // .init_array: the array ends one earlier, and the address goes into the note.
 //
 // Entries of sections that the resident C code or the C library's start-up files
-// may own (.data, .init_array, .got …) stay. The file is changed in place and only
-// after everything was checked; a file without the section, or one that was
-// finished before, is refused. An agent that was not finished works as well.
+// may own (.data, .init_array, .got …) stay. The finished file takes the place of
+// the other whole and only after everything was checked, so processes that have the
+// other one mapped keep it; a file without the section, one that was finished
+// before, or one whose dynamic section tells otherwise than its section headers, is
+// refused. An agent that was not finished works as well.
 package main
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 )
@@ -55,54 +59,127 @@ func finish(path string) (deferred, kept int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	f, err := elf.NewFile(strings.NewReader(string(b)))
+	if deferred, kept, err = rewrite(b); err != nil {
+		return 0, 0, err
+	}
+	return deferred, kept, replace(path, b)
+}
+
+// replace puts a file of these contents in the place of the one at path.
+func replace(path string, b []byte) error {
+	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	im := &image{File: f, b: b}
-	if deferred, kept, err = im.postpone(); err != nil {
-		return 0, 0, err
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
 	}
-	return deferred, kept, os.WriteFile(path, b, 0o755)
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Chmod(info.Mode().Perm()), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 // image is the file's contents with its headers.
 type image struct {
 	*elf.File
-	b []byte
+	b                          []byte
+	rela, note, array, dynamic *elf.Section
 }
 
-func (im *image) sections() (rela, note *elf.Section, err error) {
-	rela, note = im.Section(".rela.dyn"), im.Section(section)
-	if rela == nil || note == nil || note.Size != 24 {
-		return nil, nil, errors.New("no .rela.dyn, or no " + section + ": is this the agent?")
+// rewrite changes b; after an error b is of no use.
+func rewrite(b []byte) (deferred, kept int, err error) {
+	f, err := elf.NewFile(bytes.NewReader(b))
+	if err != nil {
+		return 0, 0, fmt.Errorf("not an ELF file, or a damaged one: %w", err)
 	}
-	if binary.LittleEndian.Uint64(im.b[note.Offset+16:]) != 0 {
-		return nil, nil, errors.New("it is finished already")
+	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB || f.Type != elf.ET_DYN || f.Machine != elf.EM_X86_64 {
+		return 0, 0, fmt.Errorf("%v, %v, %v: not a shared object for x86-64", f.Class, f.Machine, f.Type)
 	}
-	return rela, note, nil
+	im := &image{File: f, b: b}
+	if err := im.sections(); err != nil {
+		return 0, 0, err
+	}
+	return im.postpone()
+}
+
+func (im *image) sections() error {
+	for name, s := range map[string]**elf.Section{".rela.dyn": &im.rela, section: &im.note, ".init_array": &im.array, ".dynamic": &im.dynamic} {
+		*s = im.Section(name)
+	}
+	switch {
+	case im.rela == nil || im.note == nil || im.array == nil || im.dynamic == nil:
+		return errors.New("no .rela.dyn, .init_array, .dynamic, or no " + section + ": is this the agent?")
+	case im.note.Size != 24:
+		return fmt.Errorf("%s has %d bytes, 24 are expected: is this the agent?", section, im.note.Size)
+	}
+	for _, s := range []*elf.Section{im.rela, im.note, im.array, im.dynamic} {
+		if im.contents(s) == nil {
+			return fmt.Errorf("%s does not lie in the file: it is cut, or no agent", s.Name)
+		}
+	}
+	if binary.LittleEndian.Uint64(im.contents(im.note)[16:]) != 0 {
+		return errors.New("it is finished already")
+	}
+	return nil
+}
+
+// contents is a section as it lies in the file, nil when it does not.
+func (im *image) contents(s *elf.Section) []byte {
+	size := uint64(len(im.b))
+	if s.Type == elf.SHT_NOBITS || s.Flags&elf.SHF_COMPRESSED != 0 || s.Offset > size || s.Size > size-s.Offset {
+		return nil
+	}
+	return im.b[s.Offset:][:s.Size:s.Size]
 }
 
 // postpone rewrites table, dynamic section, section header and note.
 func (im *image) postpone() (deferred, kept int, err error) {
-	rela, note, err := im.sections()
-	if err != nil {
-		return 0, 0, err
-	}
-	table := im.b[rela.Offset : rela.Offset+rela.Size]
-	first := im.sortOurs(table)
+	table := im.contents(im.rela)
 	start, err := im.goStart(table)
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := im.dynamic(rela, first); err != nil {
+	relative, err := countRelative(table)
+	if err != nil {
 		return 0, 0, err
 	}
-	le := binary.LittleEndian
-	le.PutUint64(im.b[note.Offset:], rela.Addr)
-	le.PutUint64(im.b[note.Offset+8:], uint64(first))
-	le.PutUint64(im.b[note.Offset+16:], start)
-	return first, len(table)/relaSize - first, im.header(rela, first)
+	first := im.sortOurs(table)
+	if err := im.move(relative, uint64(first)); err != nil {
+		return 0, 0, err
+	}
+	le, note := binary.LittleEndian, im.contents(im.note)
+	le.PutUint64(note, im.rela.Addr)
+	le.PutUint64(note[8:], uint64(first))
+	le.PutUint64(note[16:], start)
+	return first, len(table)/relaSize - first, im.header(first)
+}
+
+func isRelative(entry []byte) bool {
+	return binary.LittleEndian.Uint64(entry[8:]) == uint64(elf.R_X86_64_RELATIVE)
+}
+
+// countRelative is DT_RELACOUNT: the relative entries, which come first.
+func countRelative(table []byte) (n uint64, err error) {
+	if len(table)%relaSize != 0 {
+		return 0, fmt.Errorf(".rela.dyn has %d bytes, not a multiple of %d", len(table), relaSize)
+	}
+	for i := 0; i < len(table); i += relaSize {
+		if !isRelative(table[i:]) {
+			continue
+		}
+		if n++; int(n)*relaSize != i+relaSize {
+			return 0, errors.New("relative relocations are not first in .rela.dyn: link it with -z combreloc")
+		}
+	}
+	return n, nil
 }
 
 // sortOurs moves the entries that can wait to the front, keeping the order
@@ -113,8 +190,7 @@ func (im *image) sortOurs(table []byte) (n int) {
 		entries[i] = [relaSize]byte(table[i*relaSize:])
 	}
 	waits := func(e [relaSize]byte) bool {
-		at, info := binary.LittleEndian.Uint64(e[:]), binary.LittleEndian.Uint64(e[8:])
-		return info == uint64(elf.R_X86_64_RELATIVE) && ours(im.sectionAt(at))
+		return isRelative(e[:]) && ours(im.sectionAt(binary.LittleEndian.Uint64(e[:])))
 	}
 	sort.SliceStable(entries, func(i, j int) bool { return waits(entries[i]) && !waits(entries[j]) })
 	for i, e := range entries {
@@ -136,65 +212,80 @@ func (im *image) sectionAt(addr uint64) string {
 }
 
 // goStart is the function in the last slot of .init_array, which must be Go's: a
-// `jmp rel32` into the runtime.
+// `jmp rel32` into the runtime. Its address is in the slot's relocation, or in the
+// slot itself when the linker packs relative relocations.
 func (im *image) goStart(table []byte) (uint64, error) {
-	array := im.Section(".init_array")
-	if array == nil || array.Size < 16 {
-		return 0, errors.New("no .init_array with Go's start in it")
+	le, size := binary.LittleEndian, im.array.Size
+	if size < 16 || size%8 != 0 {
+		return 0, fmt.Errorf(".init_array has %d bytes: no constructor beside Go's start", size)
 	}
-	for ; len(table) > 0; table = table[relaSize:] {
-		if binary.LittleEndian.Uint64(table) != array.Addr+array.Size-8 {
-			continue
-		}
-		start := binary.LittleEndian.Uint64(table[16:])
-		for _, s := range im.Sections {
-			if s.Flags&elf.SHF_EXECINSTR != 0 && start-s.Addr < s.Size && im.b[s.Offset+start-s.Addr] == 0xe9 {
-				return start, nil
-			}
+	var start uint64
+	if im.Section(".relr.dyn") != nil {
+		start = le.Uint64(im.contents(im.array)[size-8:])
+	}
+	for ; len(table) >= relaSize; table = table[relaSize:] {
+		if isRelative(table) && le.Uint64(table) == im.array.Addr+size-8 {
+			start = le.Uint64(table[16:])
 		}
 	}
-	return 0, errors.New("the last entry of .init_array is not Go's start")
+	for _, s := range im.Sections {
+		code := im.contents(s)
+		if s.Flags&elf.SHF_EXECINSTR != 0 && start-s.Addr < uint64(len(code)) && code[start-s.Addr] == 0xe9 {
+			return start, nil
+		}
+	}
+	return 0, errors.New("the last entry of .init_array is not Go's start, a jmp")
 }
 
-// dynamic moves DT_RELA behind the first n entries, and ends the array of
+// move makes DT_RELA begin behind the first n entries, and ends the array of
 // constructors before Go's.
-func (im *image) dynamic(rela *elf.Section, n int) error {
-	dyn := im.Section(".dynamic")
-	if dyn == nil {
-		return errors.New("no .dynamic")
+func (im *image) move(relative, n uint64) error {
+	type entry struct {
+		old  uint64
+		by   int64
+		seen bool
 	}
-	by := uint64(n * relaSize)
-	change := map[elf.DynTag]func(uint64) uint64{
-		elf.DT_RELA:      func(v uint64) uint64 { return v + by },
-		elf.DT_RELASZ:    func(v uint64) uint64 { return v - by },
-		elf.DT_RELACOUNT: func(v uint64) uint64 { return v - uint64(n) },
-
-		elf.DT_INIT_ARRAYSZ: func(v uint64) uint64 { return v - 8 },
+	entries := map[elf.DynTag]*entry{
+		elf.DT_RELA:         {old: im.rela.Addr, by: int64(n) * relaSize},
+		elf.DT_RELASZ:       {old: im.rela.Size, by: -int64(n) * relaSize},
+		elf.DT_RELACOUNT:    {old: relative, by: -int64(n)},
+		elf.DT_INIT_ARRAY:   {old: im.array.Addr},
+		elf.DT_INIT_ARRAYSZ: {old: im.array.Size, by: -8},
 	}
-	for at := dyn.Offset; at+16 <= dyn.Offset+dyn.Size; at += 16 {
-		tag := elf.DynTag(binary.LittleEndian.Uint64(im.b[at:]))
-		if f := change[tag]; f != nil {
-			binary.LittleEndian.PutUint64(im.b[at+8:], f(binary.LittleEndian.Uint64(im.b[at+8:])))
-			delete(change, tag)
+	le := binary.LittleEndian
+	for b := im.contents(im.dynamic); len(b) >= 16 && le.Uint64(b) != uint64(elf.DT_NULL); b = b[16:] {
+		tag, v := elf.DynTag(le.Uint64(b)), le.Uint64(b[8:])
+		e := entries[tag]
+		switch {
+		case e == nil:
+			continue
+		case e.seen:
+			return fmt.Errorf("%v is there twice", tag)
+		case v != e.old:
+			return fmt.Errorf("%v is %#x, by the section headers %#x", tag, v, e.old)
 		}
+		e.seen = true
+		le.PutUint64(b[8:], v+uint64(e.by))
 	}
-	if len(change) > 0 {
-		return fmt.Errorf("%s: DT_RELA, DT_RELASZ, DT_RELACOUNT or DT_INIT_ARRAYSZ is missing", rela.Name)
+	for _, tag := range []elf.DynTag{elf.DT_RELA, elf.DT_RELASZ, elf.DT_RELACOUNT, elf.DT_INIT_ARRAY, elf.DT_INIT_ARRAYSZ} {
+		if !entries[tag].seen {
+			return fmt.Errorf("%v is missing", tag)
+		}
 	}
 	return nil
 }
 
 // header makes the section header tell the same, for readelf.
-func (im *image) header(rela *elf.Section, n int) error {
+func (im *image) header(n int) error {
 	le := binary.LittleEndian
 	shoff, size := le.Uint64(im.b[40:]), uint64(le.Uint16(im.b[58:]))
 	for i := range im.Sections {
-		if h := im.b[shoff+uint64(i)*size:]; im.Sections[i] == rela {
-			le.PutUint64(h[16:], rela.Addr+uint64(n*relaSize))
-			le.PutUint64(h[24:], rela.Offset+uint64(n*relaSize))
-			le.PutUint64(h[32:], rela.Size-uint64(n*relaSize))
+		if h := im.b[shoff+uint64(i)*size:]; im.Sections[i] == im.rela {
+			le.PutUint64(h[16:], im.rela.Addr+uint64(n*relaSize))
+			le.PutUint64(h[24:], im.rela.Offset+uint64(n*relaSize))
+			le.PutUint64(h[32:], im.rela.Size-uint64(n*relaSize))
 			return nil
 		}
 	}
-	return errors.New("no section header for " + rela.Name)
+	return errors.New("no section header for " + im.rela.Name)
 }

@@ -11,31 +11,62 @@ import (
 // destination just as one of BPF does, so every ALU instruction must come out
 // as at least one 32-bit write (RFC 9669, section 4.1).
 func (c *compiler) alu(in vm.Instruction) {
-	w, d := width(in.OpCode), reg(in.Dst)
+	switch {
+	case c.deferALU(in):
+		return
+	case in.OpCode.Op() == vm.MOV:
+		c.mov(in)
+		return
+	case in.OpCode.Op() == vm.DIV, in.OpCode.Op() == vm.MOD:
+		c.settleAll()
+		c.divide(in)
+		return
+	}
+	w, d := width(in.OpCode), c.update(in.Dst)
 	switch in.OpCode.Op() {
 	case vm.ADD:
-		c.emit(x86.Add(w, d, source(in)))
+		c.emit(x86.Add(w, d, c.source(in)))
 	case vm.SUB:
-		c.emit(x86.Sub(w, d, source(in)))
+		c.emit(x86.Sub(w, d, c.source(in)))
 	case vm.OR:
-		c.emit(x86.Or(w, d, source(in)))
+		c.emit(x86.Or(w, d, c.source(in)))
 	case vm.XOR:
-		c.emit(x86.Xor(w, d, source(in)))
+		c.emit(x86.Xor(w, d, c.source(in)))
 	case vm.AND:
 		c.and(w, d, in)
 	case vm.MUL:
 		c.mul(w, d, in)
-	case vm.DIV, vm.MOD:
-		c.divide(in)
 	case vm.LSH, vm.RSH, vm.ARSH:
 		c.shift(in)
 	case vm.NEG:
 		c.emit(x86.Neg(w, d))
-	case vm.MOV:
-		c.mov(w, d, in)
 	case vm.END:
 		c.byteOrder(d, in)
 	}
+}
+
+// deferALU does what can be part of an address without emitting anything.
+func (c *compiler) deferALU(in vm.Instruction) bool {
+	switch in.OpCode {
+	case vm.ALU64 | vm.MOV | vm.X:
+		if in.Off == 0 {
+			c.deferMove(in.Dst, in.Src)
+			return true
+		}
+	case vm.ALU64 | vm.ADD | vm.X:
+		c.deferAddRegister(in.Dst, in.Src)
+		return true
+	case vm.ALU64 | vm.ADD:
+		return c.deferAdd(in.Dst, in.Imm)
+	case vm.ALU64 | vm.SUB:
+		return c.deferAdd(in.Dst, -in.Imm)
+	case vm.ALU64 | vm.LSH:
+		if n := in.Imm & 63; n >= 1 && n <= 3 {
+			c.deferShift(in.Dst, n)
+			return true
+		}
+	}
+	return false
 }
 
 // and of an immediate that clears the high half is done in 32 bits.
@@ -43,7 +74,7 @@ func (c *compiler) and(w x86.Width, d x86.Reg, in vm.Instruction) {
 	if in.OpCode.Source() == vm.K && in.Imm >= 0 {
 		w = x86.W32
 	}
-	c.emit(x86.And(w, d, source(in)))
+	c.emit(x86.And(w, d, c.source(in)))
 }
 
 func (c *compiler) mul(w x86.Width, d x86.Reg, in vm.Instruction) {
@@ -51,20 +82,24 @@ func (c *compiler) mul(w x86.Width, d x86.Reg, in vm.Instruction) {
 		c.emit(x86.IMul3(w, d, d, x86.Imm(in.Imm)))
 		return
 	}
-	c.emit(x86.IMul(w, d, reg(in.Src)))
+	c.emit(x86.IMul(w, d, c.read(in.Src)))
 }
 
-func (c *compiler) mov(w x86.Width, d x86.Reg, in vm.Instruction) {
+// mov is a move that does something to its value, or of a constant.
+func (c *compiler) mov(in vm.Instruction) {
+	c.disturb(in.Dst)
+	w, d := width(in.OpCode), reg(in.Dst)
 	switch {
 	case in.OpCode.Source() == vm.K && w == x86.W32:
 		c.constant(d, in.Imm&math.MaxUint32)
 	case in.OpCode.Source() == vm.K:
 		c.constant(d, in.Imm)
 	case in.Off != 0:
-		c.emit(x86.MovSX(w, d, x86.Width(in.Off/8), reg(in.Src)))
-	case w == x86.W32 || in.Src != in.Dst:
-		c.emit(x86.Mov(w, d, reg(in.Src)))
+		c.emit(x86.MovSX(w, d, x86.Width(in.Off/8), c.read(in.Src)))
+	default:
+		c.emit(x86.Mov(w, d, c.read(in.Src)))
 	}
+	c.written(in.Dst)
 }
 
 // constant loads any 64-bit value. No flags live across BPF instructions.
@@ -138,7 +173,7 @@ func shiftxOf(op vm.OpCode) func(x86.Width, x86.Reg, x86.Operand, x86.Reg) x86.I
 
 // shiftByRegister: without BMI2 the count has to be in CL, and rcx is r4.
 func (c *compiler) shiftByRegister(in vm.Instruction) {
-	w, d, s := width(in.OpCode), reg(in.Dst), reg(in.Src)
+	w, d, s := width(in.OpCode), reg(in.Dst), c.read(in.Src)
 	shift := shiftOf(in.OpCode)
 	switch {
 	case s == x86.RCX:

@@ -105,6 +105,8 @@ type compiler struct {
 	frames  []frame
 	fn      vm.Function // being translated
 	frame   *frame
+	values  values
+	live    registerSet // after the instruction being translated
 	exit    x86.Label // epilogue of the function
 	cold    []func()  // code to be placed behind the function
 	targets []Reloc   // by symbol - 1
@@ -203,9 +205,15 @@ func (c *compiler) function(f int) {
 	c.fn, c.frame, c.exit = fn, &c.frames[f], c.asm.NewLabel()
 	c.asm.Bind(c.funcs[f])
 	c.prologue()
+	live, leaders := liveness(c.prog, fn), leaders(c.prog, fn)
 	for i := fn.Start; i < fn.End; i++ {
+		if leaders[i-fn.Start] {
+			c.settleAll()
+		}
 		c.asm.Bind(c.label(i))
+		c.live = live[i-fn.Start]
 		c.instruction(i)
+		c.values.deferred &= c.live
 	}
 	c.asm.Bind(c.exit)
 	c.epilogue()

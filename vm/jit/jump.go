@@ -7,6 +7,11 @@ import (
 
 // jump translates JMP and JMP32.
 func (c *compiler) jump(i int, in vm.Instruction) {
+	if !in.IsBranch() {
+		c.settleAll()
+	} else {
+		c.settleLive()
+	}
 	switch op := in.OpCode; {
 	case in.IsExit():
 		c.leave(i)
@@ -37,17 +42,17 @@ var conditions = [16]x86.Cond{
 }
 
 func (c *compiler) branch(in vm.Instruction, target x86.Label) {
-	w, d := width(in.OpCode), reg(in.Dst)
+	w, d, s := width(in.OpCode), c.read(in.Dst), c.source(in)
 	isImm := in.OpCode.Source() == vm.K
 	switch {
 	case in.OpCode.Op() == vm.JSET && isImm && in.Imm >= 0:
 		c.emit(x86.Test(x86.W32, d, x86.Imm(in.Imm))) // the high half meets zeros
 	case in.OpCode.Op() == vm.JSET:
-		c.emit(x86.Test(w, d, source(in)))
+		c.emit(x86.Test(w, d, s))
 	case isImm && in.Imm == 0:
 		c.emit(x86.Test(w, d, d)) // all flags as cmp $0 sets them
 	default:
-		c.emit(x86.Cmp(w, d, source(in)))
+		c.emit(x86.Cmp(w, d, s))
 	}
 	c.emit(x86.Jcc(conditions[in.OpCode>>4], target))
 }

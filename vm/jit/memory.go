@@ -7,6 +7,8 @@ import (
 
 // lddw loads a constant or an address.
 func (c *compiler) lddw(i int, in vm.Instruction) {
+	c.disturb(in.Dst)
+	c.written(in.Dst)
 	d := reg(in.Dst)
 	switch in.Src {
 	case 0:
@@ -26,17 +28,28 @@ func (c *compiler) lddw(i int, in vm.Instruction) {
 func (c *compiler) memory(in vm.Instruction) {
 	w := x86.Width(in.OpCode.Bytes())
 	switch {
-	case in.OpCode.Class() == vm.LDX && in.OpCode.Mode() == vm.MEMSX:
-		c.emit(x86.MovSX(x86.W64, reg(in.Dst), w, x86.Ptr(reg(in.Src), int32(in.Off))))
 	case in.OpCode.Class() == vm.LDX:
-		c.emit(x86.Load(reg(in.Dst), x86.Ptr(reg(in.Src), int32(in.Off)), w))
+		c.load(w, in)
 	case in.OpCode.Class() == vm.ST:
-		c.emit(x86.Store(x86.Ptr(reg(in.Dst), int32(in.Off)), immediate(in.Imm, w), w))
+		c.emit(x86.Store(c.address(in.Dst, in.Off), immediate(in.Imm, w), w))
 	case in.OpCode.Mode() == vm.ATOMIC:
+		c.settleAll()
 		c.atomic(w, in)
 	default:
-		c.emit(x86.Store(x86.Ptr(reg(in.Dst), int32(in.Off)), reg(in.Src), w))
+		s := c.read(in.Src)
+		c.emit(x86.Store(c.address(in.Dst, in.Off), s, w))
 	}
+}
+
+func (c *compiler) load(w x86.Width, in vm.Instruction) {
+	c.disturb(in.Dst)
+	m := c.address(in.Src, in.Off)
+	if in.OpCode.Mode() == vm.MEMSX {
+		c.emit(x86.MovSX(x86.W64, reg(in.Dst), w, m))
+	} else {
+		c.emit(x86.Load(reg(in.Dst), m, w))
+	}
+	c.written(in.Dst)
 }
 
 // immediate cuts a stored constant down to the width of the store; that of a DW

@@ -26,9 +26,9 @@ const tailCount = x86.R12
 func reg(r vm.Register) x86.Reg { return hostRegisters[r] }
 
 // source is the second operand of an ALU or jump instruction.
-func source(in vm.Instruction) x86.Operand {
+func (c *compiler) source(in vm.Instruction) x86.Operand {
 	if in.OpCode.Source() == vm.X {
-		return reg(in.Src)
+		return c.read(in.Src)
 	}
 	return x86.Imm(in.Imm)
 }
