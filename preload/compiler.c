@@ -89,7 +89,7 @@ void start_go(void)
 	block[k++] = (u64) "GOMEMLIMIT=256MiB";
 	block[k++] = (u64) "GOMAXPROCS=1";
 	block[k++] = (u64) "GOTRACEBACK=none";
-	block[k++] = (u64) "GODEBUG=asyncpreemptoff=1";
+	block[k++] = (u64) "GODEBUG=asyncpreemptoff=1,containermaxprocs=0,updatemaxprocs=0";
 	block[k++] = 0;
 	for (u64 i = 0; i < sizeof keys / sizeof *keys; i++) {
 		unsigned long v = getauxval((unsigned long)keys[i]);
