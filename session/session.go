@@ -39,22 +39,27 @@ const FileName = "session"
 // Open maps the session in dir. The error says what is wrong with the file.
 func Open(dir string) (*Session, error) {
 	path := filepath.Join(dir, FileName)
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || info.Size() != abi.SESSION_SIZE {
-		return nil, fmt.Errorf("session: %s: not a session file of this version: %d bytes expected", path, abi.SESSION_SIZE)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() != abi.SESSION_SIZE {
+		return nil, fmt.Errorf("session: %s: no session file of this version: %v with %d bytes, expected is a file of %d", path, info.Mode(), info.Size(), abi.SESSION_SIZE)
 	}
 	mem, err := unix.Mmap(int(f.Fd()), 0, abi.SESSION_SIZE, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("session: mapping %s: %w", path, err)
 	}
 	s := &Session{dir, mem}
-	if s.u64(abi.SESSION_HDR_MAGIC) != abi.SESSION_MAGIC || s.u32(abi.SESSION_HDR_VERSION) != abi.SESSION_VERSION {
+	magic, version, size := s.u64(abi.SESSION_HDR_MAGIC), s.u32(abi.SESSION_HDR_VERSION), s.u64(abi.SESSION_HDR_SIZE)
+	if magic != abi.SESSION_MAGIC || version != abi.SESSION_VERSION || size != abi.SESSION_SIZE {
 		s.Close()
-		return nil, fmt.Errorf("session: %s: not a session file of version %d", path, abi.SESSION_VERSION)
+		return nil, fmt.Errorf("session: %s: no session file of version %d: magic %#x, version %d, size %d: remove it, or use another session", path, abi.SESSION_VERSION, magic, version, size)
 	}
 	return s, nil
 }
