@@ -8,6 +8,7 @@ import (
 
 // Error says what is wrong with an object, where, and what helps.
 type Error struct {
+	Where   string // of a Constant or MapOption that it is about; may be empty
 	Object  string // as named to Load
 	Place   string // the part of it: `section ".maps": map starts`; may be empty
 	Program string // function of the instruction, "" if it is not about one
@@ -19,7 +20,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	parts := []string{e.Object}
+	var parts []string
+	if e.Where != "" {
+		parts = append(parts, e.Where)
+	}
+	parts = append(parts, e.Object)
 	if e.Place != "" {
 		parts = append(parts, e.Place)
 	}

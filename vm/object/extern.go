@@ -1,0 +1,72 @@
+package object
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/btf"
+)
+
+// config is what is known of the configuration of a kernel that is not there
+// (.kconfig). The first three are libbpf's own: programs learn by the second
+// that USDT arguments come by cookie, and by the third that the registers of a
+// system call are in the context itself.
+var config = map[string]uint64{
+	"LINUX_KERNEL_VERSION":      KernelVersion,
+	"LINUX_HAS_BPF_COOKIE":      1,
+	"LINUX_HAS_SYSCALL_WRAPPER": 0,
+}
+
+// configure writes the configuration into the map ".kconfig". What is not known
+// is 0 where that is allowed, and refused where a program uses it.
+func (o *Object) configure() error {
+	m := o.Map(".kconfig")
+	if m == nil {
+		return nil
+	}
+	for _, x := range o.spec.Externs {
+		value, ok := config[x.Name]
+		if !x.Config || !ok {
+			continue
+		}
+		t := btf.UnderlyingType(x.Type)
+		size, err := btf.Sizeof(t)
+		if err != nil || uint64(x.Offset)+uint64(size) > uint64(len(m.Contents)) {
+			return failure(`section ".kconfig"`, "%s is a %s at byte %d of %d", x.Name, typeName(x.Type), x.Offset, len(m.Contents))
+		}
+		if isBool(t) && value != 0 {
+			value = 1
+		}
+		if err := putBits(m.Contents[x.Offset:], 0, 8*size, value); err != nil {
+			return failure(`section ".kconfig"`, "%s %w", x.Name, err)
+		}
+	}
+	return nil
+}
+
+func isBool(t btf.Type) bool {
+	i, ok := t.(*btf.Int)
+	return ok && i.Encoding&btf.Bool != 0
+}
+
+// extern resolves a reference to something outside of the object.
+func (l *linker) extern(n *node, name string) {
+	x := l.ext[name]
+	_, known := config[name]
+	isLoad := n.Slots() == 2
+	switch {
+	case x == nil:
+		n.bad = &refusal{fmt.Sprintf("%s is not among the symbols", name), ""}
+	case x.Config && isLoad && (known || x.Weak):
+		l.data(n, ".kconfig", x.Offset)
+	case x.Config:
+		n.bad = &refusal{fmt.Sprintf("%s: a process does not know how its kernel was configured", name),
+			"declare it __weak and it is 0"}
+	case isLoad && x.Weak:
+		n.Src, n.Imm = 0, 0
+	case isLoad:
+		n.bad = &refusal{fmt.Sprintf("%s is a symbol of the kernel, which is not there", name), "declare it __weak and it is 0"}
+	default:
+		n.bad = &refusal{fmt.Sprintf("%s is neither in this object nor a helper: functions of the kernel (kfuncs) cannot be called from a process", name),
+			"declare it __weak, and call it where bpf_ksym_exists says so"}
+	}
+}

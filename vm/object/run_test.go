@@ -1,0 +1,152 @@
+package object_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/object"
+)
+
+// inEngines runs a test with every form of an object in every engine.
+func inEngines(t *testing.T, name string, opts object.Options, test func(t *testing.T, w *world)) {
+	t.Helper()
+	forEach(t, name, func(t *testing.T, spec *object.Spec) {
+		for _, e := range engines {
+			t.Run(e.name, func(t *testing.T) { test(t, newWorld(t, e, link(t, spec, opts))) })
+		}
+	})
+}
+
+func word(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+func TestMapsAndGlobals(t *testing.T) {
+	inEngines(t, "basics", object.Options{}, func(t *testing.T, w *world) {
+		wantEqual(t, "malloc(5)", w.run(t, "on_entry", map[int]uint64{rdi: 5}), 1)
+		wantEqual(t, "return without entry", w.run(t, "on_return", nil), 1)
+		wantEqual(t, "malloc(42)", w.run(t, "on_entry", map[int]uint64{rdi: 42}), 0)
+		wantEqual(t, "its return", w.run(t, "on_return", nil), 0)
+
+		wantEqual(t, "total, 1000 + 3*42", word(w.data(t, ".data")), 1126)
+		bss := w.data(t, ".bss")
+		seen := binary.LittleEndian.AppendUint32(make([]byte, 8), 1) // of [4]u32: 42&3 = 2
+		wantEqual(t, "calls", bytes.Contains(bss, binary.LittleEndian.AppendUint64(nil, 2)), true)
+		wantEqual(t, "seen[2]", bytes.Contains(bss, seen), true)
+
+		want := binary.LittleEndian.AppendUint64(nil, 123456789)
+		want = binary.LittleEndian.AppendUint32(want, 1126)
+		want = append(want, "plain\x00\x00\x00\x00\x00\x00\x00"...)
+		if len(w.records) != 1 || !bytes.Equal(w.records[0], want) {
+			t.Errorf("records %q, want one: %q", w.records, want)
+		}
+		// seen[2] + offsets[2] + limits.narrow + limits.width
+		if len(w.printed) != 1 || w.printed[0] != "recorded 4" {
+			t.Errorf("printed %q", w.printed)
+		}
+	})
+}
+
+func TestConstants(t *testing.T) {
+	opts := object.Options{Constants: []object.Constant{
+		{Name: "min_size", Value: uint64(3)},
+		{Name: "mode", Value: "COUNT"},
+		{Name: "step", Value: uint64(500)},
+		{Name: "label", Value: "fine"},
+		{Name: "offsets", Value: []any{uint64(0), uint64(0), int64(-70)}},
+		{Name: "limits", Value: []object.Constant{
+			{Name: "width", Value: uint64(31)}, {Name: "narrow", Value: uint64(100)}, {Name: "rest", Value: uint64(1<<27 - 1)},
+		}},
+	}}
+	inEngines(t, "basics", opts, func(t *testing.T, w *world) {
+		wantEqual(t, "malloc(5)", w.run(t, "on_entry", map[int]uint64{rdi: 5}), 0)
+		wantEqual(t, "its return", w.run(t, "on_return", nil), 0)
+		wantEqual(t, "total, 1000 + 500*5", word(w.data(t, ".data")), 3500)
+		wantEqual(t, "records", len(w.records), 0)
+		// seen[2] is 0, for 5&3 is 1
+		if len(w.printed) != 1 || w.printed[0] != "recorded 61" {
+			t.Errorf("printed %q, want -70 + 100 + 31", w.printed)
+		}
+	})
+}
+
+func TestCalls(t *testing.T) {
+	inEngines(t, "calls", object.Options{}, func(t *testing.T, w *world) {
+		want := uint64(3 + 10*9 + 100*27 + 1000*81)
+		wantEqual(t, "powers(3)", w.run(t, "powers", map[int]uint64{rdi: 3}), want)
+		wantEqual(t, "result", word(w.data(t, ".bss")), want)
+		// The result is odd now, so every square is one more.
+		want = 3 + 10*10 + 100*30 + 1000*100
+		wantEqual(t, "of_other_section(3)", w.run(t, "of_other_section", map[int]uint64{rdi: 3}), want+1)
+	})
+}
+
+// The address that a helper is to call is that of the function named in the
+// source, whether it is static, and wherever it lies in its section.
+func TestCallbacks(t *testing.T) {
+	forEach(t, "calls", func(t *testing.T, spec *object.Spec) {
+		p := program(t, link(t, spec, object.Options{}), "callbacks")
+		var got []string
+		for i, in := range p.Prog.Instructions() {
+			if in.IsFuncRef() {
+				got = append(got, p.Funcs[p.Prog.FunctionOf(p.Prog.Target(i))].Name)
+			}
+		}
+		if want := "second third first"; len(got) != 3 || got[0]+" "+got[1]+" "+got[2] != want {
+			t.Errorf("callbacks %v, want %s", got, want)
+		}
+		for _, f := range p.Prog.Functions()[1:] {
+			wantEqual(t, "referenced", f.Referenced, true)
+		}
+	})
+}
+
+// A program contains what it calls and nothing else.
+func TestOnlyWhatIsCalled(t *testing.T) {
+	forEach(t, "calls", func(t *testing.T, spec *object.Spec) {
+		p := program(t, link(t, spec, object.Options{}), "powers")
+		for _, f := range p.Funcs {
+			if f.Name == "never_called" || f.Name == "first" || f.Name == "callbacks" {
+				t.Errorf("%s is part of powers", f.Name)
+			}
+		}
+		wantEqual(t, "first function", p.Funcs[0].Name, "powers")
+		wantEqual(t, "depth", p.Prog.Depth(), 3)
+	})
+}
+
+func TestCORE(t *testing.T) {
+	inEngines(t, "core", object.Options{}, func(t *testing.T, w *world) {
+		regs := map[int]uint64{rdi: 1, rsi: 2, rax: 3, rsp: 4, origRax: 5}
+		wantEqual(t, "registers", w.run(t, "regs", regs), 54321)
+		// tgid at 4, real_parent at 8, comm at 52.
+		wantEqual(t, "offsets", w.run(t, "offsets", nil), 55008004)
+		// There are: bpf_ringbuf, comm, map_lookup_elem, task_storage.
+		wantEqual(t, "existence", w.run(t, "existence", nil), 130<<8|1|1<<2|1<<4|1<<6)
+		wantEqual(t, "guarded", w.run(t, "guarded", map[int]uint64{rdi: 5}), 12)
+	})
+}
+
+func TestExterns(t *testing.T) {
+	inEngines(t, "externs", object.Options{}, func(t *testing.T, w *world) {
+		wantEqual(t, "known", w.run(t, "known", nil), object.KernelVersion>>8+1000000)
+		wantEqual(t, "absent", w.run(t, "absent", nil), 5)
+		wantEqual(t, "by_constant", w.run(t, "by_constant", nil), 9)
+	})
+}
+
+// What a constant switches off may call what there is not; switched on, it is
+// refused.
+func TestConstantDecides(t *testing.T) {
+	forEach(t, "externs", func(t *testing.T, spec *object.Spec) {
+		on := link(t, spec, object.Options{Constants: []object.Constant{{Name: "use_kfunc", Value: true}}})
+		_, err := on.Program("by_constant")
+		wantReason(t, err, "bpf_needed_kfunc is neither in this object nor a helper: functions of the kernel (kfuncs) cannot be called from a process")
+		off := program(t, link(t, spec, object.Options{}), "by_constant")
+		for _, in := range off.Prog.Instructions() {
+			if in.OpCode == vm.JMP|vm.CALL {
+				t.Errorf("the call is still there: %v", in)
+			}
+		}
+	})
+}

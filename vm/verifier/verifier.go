@@ -1,0 +1,71 @@
+package verifier
+
+import (
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/internal/proof"
+	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/helper"
+)
+
+// Limits says what an accepted program is not known to do, for the log; "" when
+// nothing is left to say.
+const Limits = "programs are checked structurally only: a program that loops for ever or follows a wrong pointer is not refused yet"
+
+// Verified is a program that may run without run-time checks.
+type Verified = proof.Verified
+
+// Map is what the verifier has to know of a map; the numbers are the kernel's.
+type Map struct {
+	Type       uint32 // enum bpf_map_type
+	KeySize    uint32
+	ValueSize  uint32
+	MaxEntries uint32
+	Flags      uint32
+}
+
+// Numbers of the kernel.
+const (
+	typeArray    = 2
+	readOnlyProg = 1 << 7 // BPF_F_RDONLY_PROG
+)
+
+// Options are what the program will be given.
+type Options struct {
+	// Maps are the maps that the program refers to by index.
+	Maps []Map
+
+	// Helper reports which helpers there are; nil: those with a prototype in
+	// vm/helper.
+	Helper func(id int32) bool
+
+	// Context is the size of what r1 points to at first. Programs only read it.
+	Context int
+}
+
+// Verify proves the program, as far as Limits says. The error is a *vm.Error.
+func Verify(p *vm.Program, opts Options) (*Verified, error) {
+	if opts.Helper == nil {
+		opts.Helper = hasPrototype
+	}
+	// What was validated before may have been validated less strictly.
+	p, err := vm.Validate(p.Instructions(), vm.Options{Maps: len(opts.Maps), Helper: opts.Helper, Strict: true})
+	if err != nil {
+		return nil, err
+	}
+	c := &checker{prog: p, opts: opts, states: make([]*state, p.Len())}
+	if err := c.run(); err != nil {
+		return nil, err
+	}
+	return proof.Of(p), nil
+}
+
+func hasPrototype(id int32) bool {
+	_, ok := helper.ByID(id)
+	return ok
+}
+
+// refuse is the error of the instruction at index i.
+func (c *checker) refuse(i int, format string, args ...any) error {
+	return &vm.Error{Slot: c.prog.Slot(i), Insn: c.prog.Instructions()[i], Reason: fmt.Sprintf(format, args...)}
+}
