@@ -8,6 +8,7 @@
 //          kind   it fails, and all later ones of the same number
 //          short  it fails, and all later ones that need memory or a descriptor; what gives back does not
 //          rest   it fails, and all later ones
+//          kill   the process is killed when it is about to make it
 //
 // Calls that cannot fail, whoever makes them (exit, close), are counted and let through. TRACE gets one line for each
 // call of WHO: number, six arguments, result, "!" if it was made to fail, path. Built static, so that no agent starts in here.
@@ -28,7 +29,7 @@
 
 static struct {
 	FILE *trace;
-	int child, kind, brief, rest;
+	int child, kind, brief, rest, kill;
 	long n, error;
 } want;
 
@@ -125,7 +126,9 @@ static void entry(struct task *t)
 	struct user_regs_struct regs;
 	t->ours = is_ours(t);
 	seen += t->ours;
-	t->fails = t->ours && fails(t);
+	if (t->ours && want.kill && seen == want.n)
+		kill(host, SIGKILL);
+	t->fails = t->ours && !want.kill && fails(t);
 	if ((!t->fails && !hides(t)) || ptrace(PTRACE_GETREGS, t->tid, 0, &regs))
 		return;
 	if (t->fails)
@@ -247,6 +250,7 @@ int main(int argc, char **argv)
 	want.kind = !strcmp(argv[3], "kind");
 	want.brief = !strcmp(argv[3], "short");
 	want.rest = !strcmp(argv[3], "rest");
+	want.kill = !strcmp(argv[3], "kill");
 	want.n = strcmp(argv[3], "none") ? atol(argv[4]) : 0;
 	want.error = atol(argv[5]);
 	if (!want.trace)
