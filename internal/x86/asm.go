@@ -41,13 +41,16 @@ type mark struct {
 	bound     bool
 }
 
-// jump is a jmp or jcc to a label, which has a short and a long form.
+// jump is a jmp or jcc to a label, which has a short and a long form, or the
+// padding before an aligned place, which has up to align-1 bytes.
 type jump struct {
 	at    int // the jump stands after that many bytes of buf
 	label Label
 	op    mnemonic
 	cond  Cond
 	short bool
+	align int // 0: no padding
+	pad   int // bytes of padding
 }
 
 type placedField struct {
@@ -125,6 +128,12 @@ func (a *Assembler) emit(in *Instr) {
 	}
 }
 
+// Align pads with nops, so that the next instruction begins at a multiple of n,
+// a power of two, from the start of the code.
+func (a *Assembler) Align(n int) {
+	a.jumps = append(a.jumps, jump{at: len(a.buf), align: n, pad: n - 1})
+}
+
 // Data appends bytes as they are.
 func (a *Assembler) Data(b ...byte) { a.buf = append(a.buf, b...) }
 
@@ -171,7 +180,9 @@ func (a *Assembler) Offset(l Label) (int, bool) {
 
 func (a *Assembler) checkLabels() {
 	for _, j := range a.jumps {
-		a.checkLabel(j.label)
+		if j.align == 0 {
+			a.checkLabel(j.label)
+		}
 	}
 	for _, f := range a.fields {
 		if f.sym == 0 {
@@ -192,10 +203,22 @@ func (a *Assembler) join() []byte {
 	from := 0
 	for i, j := range a.jumps {
 		code = append(code, a.buf[from:j.at]...)
-		code = j.append(code, a.distance(i))
+		if j.align != 0 {
+			code = appendNops(code, j.pad)
+		} else {
+			code = j.append(code, a.distance(i))
+		}
 		from = j.at
 	}
 	return append(code, a.buf[from:]...)
+}
+
+// appendNops fills n bytes with as few instructions as possible.
+func appendNops(b []byte, n int) []byte {
+	for ; n > 0; n -= min(n, len(nops)-1) {
+		b = append(b, nops[min(n, len(nops)-1)]...)
+	}
+	return b
 }
 
 func (j jump) append(b []byte, distance int) []byte {

@@ -10,14 +10,29 @@ const maxRounds = 64
 // right: the layout is valid after every round, and stopping early costs bytes
 // only. A program built so that each round shortens one jump (test_bpf's
 // staggered jumps) therefore needs no more than maxRounds.
+//
+// Padding counts as its most until then. What it gets in the end is no more, so
+// that brings places nearer too.
 func (a *Assembler) relax() {
 	a.grown = make([]int, len(a.jumps)+1)
 	a.measure()
 	for range maxRounds {
 		if !a.shorten() {
-			return
+			break
 		}
 		a.measure()
+	}
+	a.pad()
+}
+
+// pad sizes the padding, from the first on.
+func (a *Assembler) pad() {
+	for i := range a.jumps {
+		j := &a.jumps[i]
+		if j.align != 0 {
+			j.pad = -(j.at + a.grown[i]) & (j.align - 1)
+		}
+		a.grown[i+1] = a.grown[i] + j.size()
 	}
 }
 
@@ -31,7 +46,7 @@ func (a *Assembler) measure() {
 func (a *Assembler) shorten() (changed bool) {
 	for i := range a.jumps {
 		j := &a.jumps[i]
-		if j.short {
+		if j.short || j.align != 0 {
 			continue
 		}
 		// The distance to a place behind the jump is counted from its end,
@@ -51,6 +66,8 @@ const shortSize = 2
 
 func (j jump) size() int {
 	switch {
+	case j.align != 0:
+		return j.pad
 	case j.short:
 		return shortSize
 	case j.op == opJcc:

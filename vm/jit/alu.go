@@ -2,6 +2,7 @@ package jit
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/bpftime-go/bpftime/internal/x86"
 	"github.com/bpftime-go/bpftime/vm"
@@ -60,6 +61,8 @@ func (c *compiler) deferALU(in vm.Instruction) bool {
 		return c.deferAdd(in.Dst, in.Imm)
 	case vm.ALU64 | vm.SUB:
 		return c.deferAdd(in.Dst, -in.Imm)
+	case vm.ALU64 | vm.MUL:
+		return c.deferMultiply(in.Dst, in.Imm)
 	case vm.ALU64 | vm.LSH:
 		if n := in.Imm & 63; n >= 1 && n <= 3 {
 			c.deferShift(in.Dst, n)
@@ -79,10 +82,26 @@ func (c *compiler) and(w x86.Width, d x86.Reg, in vm.Instruction) {
 
 func (c *compiler) mul(w x86.Width, d x86.Reg, in vm.Instruction) {
 	if in.OpCode.Source() == vm.K {
-		c.emit(x86.IMul3(w, d, d, x86.Imm(in.Imm)))
+		c.mulConstant(w, d, in.Imm)
 		return
 	}
 	c.emit(x86.IMul(w, d, c.read(in.Src)))
+}
+
+// mulConstant shifts, where the constant is a power of two or next to one.
+func (c *compiler) mulConstant(w x86.Width, d x86.Reg, n int64) {
+	shift := func(n int64) x86.Imm { return x86.Imm(bits.TrailingZeros64(uint64(n))) }
+	isPower := func(n int64) bool { return n > 1 && n&(n-1) == 0 }
+	switch {
+	case isPower(n):
+		c.emit(x86.Shl(w, d, shift(n)))
+	case isPower(n + 1):
+		c.emit(x86.Mov(w, scratch1, d), x86.Shl(w, d, shift(n+1)), x86.Sub(w, d, scratch1))
+	case isPower(n - 1):
+		c.emit(x86.Mov(w, scratch1, d), x86.Shl(w, d, shift(n-1)), x86.Add(w, d, scratch1))
+	default:
+		c.emit(x86.IMul3(w, d, d, x86.Imm(n)))
+	}
 }
 
 // mov is a move that does something to its value, or of a constant.

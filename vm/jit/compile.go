@@ -30,6 +30,10 @@ type Options struct {
 	CallX []int32
 }
 
+// Align is what the address of Text should be a multiple of: loops are laid out
+// for that. Elsewhere it runs too, a little slower.
+const Align = 32
+
 // Code is a translated program: position-independent, to be relocated.
 type Code struct {
 	Text   []byte
@@ -97,20 +101,25 @@ func (t Target) String() string {
 
 // compiler translates one program.
 type compiler struct {
-	asm     x86.Assembler
-	prog    *vm.Program
-	opts    Options
-	insns   x86.Label // of the first instruction; the others follow, and the end
-	funcs   []x86.Label
-	frames  []frame
-	fn      vm.Function // being translated
-	frame   *frame
-	values  values
-	live    registerSet // after the instruction being translated
-	exit    x86.Label // epilogue of the function
-	cold    []func()  // code to be placed behind the function
-	targets []Reloc   // by symbol - 1
-	err     error
+	asm    x86.Assembler
+	prog   *vm.Program
+	opts   Options
+	insns  x86.Label // of the first instruction; the others follow, and the end
+	funcs  []x86.Label
+	frames []frame
+	fn     vm.Function // being translated
+	frame  *frame
+	values values
+	live   registerSet // after the instruction being translated
+
+	blocks    []block
+	at        *block
+	liveAfter []registerSet
+	following int       // block that is placed next
+	exit      x86.Label // epilogue of the function
+	cold      []func()  // code to be placed behind the function
+	targets   []Reloc   // by symbol - 1
+	err       error
 }
 
 // Compile translates the program. It fails with ErrNoProof, or with an error
@@ -205,16 +214,18 @@ func (c *compiler) function(f int) {
 	c.fn, c.frame, c.exit = fn, &c.frames[f], c.asm.NewLabel()
 	c.asm.Bind(c.funcs[f])
 	c.prologue()
-	live, leaders := liveness(c.prog, fn), leaders(c.prog, fn)
-	for i := fn.Start; i < fn.End; i++ {
-		if leaders[i-fn.Start] {
-			c.settleAll()
+	c.blocks, c.liveAfter = blocksOf(c.prog, fn), liveness(c.prog, fn)
+	c.findSelections(c.blocks)
+	placement := order(c.blocks)
+	c.unroll(c.blocks)
+	for n, b := range placement {
+		c.following = none
+		if n+1 < len(placement) {
+			c.following = placement[n+1]
 		}
-		c.asm.Bind(c.label(i))
-		c.live = live[i-fn.Start]
-		c.instruction(i)
-		c.values.deferred &= c.live
+		c.block(&c.blocks[b])
 	}
+	c.bindOthers(placement)
 	c.asm.Bind(c.exit)
 	c.epilogue()
 	for len(c.cold) > 0 {
@@ -223,6 +234,58 @@ func (c *compiler) function(f int) {
 		for _, code := range cold {
 			code()
 		}
+	}
+}
+
+// block translates a block and goes on to the one that comes after it.
+func (c *compiler) block(b *block) {
+	c.at = b
+	if b.isHead {
+		c.asm.Align(Align)
+	}
+	for i := b.start; i < b.end; i++ {
+		c.asm.Bind(c.label(i))
+	}
+	for range b.rounds - 1 {
+		c.instructions(b.start, b.end-1)
+	}
+	c.instructions(b.start, b.end)
+	c.settleAll()
+	if b.next != none {
+		c.goTo(b.next)
+	}
+}
+
+func (c *compiler) instructions(from, to int) {
+	for i := from; i < to; {
+		c.live = c.liveAt(i)
+		n := c.fuse(i, c.prog.Instructions()[i:to])
+		if n == 0 {
+			c.instruction(i)
+			n = 1
+		}
+		i += n
+		c.values.deferred &= c.live
+	}
+}
+
+// bindOthers puts the labels of what was not translated at the end.
+func (c *compiler) bindOthers(placement []int) {
+	placed := make([]bool, len(c.blocks))
+	for _, b := range placement {
+		placed[b] = true
+	}
+	for b, block := range c.blocks {
+		for i := block.start; i < block.end && !placed[b]; i++ {
+			c.asm.Bind(c.label(i))
+		}
+	}
+}
+
+// goTo jumps to a block, unless it follows anyway.
+func (c *compiler) goTo(b int) {
+	if b != c.following {
+		c.emit(x86.Jmp(c.label(c.blocks[b].start)))
 	}
 }
 

@@ -111,10 +111,10 @@ func (c *compiler) epilogue() {
 
 // leave returns from the function: through its one epilogue, unless that is
 // shorter than the jump, or next anyway.
-func (c *compiler) leave(i int) {
+func (c *compiler) leave() {
 	f := c.frame
 	switch {
-	case i == c.fn.End-1:
+	case c.following == none:
 	case !f.fp && len(f.saved) == 0 && f.pad == 0:
 		c.emit(x86.Ret())
 	default:

@@ -14,7 +14,7 @@ func (c *compiler) jump(i int, in vm.Instruction) {
 	}
 	switch op := in.OpCode; {
 	case in.IsExit():
-		c.leave(i)
+		c.leave()
 	case in.IsLocalCall():
 		c.emit(x86.Call(c.funcs[c.prog.FunctionOf(c.prog.Target(i))]))
 	case in.IsHelperCall() && in.Imm == vm.TailCall:
@@ -24,11 +24,11 @@ func (c *compiler) jump(i int, in vm.Instruction) {
 	case op == vm.CALLX:
 		c.callX(in)
 	case in.IsAlways():
-		if c.prog.Target(i) != i+1 {
-			c.emit(x86.Jmp(c.label(c.prog.Target(i))))
-		}
+		c.goTo(c.at.taken)
+	case in.IsBranch() && c.at.selected != none:
+		c.selection(in)
 	case in.IsBranch():
-		c.branch(in, c.label(c.prog.Target(i)))
+		c.branch(in)
 	default:
 		c.unsupported(i, "unknown jump")
 	}
@@ -41,7 +41,19 @@ var conditions = [16]x86.Cond{
 	vm.JSGT >> 4: x86.G, vm.JSGE >> 4: x86.GE, vm.JSLT >> 4: x86.L, vm.JSLE >> 4: x86.LE,
 }
 
-func (c *compiler) branch(in vm.Instruction, target x86.Label) {
+// branch jumps over what does not follow.
+func (c *compiler) branch(in vm.Instruction) {
+	c.compare(in)
+	cond, to := conditions[in.OpCode>>4], c.at.taken
+	if to == c.following {
+		cond, to = cond.Not(), c.at.next
+		c.at.next = none
+	}
+	c.emit(x86.Jcc(cond, c.label(c.blocks[to].start)))
+}
+
+// compare sets the flags for a condition.
+func (c *compiler) compare(in vm.Instruction) {
 	w, d, s := width(in.OpCode), c.read(in.Dst), c.source(in)
 	isImm := in.OpCode.Source() == vm.K
 	switch {
@@ -54,5 +66,4 @@ func (c *compiler) branch(in vm.Instruction, target x86.Label) {
 	default:
 		c.emit(x86.Cmp(w, d, s))
 	}
-	c.emit(x86.Jcc(conditions[in.OpCode>>4], target))
 }

@@ -1,0 +1,160 @@
+package jit
+
+import (
+	"github.com/bpftime-go/bpftime/internal/x86"
+	"github.com/bpftime-go/bpftime/vm"
+)
+
+// fuse translates several instructions at once where x86 has one for them. It
+// returns how many it took, 0 if none. insns are those to the end of the block,
+// the first at index i.
+func (c *compiler) fuse(i int, insns []vm.Instruction) int {
+	for _, f := range []func(int, []vm.Instruction) int{c.rotate, c.changeMemory, c.operandInMemory} {
+		if n := f(i, insns); n != 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// liveAt is what is live after the instruction at index i.
+func (c *compiler) liveAt(i int) registerSet { return c.liveAfter[i-c.fn.Start] }
+
+// rotate:
+//
+//	t = s; t >>= n; d = s; d <<= width-n; d |= t        d = s rotated
+//	t = s; t >>= n; s <<= width-n; s |= t               s rotated
+//
+// with the shifts in any order.
+func (c *compiler) rotate(i int, insns []vm.Instruction) int {
+	if len(insns) < 4 || !isMove(insns[0]) {
+		return 0
+	}
+	t, s, rest := insns[0].Dst, insns[0].Src, insns[2:]
+	d := s
+	if isMove(rest[0]) && rest[0].Src == s && len(rest) > 2 {
+		d, rest = rest[0].Dst, rest[1:]
+	}
+	n := len(insns) - len(rest) + 2
+	class := insns[0].OpCode.Class()
+	first, second := insns[1], rest[0]
+	want := vm.Instruction{OpCode: class | vm.OR | vm.X, Dst: d, Src: t}
+	if len(rest) < 2 || rest[1] != want || t == d || t == s || c.liveAt(i+n-1).has(t) ||
+		first.Dst != t || second.Dst != d {
+		return 0
+	}
+	left, ok := rotation(class, first, second)
+	if !ok {
+		return 0
+	}
+	c.live = c.liveAt(i + n - 1)
+	c.emitRotate(class, d, s, left)
+	return n
+}
+
+// rotation is the distance to the left of two shifts that make up a rotation.
+func rotation(class vm.OpCode, a, b vm.Instruction) (left int64, ok bool) {
+	if a.OpCode.Op() != vm.LSH {
+		a, b = b, a
+	}
+	bits := int64(8 * width(class))
+	ok = a.OpCode == class|vm.LSH && b.OpCode == class|vm.RSH && a.Imm > 0 && b.Imm > 0 && a.Imm+b.Imm == bits
+	return a.Imm, ok
+}
+
+func isMove(in vm.Instruction) bool {
+	return in.OpCode.IsALU() && in.OpCode.Op() == vm.MOV && in.OpCode.Source() == vm.X && in.Off == 0
+}
+
+func (c *compiler) emitRotate(class vm.OpCode, d, s vm.Register, left int64) {
+	w := width(class)
+	if d == s {
+		c.emit(x86.Rol(w, c.update(d), x86.Imm(left)))
+		return
+	}
+	c.disturb(d)
+	from := c.read(s)
+	if c.opts.Features.BMI2 {
+		c.emit(x86.Rorx(w, reg(d), from, x86.Imm(int64(8*w)-left)))
+	} else {
+		if from != reg(d) {
+			c.emit(x86.Mov(w, reg(d), from))
+		}
+		c.emit(x86.Rol(w, reg(d), x86.Imm(left)))
+	}
+	c.written(d)
+}
+
+// changeMemory:
+//
+//	t = *(u32 *)(b + o); w_t += x; *(u32 *)(b + o) = t        addl x, o(b)
+func (c *compiler) changeMemory(i int, insns []vm.Instruction) int {
+	if len(insns) < 3 {
+		return 0
+	}
+	load, change, store := insns[0], insns[1], insns[2]
+	size := load.OpCode.Size()
+	t, base := load.Dst, load.Src
+	op, ok := operationOf(size, change)
+	if load.OpCode != vm.LDX|vm.MEM|size || store.OpCode != vm.STX|vm.MEM|size || !ok ||
+		t == base || change.Dst != t || store.Src != t || store.Dst != base || store.Off != load.Off ||
+		change.OpCode.Source() == vm.X && change.Src == t || c.liveAt(i+2).has(t) {
+		return 0
+	}
+	c.live = c.liveAt(i + 2)
+	w := x86.Width(load.OpCode.Bytes())
+	x := c.source(change)
+	if imm, ok := x.(x86.Imm); ok {
+		x = immediate(int64(imm), w)
+	}
+	c.emit(op(w, c.address(base, load.Off), x))
+	return 3
+}
+
+// operandInMemory:
+//
+//	t = *(u32 *)(b + o); w_d += w_t        addl o(b), d
+func (c *compiler) operandInMemory(i int, insns []vm.Instruction) int {
+	if len(insns) < 2 {
+		return 0
+	}
+	load, use := insns[0], insns[1]
+	size := load.OpCode.Size()
+	t, d := load.Dst, use.Dst
+	op, ok := operationOf(size, use)
+	if load.OpCode != vm.LDX|vm.MEM|size || size != vm.W && size != vm.DW || !ok ||
+		use.OpCode.Source() != vm.X || use.Src != t || d == t || c.liveAt(i+1).has(t) {
+		return 0
+	}
+	c.live = c.liveAt(i + 1)
+	to := c.update(d)
+	c.emit(op(x86.Width(load.OpCode.Bytes()), to, c.address(load.Src, load.Off)))
+	return 2
+}
+
+// operationOf is the operation on memory that an ALU instruction does on the
+// value of a register of that size. What is wider than the value goes nowhere.
+func operationOf(size vm.OpCode, in vm.Instruction) (func(x86.Width, x86.Operand, x86.Operand) x86.Instr, bool) {
+	class := in.OpCode.Class()
+	switch {
+	case size == vm.DW && class != vm.ALU64:
+		return nil, false
+	case size == vm.W && class != vm.ALU:
+		return nil, false
+	case !in.OpCode.IsALU():
+		return nil, false
+	}
+	switch in.OpCode.Op() {
+	case vm.ADD:
+		return x86.Add, true
+	case vm.SUB:
+		return x86.Sub, true
+	case vm.OR:
+		return x86.Or, true
+	case vm.AND:
+		return x86.And, true
+	case vm.XOR:
+		return x86.Xor, true
+	}
+	return nil, false
+}
