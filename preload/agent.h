@@ -10,7 +10,8 @@
  *   check.c       nothing of a plan is used before it was checked
  *   maps.c        /proc/self/maps, modules, gaps near them
  *   text.c        writes text, law 7
- *   late.c      modules that come and go
+ *   vdso.c        functions of the kernel without a system call
+ *   late.c        modules that come and go
  *
  * Only gate.c and compiler.c may call libc, and only before main.
  */
@@ -55,6 +56,7 @@ struct maps {
 	u64 at, n;
 	char buf[2048];
 };
+extern long maps_error HIDDEN; /* -errno of the last walk; 0: it saw everything */
 HIDDEN int maps_open(struct maps *m);
 HIDDEN int maps_next(struct maps *m, struct vma *v);
 HIDDEN void maps_close(struct maps *m);
@@ -74,7 +76,7 @@ HIDDEN u64 gap_find(u64 lo, u64 hi, u64 size);
 
 /* text.c */
 HIDDEN long text_write(u64 addr, const u8 *bytes, u64 n);
-HIDDEN void text_restore(u64 addr, const u8 *bytes, u64 n);
+HIDDEN int text_restore(u64 addr, const u8 *bytes, u64 n);
 
 /* check.c */
 HIDDEN const char *plan_check(const u8 *bytes, u64 size);
@@ -85,8 +87,11 @@ HIDDEN const char *plan_refusal(void);
 HIDDEN int plan_wants(const char *path);
 HIDDEN int file_placed(const struct vma *v);
 HIDDEN void plan_drop_gone(void);
-HIDDEN void plan_place_late(void);
+HIDDEN int plan_place_late(void);
 HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
+
+/* vdso.c */
+HIDDEN u64 vdso_function(const char *name);
 
 /* late.c */
 HIDDEN void late_arm(const struct handoff *h, const char *text);

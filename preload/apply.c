@@ -25,6 +25,7 @@ struct placed { /* a unit that is in the process */
 	const struct plan_unit *unit;
 	struct module module;
 	u64 arena;
+	int stays; /* a site could not be restored */
 };
 
 static struct placed placed[MAX_PLACED];
@@ -159,13 +160,20 @@ static int take_maps(struct resident *r)
 	return 1;
 }
 
-static void drop_maps(struct resident *r)
+static void drop_maps(const struct resident *r)
 {
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 
 	for (u32 i = 0; i < r->plan->nmaps; i++)
 		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size))
 			sys_munmap(r->maps[i], map[i].size);
+}
+
+/* For programs that are called for ever after, though their plan failed. */
+static void keep_maps(const struct resident *r)
+{
+	for (u32 i = 0; i < r->plan->nmaps; i++)
+		r->maps[i] = 0;
 }
 
 /* ---- a unit: prepare ---- */
@@ -214,6 +222,13 @@ static struct text *put_site(struct text *t, const struct placed *u, u64 vaddr)
 	return put_hex(put(put(t, name(u->plan, u->unit->path)), "+"), vaddr);
 }
 
+static int refuse_maps(void)
+{
+	TEXT(t);
+
+	return refuse(put_error(put(&t, "/proc/self/maps cannot be read"), maps_error));
+}
+
 static int site_ok(const struct placed *u, const struct plan_patch *p)
 {
 	static struct vma v;
@@ -221,7 +236,7 @@ static int site_ok(const struct placed *u, const struct plan_patch *p)
 	TEXT(t);
 
 	if (!text_page(at, &u->module, &v) || !text_page(at + p->len - 1, &u->module, &v))
-		return refuse(put(put(put(put_site(&t, u, p->vaddr), ": the page is "), v.perms), ", not the file's own private r-x text"));
+		return maps_error ? refuse_maps() : refuse(put(put(put(put_site(&t, u, p->vaddr), ": the page is "), v.perms), ", not the file's own private r-x text"));
 	if (!mem_eq((const void *)at, p->orig, p->len))
 		return refuse(put(put_site(&t, u, p->vaddr), ": other bytes than in the file: somebody else has patched here"));
 	return 1;
@@ -265,7 +280,7 @@ static int prepare(const struct resident *res, struct placed *u)
 		return 0;
 	u->arena = map_near(u, arena_size(u->unit));
 	if (!u->arena)
-		return refuse(put(put(&t, name(u->plan, u->unit->path)), ": no memory within 2 GiB of it for the stubs"));
+		return maps_error ? refuse_maps() : refuse(put(put(&t, name(u->plan, u->unit->path)), ": no memory within 2 GiB of it for the stubs"));
 	if (fill_arena(res, u))
 		return 1;
 	sys_munmap(u->arena, arena_size(u->unit));
@@ -287,16 +302,19 @@ static long write_site(const struct placed *u, const struct plan_patch *p)
 	return text_write(at, bytes, p->len);
 }
 
-static void unwrite(const struct placed *u, u32 npatches)
+/* Where the text cannot even be written back, the arena stays: what jumps there
+ * works on. */
+static void unwrite(struct placed *u, u32 npatches)
 {
 	while (npatches--) {
 		const struct plan_patch *p = patch_of(u->plan, u->unit, npatches);
 
-		text_restore(u->module.bias + p->vaddr, p->orig, p->len);
+		if (!text_restore(u->module.bias + p->vaddr, p->orig, p->len))
+			u->stays = 1;
 	}
 }
 
-static int commit(const struct placed *u)
+static int commit(struct placed *u)
 {
 	TEXT(t);
 
@@ -365,7 +383,7 @@ static int prepare_found(const struct resident *res, const struct found *f)
 	for (u32 i = 0; i < f->n; i++) {
 		if (nplaced == MAX_PLACED)
 			return refuse(put_dec(put(&t, "more modules are patched than this process can keep in mind: "), MAX_PLACED));
-		placed[nplaced] = (struct placed){res->plan, f->at[i].unit, f->at[i].module, 0};
+		placed[nplaced] = (struct placed){res->plan, f->at[i].unit, f->at[i].module, 0, 0};
 		if (!prepare(res, &placed[nplaced]))
 			return 0;
 		nplaced++;
@@ -386,12 +404,19 @@ static int commit_from(u32 first)
 	return 1;
 }
 
-static void drop_from(u32 first)
+/* 0: something stays, and needs the maps. */
+static int drop_from(u32 first)
 {
+	int all = 1;
+
 	while (nplaced > first) {
 		nplaced--;
-		sys_munmap(placed[nplaced].arena, arena_size(placed[nplaced].unit));
+		if (placed[nplaced].stays)
+			all = 0;
+		else
+			sys_munmap(placed[nplaced].arena, arena_size(placed[nplaced].unit));
 	}
+	return all;
 }
 
 /* Prepares and commits every unit wherever its module is and it is not yet, or
@@ -404,8 +429,11 @@ static int place_units(const struct resident *res)
 	f.plan = res->plan;
 	f.n = 0;
 	modules_each(find_units, &f);
+	if (maps_error)
+		return refuse_maps();
 	if (!prepare_found(res, &f) || !commit_from(first)) {
-		drop_from(first);
+		if (!drop_from(first))
+			keep_maps(res);
 		return 0;
 	}
 	for (u32 i = first; i < nplaced; i++)
@@ -457,7 +485,8 @@ int plan_apply(const struct plan *plan, int at_start)
 		}
 		for (u32 i = first; i < nplaced; i++)
 			unwrite(&placed[i], placed[i].unit->npatches);
-		drop_from(first);
+		if (!drop_from(first))
+			keep_maps(r);
 	}
 	drop_maps(r);
 	return 0;
@@ -480,25 +509,14 @@ void plan_drop_gone(void)
 			forget(i);
 }
 
-/* A module that stays is met again whenever another one comes or goes: its reason
- * is told once. */
-static void tell_refusal(void)
+/* 0: something could not be placed, plan_refusal() is the last reason. */
+int plan_place_late(void)
 {
-	static struct text told = {.max = sizeof told.s};
-	TEXT(t);
+	int all = 1;
 
-	if (str_eq(told.s, refusal.s))
-		return;
-	told.n = 0;
-	put(&told, refusal.s);
-	log_line(LEVEL_ERROR, put(put(&t, "a module that was loaded is not patched: "), refusal.s)->s);
-}
-
-void plan_place_late(void)
-{
 	for (u32 i = 0; i < nplans; i++)
-		if (!place_units(&plans[i]))
-			tell_refusal();
+		all &= place_units(&plans[i]);
+	return all;
 }
 
 /* Is a unit of ours in the module that v is a mapping of? */

@@ -173,25 +173,34 @@ static void wait_for(long pid, struct outcome *o)
 	}
 }
 
-static u64 block_signals(void)
+static int block_signals(u64 *old)
 {
-	u64 all = ALL_SIGNALS, old = 0;
+	u64 all = ALL_SIGNALS;
 
-	SYS4(__NR_rt_sigprocmask, SIG_SETMASK_, &all, &old, 8);
-	return old;
+	return !failed(SYS4(__NR_rt_sigprocmask, SIG_SETMASK_, &all, old, 8));
 }
 
+/* Tried again: a host with all signals blocked would be worse than any wait. */
 static void set_signals(u64 mask)
 {
-	SYS4(__NR_rt_sigprocmask, SIG_SETMASK_, &mask, 0, 8);
+	for (int tries = 0; tries < 8; tries++)
+		if (!failed(SYS4(__NR_rt_sigprocmask, SIG_SETMASK_, &mask, 0, 8)))
+			return;
 }
+
+static const char no_blocking[] = "signals may not be blocked while the compiler starts";
 
 void compile_in_child(struct handoff *h, struct outcome *o)
 {
-	u64 host = (u64)SYS1(__NR_getpid, 0), old = block_signals();
-	long pid = sys6(__NR_clone, CLONE_UNTRACED, 0, 0, 0, 0, 0);
+	u64 host = (u64)SYS1(__NR_getpid, 0), old;
+	long pid;
 
 	*o = (struct outcome){0, 0};
+	if (!block_signals(&old)) {
+		o->what = no_blocking;
+		return;
+	}
+	pid = sys6(__NR_clone, CLONE_UNTRACED, 0, 0, 0, 0, 0);
 	if (!pid)
 		child(h, host);
 	if (failed(pid))
@@ -252,11 +261,15 @@ void compile_in_process(long fd, const char *interp, const char *self, struct ou
 	static u8 stack[8192] __attribute__((aligned(16)));
 	TEXT(number);
 	char *argv[] = {(char *)interp, (char *)self, "compile", number.s, 0};
-	struct fresh f = {fd, block_signals(), interp, argv};
+	struct fresh f = {fd, 0, interp, argv};
 	long pid;
 
 	put_dec(&number, (u64)fd);
 	*o = (struct outcome){0, 0};
+	if (!block_signals(&f.mask)) {
+		o->what = no_blocking;
+		return;
+	}
 	pid = vfork_on(stack + sizeof stack, fresh_main, &f);
 	if (failed(pid))
 		*o = (struct outcome){"no process can be made to compile in", (u32)-pid};

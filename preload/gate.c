@@ -210,7 +210,7 @@ static int join_session(const struct handoff *h, const struct glance *g, int abo
 
 	if (!r)
 		return 1;
-	end_if(abort, put_error(put(put(put(put(&why, "the session "), name), " cannot be opened in "), h->rundir), r)->s);
+	give_up(abort, put_error(put(put(put(put(&why, "the session "), name), " cannot be opened in "), h->rundir), r)->s);
 	return 0;
 }
 

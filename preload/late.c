@@ -90,6 +90,20 @@ static void request(struct handoff *h)
 	new_modules(h->modules, sizeof h->modules);
 }
 
+/* A module that stays is met again whenever another one comes or goes, and what
+ * could not be read may be readable then: a reason is told once. */
+static void tell(const char *reason)
+{
+	static struct text told = {.max = sizeof told.s};
+	TEXT(t);
+
+	if (str_eq(told.s, reason) || (told.n && maps_error))
+		return;
+	told.n = 0;
+	put(&told, reason);
+	log_line(LEVEL_ERROR, put(put(&t, "a module that was loaded is not patched: "), reason)->s);
+}
+
 static void answer(const struct handoff *h, const struct outcome *o)
 {
 	const struct plan *plan;
@@ -98,16 +112,16 @@ static void answer(const struct handoff *h, const struct outcome *o)
 	log_handoff(h);
 	if (o->what || o->status || h->verdict == VERDICT_NONE) {
 		outcome_text(o, &why);
-		log_line(LEVEL_ERROR, why.s);
+		tell(why.s);
 		return;
 	}
 	if (h->verdict != VERDICT_PLAN)
 		return;
 	plan = plan_take(h, &why);
-	if (!plan)
-		log_line(LEVEL_ERROR, why.s);
-	else if (!plan_apply(plan, 0)) {
-		log_line(LEVEL_ERROR, put(put(&why, "a module that was loaded is not patched: "), plan_refusal())->s);
+	if (!plan) {
+		tell(why.s);
+	} else if (!plan_apply(plan, 0)) {
+		tell(plan_refusal());
 		sys_munmap((u64)plan, plan->size);
 	}
 }
@@ -126,7 +140,7 @@ static void ask(void)
 		answer(h, &o);
 		handoff_unmap(h);
 	} else {
-		log_line(LEVEL_ERROR, "a module was loaded that is wanted, but there is no memory to compile for it");
+		tell("there is no memory to compile for it");
 	}
 	if (!failed(fd))
 		sys_close(fd);
@@ -135,7 +149,8 @@ static void ask(void)
 static void modules_changed(void)
 {
 	plan_drop_gone();
-	plan_place_late();
+	if (!plan_place_late())
+		tell(plan_refusal());
 	if (new_modules(0, sizeof((struct handoff *)0)->modules))
 		ask();
 }

@@ -1,14 +1,18 @@
 /* /proc/self/maps: which modules are there, what a page is, where there is room.
  * Read as a stream through one small buffer: the host's stack may be small, and
- * a JVM has thousands of mappings.
+ * a JVM has thousands of mappings. A read may fail in the middle, and what was not
+ * seen is then not gone: who walks looks at maps_error.
  */
 #include "agent.h"
+
+long maps_error;
 
 int maps_open(struct maps *m)
 {
 	m->at = m->n = 0;
 	m->fd = sys_open("/proc/self/maps", O_RDONLY, 0);
-	return !failed(m->fd);
+	maps_error = failed(m->fd) ? m->fd : 0;
+	return !maps_error;
 }
 
 void maps_close(struct maps *m)
@@ -21,6 +25,8 @@ static int next_char(struct maps *m)
 	if (m->at == m->n) {
 		long n = sys_read(m->fd, m->buf, sizeof m->buf);
 
+		if (failed(n))
+			maps_error = n;
 		if (failed(n) || !n)
 			return -1;
 		m->n = (u64)n;
@@ -174,11 +180,11 @@ void modules_each(void (*visit)(const struct module *m, const char *path, void *
 		}
 	}
 	maps_close(&maps);
-	if (m.code)
+	if (m.code && !maps_error)
 		visit(&m, path, arg);
 }
 
-/* Is the file still mapped where it was? */
+/* Is the file still mapped where it was? Only who has seen all knows that it is not. */
 int module_here(const struct module *m)
 {
 	static struct maps maps;
@@ -190,7 +196,7 @@ int module_here(const struct module *m)
 	while (!here && maps_next(&maps, &v))
 		here = v.lo <= m->lo && m->lo < v.hi && same_file(m, &v);
 	maps_close(&maps);
-	return here;
+	return here || maps_error;
 }
 
 /* Law 7: only plain private file-backed r-x text of the module itself. 1: it is;
@@ -245,7 +251,7 @@ u64 gap_find(u64 lo, u64 hi, u64 size)
 	if (!maps_open(&maps))
 		return 0;
 	while (maps_next(&maps, &v)) {
-		u64 stop = v.lo;
+		u64 stop = v.lo < HIGHEST ? v.lo : HIGHEST;
 
 		if (str_eq(v.path, "[stack]"))
 			stop = stop > STACK_GUARD + end ? stop - STACK_GUARD : end;
@@ -263,5 +269,5 @@ u64 gap_find(u64 lo, u64 hi, u64 size)
 	maps_close(&maps);
 	if (!best && end < HIGHEST)
 		best = place_in(end, HIGHEST, lo, hi, size);
-	return best;
+	return maps_error ? 0 : best;
 }

@@ -286,6 +286,7 @@ static int join(struct session *s, const char *exe)
 	describe(&s->procs[own_proc - 1], exe, pidns);
 	r->proc = own_proc;
 	r->tid_offset = find_tid();
+	r->clock = (long (*)(u64, u64 *))vdso_function("__vdso_clock_gettime");
 	r->session = s;
 	bpftime_private_ready(own_proc);
 	return 1;

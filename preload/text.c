@@ -69,7 +69,7 @@ long text_write(u64 addr, const u8 *bytes, u64 n)
 	}
 	if (mem_eq((const void *)addr, bytes, n))
 		return 0;
-	write_mem(addr, before, n);
+	text_restore(addr, before, n);
 	return -EACCES_;
 }
 
@@ -102,10 +102,15 @@ static void map_back(u64 page)
 		sys_munmap((u64)copy, PAGE);
 }
 
-void text_restore(u64 addr, const u8 *bytes, u64 n)
+/* 1: the bytes stand there again. */
+int text_restore(u64 addr, const u8 *bytes, u64 n)
 {
-	if (failed(write_mem(addr, bytes, n)))
-		write_pages(addr, bytes, n);
+	for (int tries = 0; tries < 8 && !mem_eq((const void *)addr, bytes, n); tries++)
+		if (failed(write_mem(addr, bytes, n)))
+			write_pages(addr, bytes, n);
+	if (!mem_eq((const void *)addr, bytes, n))
+		return 0;
 	for (u64 page = page_down(addr); page < addr + n; page += PAGE)
 		map_back(page);
+	return 1;
 }

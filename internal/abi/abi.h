@@ -126,10 +126,9 @@
 
 /* lease slot: u64 owner. 0: free; kept: process slot + 1; borrowed:
  *   bit 63      1
- *   bits 32-62  when: time-stamp counter >> LEASE_TICK
+ *   bits 32-62  when: seconds of CLOCK_MONOTONIC_COARSE; 0: not known
  *   bits 0-31   which: a number of the borrower */
 #define LEASE_OWNER 0
-#define LEASE_TICK 24
 
 /* log record */
 #define LOG_SEQ 0 /* u64: index + 1 when complete */

@@ -92,10 +92,9 @@ const (
 	LINK_NAME_SIZE          = 224
 	LINK_WHY                = 256 // 128 bytes: reason of the last refusal
 	LINK_WHY_SIZE           = 128
-	LEASE_OWNER             = 0
-	LEASE_TICK              = 24 // log record
-	LOG_SEQ                 = 0  // u64: index + 1 when complete
-	LOG_TIME                = 8  // ns since the epoch
+	LEASE_OWNER             = 0 // log record
+	LOG_SEQ                 = 0 // u64: index + 1 when complete
+	LOG_TIME                = 8 // ns since the epoch
 	LOG_PID                 = 16
 	LOG_LEVEL               = 20
 	LOG_LEN                 = 24

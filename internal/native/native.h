@@ -34,6 +34,7 @@ struct bpftime_resident {
 	struct session *session;
 	u32 proc;                       /* process slot + 1 of the process that was patched */
 	u32 tid_offset;                 /* where the libc keeps a thread's tid, from fs base; 0: unknown */
+	long (*clock)(u64 id, u64 *timespec); /* the vDSO's clock_gettime, or 0 */
 };
 
 extern struct bpftime_resident bpftime_resident HIDDEN;

@@ -13,7 +13,7 @@
  *             than leases to keep, or more children were forked than the session
  *             has slots for; in a signal handler that interrupts a program of ours;
  *             and on a stack that the thread's lease is not for. It costs two locked
- *             instructions. Who is killed in between leaves it taken; after a second
+ *             instructions. Who is killed in between leaves it taken; after two seconds
  *             of that, and when none is free, the next borrower has it.
  *
  * fork() wipes bpftime_private, so a child sees at its first hit that what its TLS
@@ -35,7 +35,7 @@ __thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("ini
 #define WINDOW (2 * NEAR)
 
 #define BORROWED (1ul << 63)
-#define STALE_TICKS 256 /* 1.4 s at 3 GHz */
+#define STALE_SECONDS 2
 
 #define cas(p, old, new) __atomic_compare_exchange_n(p, &(__typeof__(*(p))){old}, new, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
@@ -172,7 +172,7 @@ static inline int borrow_this(u32 n, u64 mark, int late)
 	u64 *owner = &bpftime_resident.session->leases[n].owner, old = __atomic_load_n(owner, __ATOMIC_RELAXED);
 	u32 age = ((u32)(mark >> 32) - (u32)(old >> 32)) & 0x7fffffff;
 
-	if (old && !(late && age > STALE_TICKS))
+	if (old && !(late && age >= STALE_SECONDS))
 		return 0;
 	return cas(owner, old, mark);
 }
@@ -189,17 +189,28 @@ static inline int borrow(u64 mark, u32 at)
 	return -1;
 }
 
+/* The coarse clock of the vDSO: two words of memory, where rdtsc may be forbidden
+ * (PR_SET_TSC, strict seccomp). */
+static inline u32 seconds(void)
+{
+	u64 t[2] = {0, 0};
+
+	if (bpftime_resident.clock)
+		bpftime_resident.clock(6 /* CLOCK_MONOTONIC_COARSE */, t);
+	return (u32)t[0] & 0x7fffffff;
+}
+
 /* Runs the list under a borrowed lease; what the thunk does otherwise. */
-static HOT void run_borrowed(struct bpftime_run *runs, u64 frame)
+static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 frame)
 {
 	struct session *s = bpftime_resident.session;
-	u64 tsc = __builtin_ia32_rdtsc(), mark = BORROWED | (tsc >> LEASE_TICK & 0x7fffffff) << 32 | (u32)(frame >> 4);
+	u64 mark = BORROWED | (u64)seconds() << 32 | (u32)(frame >> 4);
 	struct bpftime_thread t;
-	int lease = borrow(mark, spread(tsc << 6));
+	int lease = borrow(mark, spread(frame ^ fs_base() << 3));
 
 	if (lease < 0) {
 		miss(runs);
-		return;
+		return 0;
 	}
 	t.lease = (u32)lease;
 	t.counters = (u64)s->counters[lease];
@@ -211,6 +222,7 @@ static HOT void run_borrowed(struct bpftime_run *runs, u64 frame)
 		((u64 (*)(u64))runs->fn)(frame + FRAME_REGS);
 	}
 	cas(&s->leases[lease].owner, mark, 0);
+	return 0;
 }
 
 /* frame is that of the thunk. The entry to run the list with; 0: it has been run,
@@ -219,9 +231,7 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
 {
 	struct bpftime_thread *t = keep(frame);
 
-	if (!t)
-		run_borrowed(runs, frame);
-	return t;
+	return t ? t : run_borrowed(runs, frame);
 }
 
 /* The main thread takes its lease here, so that whoever is hit first on its TLS,
