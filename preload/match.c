@@ -5,17 +5,18 @@
  */
 #include "agent.h"
 
-static int class_match(const char *p, const char *end, char c, const char **after)
+/* Of bytes, as config's: [a-\xc3] has a and \xc3 in it. */
+static int class_match(const char *p, const char *end, u8 c, const char **after)
 {
 	int not = p < end && (*p == '!' || *p == '^'), hit = 0;
 	const char *start = p += not;
 
 	for (; p < end && (*p != ']' || p == start); p++) {
 		if (p + 2 < end && p[1] == '-' && p[2] != ']') {
-			hit |= p[0] <= c && c <= p[2];
+			hit |= (u8)p[0] <= c && c <= (u8)p[2];
 			p += 2;
 		} else {
-			hit |= *p == c;
+			hit |= (u8)*p == c;
 		}
 	}
 	*after = p + 1;
@@ -36,7 +37,7 @@ static int glob(const char *p, const char *end, const char *s)
 		if (!*s && p == end)
 			return 1;
 		if (*s && p < end) {
-			if (*p == '[' ? class_match(p + 1, end, *s, &after) : *p == '?' || *p == *s) {
+			if (*p == '[' ? class_match(p + 1, end, (u8)*s, &after) : *p == '?' || *p == *s) {
 				p = *p == '[' ? after : p + 1;
 				s++;
 				continue;
