@@ -37,6 +37,8 @@ HIDDEN int exe_match(const char *pattern, u64 n, const char *exe);
 
 /* session.c */
 HIDDEN void session_rundir(const struct settings *set, char *to, u64 max);
+HIDDEN int slot_claim(u32 *state);
+HIDDEN int slot_claim_abandoned(u32 *state);
 HIDDEN int session_name(const char *name);
 HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
 HIDDEN long map_shared_file(const char *path, u64 size, struct text *why);

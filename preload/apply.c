@@ -66,6 +66,18 @@ static void copy_cut(char *to, const char *from, u64 max)
 	to[n] = 0;
 }
 
+/* Whoever claims a link has its name in it within microseconds. */
+static void await_claim(u32 *state)
+{
+	for (u32 spin = 0; spin < 1000; spin++) {
+		if ((__atomic_load_n(state, __ATOMIC_ACQUIRE) & SLOT_STATE) != SLOT_CLAIMED)
+			return;
+		__builtin_ia32_pause();
+	}
+	if (slot_claim_abandoned(state))
+		__atomic_store_n(state, SLOT_FREE, __ATOMIC_RELEASE);
+}
+
 /* The slot of that name, or a free one. Two processes that start together may
  * both claim one; the name is written before the state says LIVE. */
 static struct session_link *link_slot(const char *want, u32 kind)
@@ -73,13 +85,10 @@ static struct session_link *link_slot(const char *want, u32 kind)
 	struct session_link *l = bpftime_resident.session->links;
 
 	for (u32 i = 0; i < SESSION_NLINKS; i++, l++) {
-		u32 idle = SLOT_FREE;
-
-		for (u32 spin = 0; spin < 1000 && __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) == SLOT_CLAIMED; spin++)
-			__builtin_ia32_pause();
+		await_claim(&l->state);
 		if (l->state == SLOT_LIVE && l->kind == kind && str_eq(l->name, want))
 			return l;
-		if (l->state != SLOT_FREE || !__atomic_compare_exchange_n(&l->state, &idle, SLOT_CLAIMED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (!slot_claim(&l->state))
 			continue;
 		l->kind = kind;
 		copy_cut(l->name, want, LINK_NAME_SIZE);

@@ -198,6 +198,33 @@ static int is_dead(const struct session_proc *p, u64 pidns)
 	return p->start && start_time(p->pid) != p->start;
 }
 
+static int cas(u32 *state, u32 old, u32 new)
+{
+	return __atomic_compare_exchange_n(state, &old, new, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* Takes a slot of any table; it stays ours until it is LIVE or FREE. */
+static int claim_from(u32 *state, u32 old)
+{
+	return cas(state, old, SLOT_CLAIMED | (u32)SYS1(__NR_getpid, 0) << SLOT_PID);
+}
+
+int slot_claim(u32 *state) { return claim_from(state, SLOT_FREE); }
+
+/* Takes a slot whose claimer died over it. A claim takes microseconds: what is
+ * still claimed a millisecond later, by a process that is not here, is nobody's;
+ * the wait is for those of another PID namespace, and for who could not say. */
+int slot_claim_abandoned(u32 *state)
+{
+	u32 old = __atomic_load_n(state, __ATOMIC_ACQUIRE);
+	u64 millisecond[2] = {0, 1000000};
+
+	if ((old & SLOT_STATE) != SLOT_CLAIMED || (old >> SLOT_PID && SYS2(__NR_kill, old >> SLOT_PID, 0) != -ESRCH_))
+		return 0;
+	SYS2(__NR_nanosleep, millisecond, 0);
+	return claim_from(state, old);
+}
+
 static void free_leases(struct session *s, u32 proc)
 {
 	for (u32 i = 0; i < SESSION_NLEASES; i++)
@@ -210,25 +237,20 @@ static void free_leases(struct session *s, u32 proc)
 static void reclaim(struct session *s, u64 pidns)
 {
 	for (u32 i = 0; i < SESSION_NPROCS; i++) {
-		u32 live = SLOT_LIVE;
+		u32 *state = &s->procs[i].state;
 
-		if (!is_dead(&s->procs[i], pidns))
-			continue;
-		if (!__atomic_compare_exchange_n(&s->procs[i].state, &live, SLOT_CLAIMED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (!slot_claim_abandoned(state) && !(is_dead(&s->procs[i], pidns) && claim_from(state, SLOT_LIVE)))
 			continue;
 		free_leases(s, i + 1);
-		__atomic_store_n(&s->procs[i].state, SLOT_FREE, __ATOMIC_RELEASE);
+		__atomic_store_n(state, SLOT_FREE, __ATOMIC_RELEASE);
 	}
 }
 
 static u32 claim_slot(struct session *s)
 {
-	for (u32 i = 0; i < SESSION_NPROCS; i++) {
-		u32 idle = SLOT_FREE;
-
-		if (__atomic_compare_exchange_n(&s->procs[i].state, &idle, SLOT_CLAIMED, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+	for (u32 i = 0; i < SESSION_NPROCS; i++)
+		if (slot_claim(&s->procs[i].state))
 			return i + 1;
-	}
 	return 0;
 }
 

@@ -26,7 +26,8 @@ static long write_mem(u64 addr, const u8 *bytes, u64 n)
 	return failed(r) ? r : (u64)r == n ? 0 : -EACCES_;
 }
 
-static long move_page(u64 page, u64 addr, const u8 *bytes, u64 n)
+/* A copy of a page with the bytes in it, r-x, that may be moved over it; or -errno. */
+static long copy_page(u64 page, u64 addr, const u8 *bytes, u64 n)
 {
 	long copy = sys_mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), r;
 
@@ -38,20 +39,38 @@ static long move_page(u64 page, u64 addr, const u8 *bytes, u64 n)
 			((u8 *)copy)[addr + i - page] = bytes[i];
 	r = sys_mprotect((u64)copy, PAGE, PROT_READ | PROT_EXEC);
 	if (!failed(r))
-		r = sys6(__NR_mremap, copy, PAGE, PAGE, 3 /* MAYMOVE | FIXED */, (long)page, 0);
-	if (failed(r)) {
-		sys_munmap((u64)copy, PAGE);
-		return r;
-	}
-	return 0;
+		return copy;
+	sys_munmap((u64)copy, PAGE);
+	return r;
 }
 
+static long move_page(u64 copy, u64 page)
+{
+	long r = sys6(__NR_mremap, (long)copy, PAGE, PAGE, 3 /* MAYMOVE | FIXED */, (long)page, 0);
+
+	if (failed(r))
+		sys_munmap(copy, PAGE);
+	return failed(r) ? r : 0;
+}
+
+/* Nothing is moved before every page that has to be is ready. */
 static long write_pages(u64 addr, const u8 *bytes, u64 n)
 {
-	long r = 0;
+	u64 page = page_down(addr), last = page_down(addr + n - 1);
+	long first_copy = copy_page(page, addr, bytes, n), r;
+	long last_copy = page == last || failed(first_copy) ? 0 : copy_page(last, addr, bytes, n);
 
-	for (u64 page = page_down(addr); page < addr + n && !r; page += PAGE)
-		r = move_page(page, addr, bytes, n);
+	if (failed(first_copy))
+		return first_copy;
+	if (failed(last_copy)) {
+		sys_munmap((u64)first_copy, PAGE);
+		return last_copy;
+	}
+	r = move_page((u64)first_copy, page);
+	if (last_copy && !r)
+		r = move_page((u64)last_copy, last);
+	else if (last_copy)
+		sys_munmap((u64)last_copy, PAGE);
 	return r;
 }
 
@@ -59,46 +78,60 @@ static long write_pages(u64 addr, const u8 *bytes, u64 n)
 long text_write(u64 addr, const u8 *bytes, u64 n)
 {
 	u8 before[16];
-	long r;
+	long r = 0;
 
 	mem_copy(before, (const void *)addr, n);
-	if (failed(write_mem(addr, bytes, n))) {
+	if (failed(write_mem(addr, bytes, n)))
 		r = write_pages(addr, bytes, n);
-		if (r)
-			return r;
-	}
-	if (mem_eq((const void *)addr, bytes, n))
+	if (!r && mem_eq((const void *)addr, bytes, n))
 		return 0;
 	text_restore(addr, before, n);
-	return -EACCES_;
+	return r ? r : -EACCES_;
+}
+
+/* What file a page is, or was before a copy was moved over it: then text without a
+ * gap to it says so. Who asks compares the contents. */
+static int file_of(u64 page, struct vma *of)
+{
+	static struct maps maps;
+	static struct vma v;
+	u64 end = 0;
+
+	of->inode = 0;
+	if (!maps_open(&maps))
+		return 0;
+	while (maps_next(&maps, &v) && (v.lo <= page || (v.lo == end && !of->inode))) {
+		if (v.lo != end)
+			of->inode = 0;
+		if (v.inode && str_eq(v.perms, "r-xp"))
+			*of = v;
+		end = v.hi;
+	}
+	maps_close(&maps);
+	return of->inode != 0;
 }
 
 /* Maps the file's page back where it equals what stands there: afterwards the
  * host's mappings are as if we had never been. */
 static void map_back(u64 page)
 {
-	static struct maps maps;
 	static struct vma v;
 	struct stat st;
-	int found = 0;
 	long fd, copy;
 
-	if (!maps_open(&maps))
-		return;
-	while (!found && maps_next(&maps, &v))
-		found = v.lo <= page && page < v.hi;
-	maps_close(&maps);
-	if (!found || !v.inode || !str_eq(v.perms, "r-xp"))
+	if (!file_of(page, &v))
 		return;
 	fd = sys_open(v.path, O_RDONLY, 0);
 	if (failed(fd))
 		return;
-	copy = failed(SYS2(__NR_fstat, fd, &st)) || st.st_ino != v.inode ? -EINVAL_ :
+	copy = failed(SYS2(__NR_fstat, fd, &st)) || st.st_ino != v.inode || page - v.lo + v.off >= (u64)st.st_size ? -EINVAL_ :
 	       sys_mmap(0, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, page - v.lo + v.off);
 	sys_close(fd);
 	if (failed(copy))
 		return;
-	if (!mem_eq((const void *)copy, (const void *)page, PAGE) || failed(sys6(__NR_mremap, copy, PAGE, PAGE, 3, (long)page, 0)))
+	if (mem_eq((const void *)copy, (const void *)page, PAGE))
+		move_page((u64)copy, page);
+	else
 		sys_munmap((u64)copy, PAGE);
 }
 

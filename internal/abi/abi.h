@@ -108,8 +108,10 @@
 #define PROC_EXE 48  /* 192 bytes, the end of the path when longer */
 #define PROC_EXE_SIZE 192
 #define SLOT_FREE 0
-#define SLOT_CLAIMED 1
+#define SLOT_CLAIMED 1 /* being filled; the bits from SLOT_PID on say by whom, who may be killed meanwhile */
 #define SLOT_LIVE 2
+#define SLOT_STATE 3 /* mask */
+#define SLOT_PID 2   /* shift */
 #define PROC_FORKED 1 /* PROC_FLAGS: took its slot at its first hit */
 
 /* link slot */

@@ -79,8 +79,10 @@ const (
 	PROC_EXE                = 48 // 192 bytes, the end of the path when longer
 	PROC_EXE_SIZE           = 192
 	SLOT_FREE               = 0
-	SLOT_CLAIMED            = 1
+	SLOT_CLAIMED            = 1 // being filled; the bits from SLOT_PID on say by whom, who may be killed meanwhile
 	SLOT_LIVE               = 2
+	SLOT_STATE              = 3 // mask
+	SLOT_PID                = 2 // shift
 	PROC_FORKED             = 1 // PROC_FLAGS: took its slot at its first hit
 	LINK_STATE              = 0
 	LINK_KIND               = 4

@@ -63,13 +63,21 @@ static HOT void copy(char *to, const char *from, u32 n)
 		to[n] = from[n];
 }
 
-/* A forked child's slot. The pid is what the libc noted for its own use. */
-static HOT void describe_child(struct session_proc *p, u64 fs)
+/* What the libc noted for its own use; 0: we do not know where. */
+static inline u32 own_tid(u64 fs)
+{
+	u32 at = bpftime_resident.tid_offset;
+
+	return at ? *(volatile u32 *)(fs + at) : 0;
+}
+
+/* A forked child's slot. */
+static HOT void describe_child(struct session_proc *p, u32 pid)
 {
 	struct bpftime_resident *r = &bpftime_resident;
 	struct session_proc *parent = &r->session->procs[r->proc - 1];
 
-	p->pid = r->tid_offset ? *(volatile u32 *)(fs + r->tid_offset) : 0;
+	p->pid = pid;
 	p->start = 0;
 	p->pidns = parent->pidns;
 	p->uid = parent->uid;
@@ -81,12 +89,12 @@ static HOT void describe_child(struct session_proc *p, u64 fs)
 static HOT u32 claim_proc(u64 fs)
 {
 	struct session_proc *procs = bpftime_resident.session->procs;
-	u32 *mine = &bpftime_private.proc;
+	u32 *mine = &bpftime_private.proc, tid = own_tid(fs);
 
 	for (u32 i = 0; i < SESSION_NPROCS; i++) {
-		if (procs[i].state != SLOT_FREE || !cas(&procs[i].state, SLOT_FREE, SLOT_CLAIMED))
+		if (procs[i].state != SLOT_FREE || !cas(&procs[i].state, SLOT_FREE, SLOT_CLAIMED | tid << SLOT_PID))
 			continue;
-		describe_child(&procs[i], fs);
+		describe_child(&procs[i], tid);
 		if (!cas(mine, 0, i + 1)) { /* another thread was first */
 			__atomic_store_n(&procs[i].state, SLOT_FREE, __ATOMIC_RELEASE);
 			return *mine;
