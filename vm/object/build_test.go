@@ -27,6 +27,7 @@ func forEach(t *testing.T, name string, test func(t *testing.T, spec *object.Spe
 	golden := filepath.Join("testdata", name+".o")
 	if *update {
 		compile(t, "clang", "v3", name, golden)
+		command(t, "llvm-objcopy", "--strip-debug", golden)
 	}
 	t.Run("testdata", func(t *testing.T) { test(t, load(t, golden)) })
 	for compiler, cpus := range compilers {
@@ -57,8 +58,13 @@ func compile(t *testing.T, compiler, cpu, name, out string) {
 	t.Helper()
 	args := []string{"-target", "bpf", "-mcpu=" + cpu, "-O2", "-g", "-Wall", "-Wno-unused", "-Werror",
 		"-fdebug-compilation-dir=.", "-c", filepath.Join("testdata", name+".bpf.c"), "-o", out}
-	if text, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", compiler, strings.Join(args, " "), err, text)
+	command(t, compiler, args...)
+}
+
+func command(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if text, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, text)
 	}
 }
 

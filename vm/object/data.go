@@ -28,14 +28,10 @@ func isConstant(name string) bool {
 
 // readData makes a map of every data section that something may refer to.
 func (r *reader) readData() error {
-	total := uint64(0)
 	named := map[string]bool{}
 	for n, s := range r.sections {
 		if !isData(s) || s.Size == 0 {
 			continue
-		}
-		if total += s.Size; s.Size > MaxData || total > MaxData {
-			return failure(sectionPlace(s), "all data sections together take more than %d MiB", MaxData>>20)
 		}
 		if named[s.Name] {
 			return failure(sectionPlace(s), "there are two sections of that name")

@@ -56,6 +56,26 @@ func (r *reader) open() error {
 	if r.symbols, err = f.Symbols(); err != nil {
 		return failure("", "symbol table: %w", err)
 	}
+	return r.checkSizes()
+}
+
+// checkSizes makes sure that sections are as large as they say, which libraries
+// believe.
+func (r *reader) checkSizes() error {
+	data := uint64(0)
+	for _, s := range r.sections {
+		if s.Type == elf.SHT_PROGBITS && s.Flags&elf.SHF_COMPRESSED == 0 {
+			if _, err := r.bytes(s); err != nil {
+				return err
+			}
+		}
+		if s.Type != elf.SHT_NOBITS && !isData(s) {
+			continue
+		}
+		if data += s.Size; s.Size > MaxData || data > MaxData {
+			return failure(sectionPlace(s), "all data sections together take more than %d MiB", MaxData>>20)
+		}
+	}
 	return nil
 }
 

@@ -51,6 +51,7 @@ type world struct {
 	entries map[string]uint64 // handle and key -> address of the value
 	printed []string
 	records [][]byte
+	cookie  uint64
 }
 
 func newWorld(t *testing.T, e engine, o *object.Object) *world {
@@ -87,6 +88,24 @@ func (w *world) data(t *testing.T, name string) []byte {
 	}
 	t.Fatalf("there is no section %s", name)
 	return nil
+}
+
+// put makes an entry of a map.
+func (w *world) put(t *testing.T, name string, key, value []byte) {
+	t.Helper()
+	for i, m := range w.object.Maps {
+		if m.Name != name {
+			continue
+		}
+		if len(key) != int(m.KeySize) || len(value) != int(m.ValueSize) {
+			t.Fatalf("%s has keys of %d and values of %d bytes", name, m.KeySize, m.ValueSize)
+		}
+		addr := w.alloc(len(value))
+		copy(w.at(addr, len(value)), value)
+		w.entries[fmt.Sprint(w.handles[i], key)] = addr
+		return
+	}
+	t.Fatalf("there is no map %s", name)
 }
 
 // run verifies and runs a program with the registers rdi, rsi … given.
@@ -151,6 +170,14 @@ func (w *world) helpers() *helper.Registry {
 			return 0, err
 		}).
 		Register(14, helper.Pure(func(_, _, _, _, _ uint64) uint64 { return 77<<32 | 78 })).
+		Register(113, func(m helper.Memory, dst, size, src, _, _ uint64) (uint64, error) {
+			b := make([]byte, size)
+			if err := m.Read(src, b); err != nil {
+				return 0, err
+			}
+			return 0, m.Write(dst, b)
+		}).
+		Register(174, helper.Pure(func(_, _, _, _, _ uint64) uint64 { return w.cookie })).
 		Register(130, func(m helper.Memory, _, data, size, _, _ uint64) (uint64, error) {
 			record := make([]byte, size)
 			w.records = append(w.records, record)

@@ -150,3 +150,14 @@ func TestConstantDecides(t *testing.T) {
 		}
 	})
 }
+
+// An object in the manner of libbpf's usdt.bpf.h: the cookie says which entry
+// of a weak map describes the arguments.
+func TestUSDT(t *testing.T) {
+	inEngines(t, "usdt", object.Options{}, func(t *testing.T, w *world) {
+		w.cookie = 5
+		wantEqual(t, "without a description", w.run(t, "on_usdt", map[int]uint64{rsi: 7}), ^uint64(1))
+		w.put(t, "__bpf_usdt_specs", []byte{5, 0, 0, 0}, []byte{rsi, 0, 0, 0, 0, 0, 0, 0})
+		wantEqual(t, "first argument, in rsi", w.run(t, "on_usdt", map[int]uint64{rsi: 7}), 7)
+	})
+}

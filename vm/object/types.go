@@ -2,7 +2,6 @@ package object
 
 import (
 	"bytes"
-	"debug/elf"
 	"slices"
 
 	"github.com/cilium/ebpf/btf"
@@ -20,14 +19,6 @@ func (r *reader) readBTF() error {
 	raw, err := r.bytes(s)
 	if err != nil {
 		return err
-	}
-	// The library is only given files whose sections' sizes are true.
-	for _, s := range r.sections {
-		if s.Type == elf.SHT_PROGBITS && s.Flags&elf.SHF_COMPRESSED == 0 {
-			if _, err := r.bytes(s); err != nil {
-				return err
-			}
-		}
 	}
 	if r.spec.Types, err = btf.LoadSpecFromReader(bytes.NewReader(raw)); err == nil {
 		r.spec.local, r.ext, err = btf.LoadSpecAndExtInfosFromReader(bytes.NewReader(r.image))
