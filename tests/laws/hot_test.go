@@ -1,0 +1,175 @@
+package laws
+
+import (
+	"debug/elf"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/tests/internal/host"
+)
+
+// hotAllowed are the instructions on the way of a hit, each with what it is good for. objdump's suffixes (movq, cmpl) are
+// cut off where the rest is on the list.
+var hotAllowed = map[string]string{
+	"mov": "registers to the frame and back", "movabs": "constants of the spread and the mark", "movz": "bytes of names",
+	"lea": "moves rsp and computes without touching flags", "push": "words of tactic (b), callee-saved registers", "pop": "the same back",
+	"add": integers, "sub": integers, "and": integers, "or": integers, "xor": integers, "not": integers, "neg": integers,
+	"cmp": integers, "test": integers, "shl": integers, "shr": integers, "sar": integers, "imul": "spread of thread numbers",
+	"bts": "bit 63 of a mark", "set": integers, "cmov": integers, "inc": "counts a hit, in the thread's own lease", "dec": integers,
+	"j": "conditions", "jmp": "loops", "call": "the program, the body of a probed function, the rare path", "ret": "pairs with the call of the stub",
+	"nop": "padding", "cmpxchg": "takes what belongs to no one yet",
+	"xchg": "padding: xchg %ax,%ax", "rep": "copies a name",
+}
+
+const integers = "numbers and addresses; flags are dead at a function's entry and return"
+
+var (
+	suffix    = regexp.MustCompile(`[bwlq]$`)
+	condition = regexp.MustCompile(`^(j|set|cmov)(n?[abgleszopc]e?|n?[abgl]e?|p[eo]|rcxz)$`)
+)
+
+// allowedName returns the entry of hotAllowed, and whether there is one.
+func allowedName(name string) bool {
+	if m := condition.FindStringSubmatch(name); m != nil && name != "jmp" {
+		name = m[1]
+	}
+	if strings.HasPrefix(name, "movz") || strings.HasPrefix(name, "movs") && len(name) > 4 {
+		name = "movz"
+	}
+	if _, ok := hotAllowed[name]; ok {
+		return true
+	}
+	_, ok := hotAllowed[suffix.ReplaceAllString(name, "")]
+	return ok
+}
+
+// lockedBy says where an instruction may lock, and why. Everything else on the way of a hit does not.
+var lockedBy = map[string]string{
+	"internal/native/thread.c": "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
+}
+
+// TestHotInstructions looks at each instruction that may run between a site and the return to it.
+func TestHotInstructions(t *testing.T) {
+	for _, o := range objects(t, "internal/native") {
+		hot := 0
+		for _, i := range o.code(t) {
+			if i.section != ".bpftime_hot" {
+				continue
+			}
+			hot++
+			if !allowedName(i.name) {
+				t.Errorf("%s: %v: not on the list of what a hit may need", o.source, i)
+			}
+			if _, ok := lockedBy[o.source]; i.locks() && !ok {
+				t.Errorf("%s: %v: locks", o.source, i)
+			}
+			if strings.Contains(i.operands, "%gs:") {
+				t.Errorf("%s: %v: gs is the host's", o.source, i)
+			}
+		}
+		if hot == 0 && !strings.HasSuffix(o.source, "helpers.c") {
+			t.Errorf("%s: nothing in .bpftime_hot", o.source)
+		}
+	}
+}
+
+// TestHotCallsNobody: in the agent's file, every direct branch of the hot section stays in it, so nothing of it goes
+// through the PLT into libc, or into Go. What it calls through a pointer are programs and bodies.
+func TestHotCallsNobody(t *testing.T) {
+	needsAgent(t)
+	agent := host.Agent(t)
+	lo, hi := section(t, agent, ".bpftime_hot")
+	list := disassemble(t, "-d", "-j", ".bpftime_hot", agent)
+	if len(list) < 500 {
+		t.Fatalf("%d instructions in .bpftime_hot of %s", len(list), agent)
+	}
+	indirect := map[string]int{}
+	for _, i := range list {
+		branch := i.name == "call" || strings.HasPrefix(i.name, "j")
+		switch {
+		case !branch:
+		case strings.HasPrefix(i.operands, "*"):
+			indirect[anyRegister.ReplaceAllString(i.name+" "+i.operands, "*(%r)")]++
+		default:
+			word, _, _ := strings.Cut(i.operands, " ")
+			if to, err := strconv.ParseUint(word, 16, 64); err != nil || to < lo || to >= hi {
+				t.Errorf("%v: leaves the hot section %#x-%#x", i, lo, hi)
+			}
+		}
+		if i.usesVectors() || i.popsFlags() || i.usesRedZone() || !allowedName(i.name) {
+			t.Errorf("%v: not on the list", i)
+		}
+	}
+	for target := range indirect {
+		if _, ok := indirectAllowed[target]; !ok {
+			t.Errorf("%s: an indirect branch that is not on the list", target)
+		}
+	}
+}
+
+// anyRegister matches a pointer in whatever register the compiler had free; rsp is another matter.
+var anyRegister = regexp.MustCompile(`\*\(%r([0-9]+|[abcd]x|[sd]i|bp)\)`)
+
+// indirectAllowed are the pointers that the hot path follows.
+var indirectAllowed = map[string]string{
+	"call *(%r)": "RUN_FN: a program", "call *(%rsp)": "tactic (a): the body",
+	"call *%rax": "the agent's function for _dl_debug_state", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
+	"call *0x30(%rsp)": "6", "call *0x40(%rsp)": "8", "call *0x50(%rsp)": "10", "call *0x60(%rsp)": "12", "call *0x70(%rsp)": "14",
+	"call *0x80(%rsp)": "16",
+}
+
+func section(t *testing.T, file, name string) (lo, hi uint64) {
+	t.Helper()
+	f, err := elf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := f.Section(name)
+	if s == nil {
+		t.Fatalf("%s: no section %s", file, name)
+	}
+	return s.Addr, s.Addr + s.Size
+}
+
+// TestDetectors: what the tests of this package look for is found where it is.
+func TestDetectors(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"   0:\tmovaps %xmm0,0x10(%rsp)", "vector"}, {"   0:\tvpxor  %ymm1,%ymm1,%ymm1", "vector"}, {"   0:\tfxsave (%rax)", "vector"},
+		{"   0:\tfldt   0x8(%rsp)", "vector"}, {"   0:\tvzeroupper", "vector"}, {"   0:\tkmovq  %k1,%rax", "vector"}, {"   0:\tmovd   %mm0,%eax", "vector"},
+		{"   0:\tpopf", "popf"}, {"   0:\tpopfq", "popf"},
+		{"   0:\tlock cmpxchg %rsi,(%rdx)", "lock"}, {"   0:\tlock addq $0x1,0x8(%rax)", "lock"}, {"   0:\txchg   %eax,(%rdi)", "lock"},
+		{"   0:\tmov    %rax,-0x8(%rsp)", "red zone"}, {"   0:\tmov    -0x10(%rsp,%rax,8),%rdx", "red zone"},
+		{"   0:\trdtsc", "unlisted"}, {"   0:\tsyscall", "unlisted"}, {"   0:\tcpuid", "unlisted"}, {"   0:\trdfsbase %rax", "unlisted"},
+		{"   0:\tcall   0 <x>\tR_X86_64_PLT32\tmemcpy-0x4", ""}, {"   0:\tlea    -0xc0(%rsp),%rsp", ""}, {"   0:\txchg   %ax,%ax", ""},
+		{"   0:\tcs nopw 0x0(%rax,%rax,1)", ""}, {"   0:\tdata16 cs nopw 0x0(%rax,%rax,1)", ""}, {"   0:\tmov    %fs:0x0,%rdi", ""}, {"   0:\tjae    10 <x>", ""},
+		{"   0:\tmovzbl (%rsi),%eax", ""}, {"   0:\tcmovne %rax,%rdx", ""}, {"   0:\tincq   (%rcx,%rax,1)", ""},
+	} {
+		i, ok := parseInsn(c.line)
+		if got := verdict(i); !ok || got != c.want {
+			t.Errorf("%q: parsed %v as %+v: %q, want %q", c.line, ok, i, got, c.want)
+		}
+	}
+	if i, _ := parseInsn("   0:\tcall   0 <x>\tR_X86_64_PLT32\tmemcpy-0x4"); fmt.Sprint(i.relocs) != "[R_X86_64_PLT32 memcpy-0x4]" {
+		t.Errorf("relocations %q", i.relocs)
+	}
+}
+
+func verdict(i insn) string {
+	switch {
+	case i.usesVectors():
+		return "vector"
+	case i.popsFlags():
+		return "popf"
+	case i.locks():
+		return "lock"
+	case i.usesRedZone():
+		return "red zone"
+	case !allowedName(i.name):
+		return "unlisted"
+	}
+	return ""
+}
