@@ -186,7 +186,8 @@
 #define HELPER_RETURN_LEAF 6
 #define HELPER_RETURN_SITE_LEAF 7
 #define HELPER_RETURN_COPY 8    /* tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words */
-#define HELPER_COUNT 16
+#define HELPER_BPF 64           /* HELPER_BPF + N: the helper that programs call as number N */
+#define HELPER_COUNT 320
 
 /* kinds of link */
 #define LINK_ENTRY 1

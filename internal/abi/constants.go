@@ -139,8 +139,9 @@ const (
 	HELPER_ENTRY_LEAF       = 5
 	HELPER_RETURN_LEAF      = 6
 	HELPER_RETURN_SITE_LEAF = 7
-	HELPER_RETURN_COPY      = 8  // tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words
-	HELPER_COUNT            = 16 // kinds of link
+	HELPER_RETURN_COPY      = 8   // tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words
+	HELPER_BPF              = 64  // HELPER_BPF + N: the helper that programs call as number N
+	HELPER_COUNT            = 320 // kinds of link
 	LINK_ENTRY              = 1
 	LINK_RETURN             = 2                  // tactics: how a site was patched
 	TACTIC_JUMP             = 1                  // jump over relocated instructions

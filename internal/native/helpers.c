@@ -1,7 +1,7 @@
 /* The table of helpers, as code: no relocation for the loader, nothing to write. */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
-#include "native.h"
+#include "bpf.h"
 
 #define THUNK(name) extern const char name[] HIDDEN
 THUNK(bpftime_entry);
@@ -50,5 +50,5 @@ u64 bpftime_helper(u32 id)
 	COPY(14);
 	COPY(16);
 	}
-	return 0;
+	return id >= HELPER_BPF ? bpftime_bpf_helper(id - HELPER_BPF) : 0;
 }
