@@ -73,7 +73,7 @@ func TestLateBorrower(t *testing.T) {
 	host.Run(t, c, tr)
 	s := keepNone(t, tr)
 	for i := abi.SESSION_NKEPT; i < abi.SESSION_NLEASES; i++ {
-		s.put64(leaseAt(i)+abi.LEASE_OWNER, 1<<63|1) // at tick 0, long ago
+		s.put64(leaseAt(i)+abi.LEASE_OWNER, 1<<63|1<<32|1) // in second 1, long ago
 	}
 	host.Compare(t, c, tr)
 	tr.WantHits(t, tr.Specs[0], 200)

@@ -3,6 +3,8 @@ package laws
 import (
 	"debug/elf"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -116,7 +118,7 @@ var anyRegister = regexp.MustCompile(`\*\(%r([0-9]+|[abcd]x|[sd]i|bp)\)`)
 // indirectAllowed are the pointers that the hot path follows.
 var indirectAllowed = map[string]string{
 	"call *(%r)": "RUN_FN: a program", "call *(%rsp)": "tactic (a): the body",
-	"call *%rax": "the agent's function for _dl_debug_state", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
+	"call *%rax": "the agent's function for _dl_debug_state, and the vDSO's clock", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
 	"call *0x30(%rsp)": "6", "call *0x40(%rsp)": "8", "call *0x50(%rsp)": "10", "call *0x60(%rsp)": "12", "call *0x70(%rsp)": "14",
 	"call *0x80(%rsp)": "16",
 }
@@ -133,6 +135,28 @@ func section(t *testing.T, file, name string) (lo, hi uint64) {
 		t.Fatalf("%s: no section %s", file, name)
 	}
 	return s.Addr, s.Addr + s.Size
+}
+
+// TestVDSO: a borrowed lease is dated by the clock of the kernel's vDSO, so what holds for the hot path holds for it. This
+// looks at the one of this machine.
+func TestVDSO(t *testing.T) {
+	m, found := openMemory(t, os.Getpid()), 0
+	for _, v := range m.maps {
+		if v.Path != "[vdso]" {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "vdso.so")
+		if err := os.WriteFile(file, m.read(v.Lo, int(v.Len())), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range disassemble(t, "-d", file) {
+			found++
+			if (i.usesVectors() || i.popsFlags()) && !strings.Contains(i.fn, "getrandom") { // that is ChaCha
+				t.Errorf("%v", i)
+			}
+		}
+	}
+	t.Logf("%d instructions", found)
 }
 
 // TestDetectors: what the tests of this package look for is found where it is.
