@@ -15,7 +15,7 @@ import (
 )
 
 // objects are the names of the sources in testdata.
-var objects = []string{"basics", "calls", "core", "externs", "maps", "refused", "usdt"}
+var objects = []string{"basics", "calls", "core", "externs", "maps", "refused", "usdt", "libbpf"}
 
 // use does with an image whatever can be done, and says what stopped it.
 func use(t testing.TB, image []byte) error {
@@ -85,7 +85,7 @@ func TestTruncated(t *testing.T) {
 		}
 		step := 1
 		if !testing.Verbose() && os.Getenv("BPFTIME_TORTURE") == "" {
-			step = 37
+			step = 97
 		}
 		for n := 0; n < len(whole); n += step {
 			_ = use(t, whole[:n])
@@ -96,7 +96,7 @@ func TestTruncated(t *testing.T) {
 // Every byte, with values that make sizes and offsets wrong: nothing panics and
 // every refusal is well-formed.
 func TestDamaged(t *testing.T) {
-	step := 23
+	step := 41
 	if os.Getenv("BPFTIME_TORTURE") != "" {
 		step = 1
 	}

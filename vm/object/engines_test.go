@@ -108,8 +108,8 @@ func (w *world) put(t *testing.T, name string, key, value []byte) {
 	t.Fatalf("there is no map %s", name)
 }
 
-// run verifies and runs a program with the registers rdi, rsi … given.
-func (w *world) run(t *testing.T, name string, regs map[int]uint64) uint64 {
+// verify links a program and has it verified.
+func (w *world) verify(t *testing.T, name string) *verifier.Verified {
 	t.Helper()
 	p := program(t, w.object, name)
 	var maps []verifier.Map
@@ -120,6 +120,13 @@ func (w *world) run(t *testing.T, name string, regs map[int]uint64) uint64 {
 	if err != nil {
 		t.Fatal(p.Locate(err))
 	}
+	return v
+}
+
+// run runs a program with the registers rdi, rsi … given.
+func (w *world) run(t *testing.T, name string, regs map[int]uint64) uint64 {
+	t.Helper()
+	v := w.verify(t, name)
 	ctx := make([]byte, sizeOfContext)
 	for at, value := range regs {
 		binary.LittleEndian.PutUint64(ctx[at:], value)
@@ -133,7 +140,7 @@ func (w *world) run(t *testing.T, name string, regs map[int]uint64) uint64 {
 
 // Offsets in struct pt_regs.
 const (
-	rax, rsi, rdi, origRax, rsp = 80, 104, 112, 120, 152
+	rax, rdx, rsi, rdi, origRax, rsp = 80, 96, 104, 112, 120, 152
 )
 
 // mapOf finds the map behind a handle.
@@ -163,24 +170,28 @@ func (w *world) helpers() *helper.Registry {
 			return 0, m.Read(value, w.at(w.entries[k], size))
 		}).
 		Register(5, helper.Pure(func(_, _, _, _, _ uint64) uint64 { return 123456789 })).
-		Register(6, func(m helper.Memory, format, size, arg, _, _ uint64) (uint64, error) {
+		Register(6, func(m helper.Memory, format, size, a, b, c uint64) (uint64, error) {
 			text := make([]byte, size)
 			err := m.Read(format, text)
-			w.printed = append(w.printed, fmt.Sprintf(string(bytes.TrimRight(text, "\x00")), int32(arg)))
+			args := []any{int32(a), int32(b), int32(c)}[:bytes.Count(text, []byte("%"))]
+			w.printed = append(w.printed, fmt.Sprintf(string(bytes.TrimRight(text, "\x00")), args...))
 			return 0, err
 		}).
 		Register(14, helper.Pure(func(_, _, _, _, _ uint64) uint64 { return 77<<32 | 78 })).
-		Register(113, func(m helper.Memory, dst, size, src, _, _ uint64) (uint64, error) {
-			b := make([]byte, size)
-			if err := m.Read(src, b); err != nil {
-				return 0, err
-			}
-			return 0, m.Write(dst, b)
-		}).
+		Register(112, probeRead).
+		Register(113, probeRead).
 		Register(174, helper.Pure(func(_, _, _, _, _ uint64) uint64 { return w.cookie })).
 		Register(130, func(m helper.Memory, _, data, size, _, _ uint64) (uint64, error) {
 			record := make([]byte, size)
 			w.records = append(w.records, record)
 			return 0, m.Read(data, record)
 		})
+}
+
+func probeRead(m helper.Memory, dst, size, src, _, _ uint64) (uint64, error) {
+	b := make([]byte, size)
+	if err := m.Read(src, b); err != nil {
+		return 0, err
+	}
+	return 0, m.Write(dst, b)
 }

@@ -3,9 +3,11 @@ package object_test
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/helper"
 	"github.com/bpftime-go/bpftime/vm/object"
 )
 
@@ -159,5 +161,47 @@ func TestUSDT(t *testing.T) {
 		wantEqual(t, "without a description", w.run(t, "on_usdt", map[int]uint64{rsi: 7}), ^uint64(1))
 		w.put(t, "__bpf_usdt_specs", []byte{5, 0, 0, 0}, []byte{rsi, 0, 0, 0, 0, 0, 0, 0})
 		wantEqual(t, "first argument, in rsi", w.run(t, "on_usdt", map[int]uint64{rsi: 7}), 7)
+	})
+}
+
+// What libbpf's headers make of the usual style.
+func TestLibbpf(t *testing.T) {
+	inEngines(t, "libbpf", object.Options{}, func(t *testing.T, w *world) {
+		w.run(t, "enter", map[int]uint64{rdi: 42})
+		w.run(t, "on_syscall", map[int]uint64{rdi: 3, rsi: 4, rdx: 5})
+		// A struct __bpf_usdt_spec: two arguments, in rsi and the constant 9.
+		spec := make([]byte, 208)
+		argument := func(n int, value uint64, kind, register uint64) {
+			binary.LittleEndian.PutUint64(spec[16*n:], value)
+			binary.LittleEndian.PutUint64(spec[16*n+8:], kind|register<<32)
+		}
+		argument(0, 0, 1, rsi)
+		argument(1, 9, 0, 0)
+		binary.LittleEndian.PutUint64(spec[192:], 1234) // cookie
+		binary.LittleEndian.PutUint16(spec[200:], 2)    // arguments
+		w.cookie = 5
+		w.put(t, "__bpf_usdt_specs", []byte{5, 0, 0, 0}, spec)
+		wantEqual(t, "USDT cookie", w.run(t, "on_usdt", map[int]uint64{rsi: 7}), 1234)
+		if got := strings.Join(w.printed, "; "); got != "malloc 42; 3 5; 7 9" {
+			t.Errorf("printed %s", got)
+		}
+		for _, name := range []string{"leave", "on_open", "on_exit"} {
+			w.verify(t, name)
+		}
+	})
+}
+
+// CO-RE has decided for the ring buffer, and against a member that is not here.
+func TestLibbpfDecides(t *testing.T) {
+	forEach(t, "libbpf", func(t *testing.T, spec *object.Spec) {
+		calls := func(o *object.Object) string {
+			var out []string
+			for _, id := range program(t, o, "leave").Prog.Helpers() {
+				out = append(out, helper.Name(id))
+			}
+			return strings.Join(out, " ")
+		}
+		wantEqual(t, "helpers", calls(link(t, spec, object.Options{Helper: func(id int32) bool { return id != 25 }})),
+			"map_lookup_elem ktime_get_ns get_current_pid_tgid get_current_comm get_current_task probe_read_kernel ringbuf_reserve ringbuf_submit")
 	})
 }
