@@ -71,11 +71,11 @@ const maxSize = 1 << 30
 func (s Spec) check() error {
 	switch {
 	case s.Type != PercpuArray:
-		return fmt.Errorf("maps: %v is not supported", s.Type)
+		return fmt.Errorf("%v is not supported", s.Type)
 	case s.KeySize != 4 || s.ValueSize == 0 || s.ValueSize > 1<<20 || s.MaxEntries == 0:
-		return fmt.Errorf("maps: a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not %d and %d (%d entries)", s.KeySize, s.ValueSize, s.MaxEntries)
+		return fmt.Errorf("a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not %d and %d (%d entries)", s.KeySize, s.ValueSize, s.MaxEntries)
 	case s.Size() > maxSize:
-		return fmt.Errorf("maps: %d entries of %d bytes take %d MiB over all leases; at most %d MiB: use a smaller max_entries", s.MaxEntries, s.ValueSize, s.Size()>>20, maxSize>>20)
+		return fmt.Errorf("%d entries of %d bytes take %d MiB over all leases; at most %d MiB: use a smaller max_entries", s.MaxEntries, s.ValueSize, (s.Size()+1<<20-1)>>20, maxSize>>20)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (s Spec) header() []byte {
 // Make makes the map at path, or finds it there with the same definition.
 func Make(path string, spec Spec) error {
 	if err := spec.check(); err != nil {
-		return err
+		return fmt.Errorf("maps: %s: %w", path, err)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return compare(path, spec)
@@ -123,11 +123,21 @@ func write(path string, spec Spec) error {
 		return err
 	}
 	defer f.Close()
-	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(spec.Size())); err != nil {
+	if err := reserve(f, int64(spec.Size())); err != nil {
 		return fmt.Errorf("reserving %d bytes: %w", spec.Size(), err)
 	}
 	_, err = f.WriteAt(spec.header(), 0)
 	return err
+}
+
+// reserve begins again when a signal comes: the tmpfs of older kernels gives up
+// then, and the runtime sends signals.
+func reserve(f *os.File, size int64) error {
+	for {
+		if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func compare(path string, want Spec) error {
@@ -136,6 +146,9 @@ func compare(path string, want Spec) error {
 		return err
 	}
 	defer m.Close()
+	if m.owner != uint32(os.Geteuid()) {
+		return fmt.Errorf("maps: %s belongs to user %d, not to %d: use another session, or remove it", path, m.owner, os.Geteuid())
+	}
 	if m.spec != want {
 		return fmt.Errorf("%w: %s is a %v of %d entries, %d-byte values, flags %#x; wanted are %v, %d, %d, %#x: use another session, or remove it",
 			ErrDefinition, path, m.spec.Type, m.spec.MaxEntries, m.spec.ValueSize, m.spec.Flags, want.Type, want.MaxEntries, want.ValueSize, want.Flags)

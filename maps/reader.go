@@ -13,26 +13,30 @@ import (
 
 // A Map is a map file opened for reading.
 type Map struct {
-	spec Spec
-	mem  []byte
+	spec  Spec
+	mem   []byte
+	owner uint32
 }
 
 // Open maps the file after its header was checked.
 func Open(path string) (*Map, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("maps: %w", err)
 	}
 	defer f.Close()
-	h := make([]byte, abi.MAP_DATA_OFF)
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("maps: %w", err)
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, fmt.Errorf("maps: %s: %w", path, err)
 	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, fmt.Errorf("maps: %s: not a file", path)
+	}
+	h := make([]byte, abi.MAP_DATA_OFF)
 	if _, err := f.ReadAt(h, 0); err != nil {
 		return nil, fmt.Errorf("maps: %s: shorter than the header of a map: %w", path, err)
 	}
-	spec, err := parse(h, info.Size())
+	spec, err := parse(h, st.Size)
 	if err != nil {
 		return nil, fmt.Errorf("maps: %s: %w", path, err)
 	}
@@ -40,7 +44,7 @@ func Open(path string) (*Map, error) {
 	if err != nil {
 		return nil, fmt.Errorf("maps: mapping %s: %w", path, err)
 	}
-	return &Map{spec, mem}, nil
+	return &Map{spec, mem, st.Uid}, nil
 }
 
 func parse(h []byte, size int64) (Spec, error) {
@@ -53,8 +57,9 @@ func parse(h []byte, size int64) (Spec, error) {
 	if err := s.check(); err != nil {
 		return Spec{}, err
 	}
-	if le.Uint32(h[abi.MAP_HDR_NSLOTS:]) != abi.SESSION_NLEASES || uint64(size) != s.Size() {
-		return Spec{}, fmt.Errorf("%d bytes do not hold %d slots of %d bytes", size, abi.SESSION_NLEASES, s.Stride())
+	slots, stride := le.Uint32(h[abi.MAP_HDR_NSLOTS:]), le.Uint64(h[abi.MAP_HDR_STRIDE:])
+	if slots != abi.SESSION_NLEASES || stride != s.Stride() || le.Uint64(h[abi.MAP_HDR_SIZE:]) != s.Size() || uint64(size) != s.Size() {
+		return Spec{}, fmt.Errorf("%d bytes, %d slots of %d bytes; %d entries take %d slots of %d bytes", size, slots, stride, s.MaxEntries, abi.SESSION_NLEASES, s.Stride())
 	}
 	return s, nil
 }
