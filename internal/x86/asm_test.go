@@ -93,6 +93,28 @@ func TestAssembleFieldsOfLabels(t *testing.T) {
 	}
 }
 
+// Padding begins with the longest nops. Jumps are short where they are with what
+// padding turns out to be, or at least with the most it could be.
+func TestAssembleAlign(t *testing.T) {
+	var a Assembler
+	loop := a.NewLabel()
+	a.Align(8)
+	a.Emit(Ret())
+	a.Align(16)
+	a.Bind(loop)
+	a.Emit(Jcc(NE, loop), Ret())
+	a.Align(4)
+	a.Emit(Ret())
+	code, _ := assemble(t, &a)
+	wantCode(t, "aligned", code, "c3 "+
+		"66 0f 1f 84 00 00 00 00 00 66 0f 1f 44 00 00 "+
+		"75 fe c3 90 c3")
+	if at, ok := a.Offset(loop); at != 16 || !ok {
+		t.Errorf("the loop is at %d (%v), want 16", at, ok)
+	}
+	checkJumps(t, &a, code)
+}
+
 func TestAssembleReferences(t *testing.T) {
 	var a Assembler
 	end := a.NewLabel()
@@ -238,6 +260,12 @@ func checkJumps(t *testing.T, a *Assembler, code []byte) {
 	t.Helper()
 	for i, j := range a.jumps {
 		at := j.at + a.grown[i]
+		if j.align != 0 {
+			if end := at + j.pad; end%j.align != 0 || j.pad >= j.align {
+				t.Errorf("padding %d at %#x ends at %#x, which is no multiple of %d", i, at, end, j.align)
+			}
+			continue
+		}
 		to, want := jccTarget(code, at), 0
 		if want, _ = a.Offset(j.label); to != want {
 			t.Errorf("jump %d at %#x leads to %#x, want %#x", i, at, to, want)
@@ -256,6 +284,7 @@ func jccTarget(code []byte, at int) int {
 func FuzzAssembleJumps(f *testing.F) {
 	f.Add([]byte{0, 1, 120, 2, 0, 7, 9, 200})
 	f.Add([]byte{1, 130, 1, 124, 1, 122, 0, 0})
+	f.Add([]byte{7, 100, 15, 101, 23, 102, 1, 90, 7, 33})
 	f.Fuzz(func(t *testing.T, plan []byte) {
 		if len(plan) < 2 || len(plan) > 4096 {
 			return
@@ -266,6 +295,9 @@ func FuzzAssembleJumps(f *testing.F) {
 			labels[i] = a.NewLabel()
 		}
 		for i, l := range labels {
+			if plan[2*i]%8 == 7 {
+				a.Align(1 << (plan[2*i+1] % 7))
+			}
 			a.Bind(l)
 			a.Emit(Jcc(NE, labels[int(plan[2*i])%len(labels)]))
 			a.Data(make([]byte, plan[2*i+1])...)

@@ -78,7 +78,7 @@ func (g *generator) functions() []function {
 			size = g.opts.Size/2 + g.IntN(g.opts.Size)
 		}
 		g.fn.body = g.block(size, 0)
-		if i+1 < g.count && g.IntN(4) != 0 {
+		if i+1 < g.count && g.IntN(8) != 0 {
 			g.fn.body = slices.Insert(g.fn.body, g.IntN(size+1), g.callOf(i+1))
 		}
 	}
@@ -110,8 +110,10 @@ func (g *generator) block(size, depth int) []statement {
 
 func (g *generator) statement(depth int) statement {
 	switch k := g.IntN(40); {
-	case k < 20:
+	case k < 10:
 		return statement{code: []vm.Instruction{g.alu()}}
+	case k < 20:
+		return g.idiom()
 	case k < 26:
 		return statement{code: g.memory()}
 	case k < 29:
@@ -121,6 +123,9 @@ func (g *generator) statement(depth int) statement {
 	case k < 37 && depth < 4 && !g.tooManyPaths():
 		return g.arms(depth)
 	case k < 38 && g.loops < 2 && depth < 3 && !g.tooManyPaths():
+		if g.coin() {
+			return g.counted()
+		}
 		return g.loop(depth)
 	case k < 39 && g.loops == 0:
 		return g.call()
@@ -175,4 +180,56 @@ func (g *generator) loop(depth int) statement {
 	s.body = g.block(1+g.IntN(6), depth+1)
 	g.loops--
 	return s
+}
+
+// counted makes a loop of straight code, now and then one whose number of rounds
+// is not known beforehand.
+func (g *generator) counted() statement {
+	rounds, step := 1+g.Int64N(20), pick[int64](g, 1, 1, 4, 8, -1, -2, 100)
+	start := pick[int64](g, 0, 0, 1, -3, 1000)
+	k := &counted{r: g.reg(), step: step, until: start + rounds*step}
+	k.stepFirst, k.subtracts, k.leaves = g.IntN(4) == 0, g.IntN(4) == 0, g.coin()
+	k.init = []vm.Instruction{alu64Imm(vm.MOV, k.r, start)}
+	switch g.IntN(6) {
+	case 0: // from an unknown one of the first eight rounds
+		k.init = []vm.Instruction{alu64Imm(vm.AND, k.r, 7)}
+		k.step, k.until = 1, 7+rounds
+		if k.stepFirst = false; g.coin() {
+			k.init = append(k.init, alu64Imm(vm.ADD, k.r, 0))
+		}
+	case 1: // from one of two places
+		over := g.condition()
+		over.Off = 1
+		k.init = append(k.init, over, alu64Imm(vm.MOV, k.r, start+step*g.Int64N(rounds)))
+	}
+	s := statement{count: k}
+	for len(s.body) < 1+g.IntN(4) {
+		if code := g.straight(); !writes(code, k.r) {
+			s.body = append(s.body, statement{code: code})
+		}
+	}
+	return s
+}
+
+// straight is code without jumps.
+func (g *generator) straight() []vm.Instruction {
+	switch g.IntN(6) {
+	case 0:
+		return g.memory()
+	case 1:
+		return g.indexed()
+	case 2:
+		return g.changeInMemory()
+	case 3:
+		return g.sums()
+	}
+	return []vm.Instruction{g.alu()}
+}
+
+// writes reports whether straight code without atomics writes the register.
+func writes(code []vm.Instruction, r vm.Register) bool {
+	return slices.ContainsFunc(code, func(in vm.Instruction) bool {
+		class := in.OpCode.Class()
+		return in.Dst == r && (in.OpCode.IsALU() || class == vm.LDX || class == vm.LD)
+	})
 }

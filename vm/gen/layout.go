@@ -46,12 +46,27 @@ type statement struct {
 	counter int16
 	body    []statement
 
+	// If count is set, body runs while a register, which it does not write, has
+	// not reached a value.
+	count *counted
+
 	// If callee is not 0, the function of that number is called, by name or by
 	// callx through a register.
 	callee   int
 	indirect bool
 	through  vm.Register
 	after    []vm.Instruction
+}
+
+// counted is a loop as compilers make it of a known number of rounds. init sets
+// the register, and what is left to its end is a multiple of the step.
+type counted struct {
+	init        []vm.Instruction
+	r           vm.Register
+	step, until int64
+	stepFirst   bool
+	subtracts   bool // the opposite of the step
+	leaves      bool // the jump leaves the loop, and another one goes back
 }
 
 // emitter lays out instructions. Distances to functions are filled in when all
@@ -121,6 +136,8 @@ func (e *emitter) statement(s *statement) {
 		e.arms(s)
 	case s.times != 0:
 		e.loop(s)
+	case s.count != nil:
+		e.counted(s)
 	case s.callee != 0:
 		e.call(s)
 	}
@@ -161,6 +178,31 @@ func (e *emitter) loop(s *statement) {
 	back := vm.Instruction{OpCode: vm.JMP | vm.JGT | vm.X, Dst: vm.R8, Src: vm.R9}
 	back.Off = int16(head - e.slot - 2)
 	e.emit(alu64Imm(vm.MOV, vm.R8, int64(s.times)), back)
+}
+
+// counted lays out: init; HEAD: body; r += step; if r != until goto HEAD.
+func (e *emitter) counted(s *statement) {
+	k := s.count
+	step := alu64Imm(vm.ADD, k.r, k.step)
+	if k.subtracts {
+		step = alu64Imm(vm.SUB, k.r, -k.step)
+	}
+	e.emit(k.init...)
+	head := e.slot
+	if k.stepFirst {
+		e.emit(step)
+	}
+	e.block(s.body)
+	if !k.stepFirst {
+		e.emit(step)
+	}
+	if k.leaves {
+		e.emit(
+			vm.Instruction{OpCode: vm.JMP | vm.JEQ, Dst: k.r, Imm: k.until, Off: 1},
+			vm.Instruction{OpCode: vm.JMP | vm.JA, Off: int16(head - e.slot - 2)})
+		return
+	}
+	e.emit(vm.Instruction{OpCode: vm.JMP | vm.JNE, Dst: k.r, Imm: k.until, Off: int16(head - e.slot - 1)})
 }
 
 func (e *emitter) call(s *statement) {

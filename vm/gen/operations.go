@@ -197,7 +197,7 @@ func (g *generator) callOf(callee int) statement {
 		callee: callee,
 		after:  g.renew(vm.R1, vm.R5),
 	}
-	if !g.opts.Kernel && g.IntN(3) == 0 {
+	if !g.opts.Kernel && g.IntN(4) == 0 {
 		// Not r1 to r5, which the callee would see as numbers.
 		s.indirect, s.through = true, pick(g, vm.R0, vm.R6, vm.R7, vm.R8, vm.R9)
 		if s.through != vm.R0 {

@@ -16,14 +16,20 @@ func (c *compiler) alu(in vm.Instruction) {
 	case c.deferALU(in):
 		return
 	case in.OpCode.Op() == vm.MOV:
-		c.mov(in)
+		c.disturb(in.Dst)
+		c.move(width(in.OpCode), reg(in.Dst), in)
+		c.written(in.Dst)
 		return
 	case in.OpCode.Op() == vm.DIV, in.OpCode.Op() == vm.MOD:
 		c.settleAll()
 		c.divide(in)
 		return
 	}
-	w, d := width(in.OpCode), c.update(in.Dst)
+	c.operate(width(in.OpCode), c.update(in.Dst), in)
+}
+
+// operate does the instruction to a machine register that holds its destination.
+func (c *compiler) operate(w x86.Width, d x86.Reg, in vm.Instruction) {
 	switch in.OpCode.Op() {
 	case vm.ADD:
 		c.emit(x86.Add(w, d, c.source(in)))
@@ -38,9 +44,11 @@ func (c *compiler) alu(in vm.Instruction) {
 	case vm.MUL:
 		c.mul(w, d, in)
 	case vm.LSH, vm.RSH, vm.ARSH:
-		c.shift(in)
+		c.shift(w, d, in)
 	case vm.NEG:
 		c.emit(x86.Neg(w, d))
+	case vm.MOV:
+		c.move(w, d, in)
 	case vm.END:
 		c.byteOrder(d, in)
 	}
@@ -104,10 +112,8 @@ func (c *compiler) mulConstant(w x86.Width, d x86.Reg, n int64) {
 	}
 }
 
-// mov is a move that does something to its value, or of a constant.
-func (c *compiler) mov(in vm.Instruction) {
-	c.disturb(in.Dst)
-	w, d := width(in.OpCode), reg(in.Dst)
+// move does something to a value, or is of a constant.
+func (c *compiler) move(w x86.Width, d x86.Reg, in vm.Instruction) {
 	switch {
 	case in.OpCode.Source() == vm.K && w == x86.W32:
 		c.constant(d, in.Imm&math.MaxUint32)
@@ -118,7 +124,6 @@ func (c *compiler) mov(in vm.Instruction) {
 	default:
 		c.emit(x86.Mov(w, d, c.read(in.Src)))
 	}
-	c.written(in.Dst)
 }
 
 // constant loads any 64-bit value. No flags live across BPF instructions.
@@ -155,10 +160,9 @@ func (c *compiler) byteOrder(d x86.Reg, in vm.Instruction) {
 
 // shift masks the count to the width (RFC 9669, section 4.1). x86 does the same
 // with a count in a register.
-func (c *compiler) shift(in vm.Instruction) {
-	w, d := width(in.OpCode), reg(in.Dst)
+func (c *compiler) shift(w x86.Width, d x86.Reg, in vm.Instruction) {
 	if in.OpCode.Source() == vm.X {
-		c.shiftByRegister(in)
+		c.shiftByRegister(w, d, in)
 		return
 	}
 	n := in.Imm & int64(8*w-1)
@@ -191,9 +195,8 @@ func shiftxOf(op vm.OpCode) func(x86.Width, x86.Reg, x86.Operand, x86.Reg) x86.I
 }
 
 // shiftByRegister: without BMI2 the count has to be in CL, and rcx is r4.
-func (c *compiler) shiftByRegister(in vm.Instruction) {
-	w, d, s := width(in.OpCode), reg(in.Dst), c.read(in.Src)
-	shift := shiftOf(in.OpCode)
+func (c *compiler) shiftByRegister(w x86.Width, d x86.Reg, in vm.Instruction) {
+	s, shift := c.read(in.Src), shiftOf(in.OpCode)
 	switch {
 	case s == x86.RCX:
 		c.emit(shift(w, d, x86.RCX))

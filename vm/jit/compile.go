@@ -107,19 +107,20 @@ type compiler struct {
 	insns  x86.Label // of the first instruction; the others follow, and the end
 	funcs  []x86.Label
 	frames []frame
-	fn     vm.Function // being translated
-	frame  *frame
-	values values
-	live   registerSet // after the instruction being translated
+	cold   []func() // code to be placed behind the function
 
-	blocks    []block
-	at        *block
-	liveAfter []registerSet
-	following int       // block that is placed next
-	exit      x86.Label // epilogue of the function
-	cold      []func()  // code to be placed behind the function
-	targets   []Reloc   // by symbol - 1
-	err       error
+	// Of the function being translated:
+	fn        vm.Function
+	flow      *flow
+	frame     *frame
+	exit      x86.Label   // epilogue
+	at        *block      // being translated
+	following int         // block that is placed next, or none
+	live      registerSet // after the instruction being translated
+	values    values
+
+	targets []Reloc // by symbol - 1
+	err     error
 }
 
 // Compile translates the program. It fails with ErrNoProof, or with an error
@@ -208,104 +209,8 @@ func (c *compiler) later(code func()) x86.Label {
 	return l
 }
 
-// function translates the function number f.
-func (c *compiler) function(f int) {
-	fn := c.prog.Functions()[f]
-	c.fn, c.frame, c.exit = fn, &c.frames[f], c.asm.NewLabel()
-	c.asm.Bind(c.funcs[f])
-	c.prologue()
-	c.blocks, c.liveAfter = blocksOf(c.prog, fn), liveness(c.prog, fn)
-	c.findSelections(c.blocks)
-	placement := order(c.blocks)
-	c.unroll(c.blocks)
-	for n, b := range placement {
-		c.following = none
-		if n+1 < len(placement) {
-			c.following = placement[n+1]
-		}
-		c.block(&c.blocks[b])
-	}
-	c.bindOthers(placement)
-	c.asm.Bind(c.exit)
-	c.epilogue()
-	for len(c.cold) > 0 {
-		cold := c.cold
-		c.cold = nil
-		for _, code := range cold {
-			code()
-		}
-	}
-}
-
-// block translates a block and goes on to the one that comes after it.
-func (c *compiler) block(b *block) {
-	c.at = b
-	if b.isHead {
-		c.asm.Align(Align)
-	}
-	for i := b.start; i < b.end; i++ {
-		c.asm.Bind(c.label(i))
-	}
-	for range b.rounds - 1 {
-		c.instructions(b.start, b.end-1)
-	}
-	c.instructions(b.start, b.end)
-	c.settleAll()
-	if b.next != none {
-		c.goTo(b.next)
-	}
-}
-
-func (c *compiler) instructions(from, to int) {
-	for i := from; i < to; {
-		c.live = c.liveAt(i)
-		n := c.fuse(i, c.prog.Instructions()[i:to])
-		if n == 0 {
-			c.instruction(i)
-			n = 1
-		}
-		i += n
-		c.values.deferred &= c.live
-	}
-}
-
-// bindOthers puts the labels of what was not translated at the end.
-func (c *compiler) bindOthers(placement []int) {
-	placed := make([]bool, len(c.blocks))
-	for _, b := range placement {
-		placed[b] = true
-	}
-	for b, block := range c.blocks {
-		for i := block.start; i < block.end && !placed[b]; i++ {
-			c.asm.Bind(c.label(i))
-		}
-	}
-}
-
-// goTo jumps to a block, unless it follows anyway.
-func (c *compiler) goTo(b int) {
-	if b != c.following {
-		c.emit(x86.Jmp(c.label(c.blocks[b].start)))
-	}
-}
-
 func (c *compiler) unsupported(i int, why string) {
 	if c.err == nil {
 		c.err = fmt.Errorf("%w: insn %d: %s: %s", ErrUnsupported, c.prog.Slot(i), c.prog.Instructions()[i], why)
-	}
-}
-
-// instruction translates the instruction at index i.
-func (c *compiler) instruction(i int) {
-	in := c.prog.Instructions()[i]
-	switch in.OpCode.Class() {
-	case vm.ALU, vm.ALU64:
-		c.alu(in)
-	case vm.JMP, vm.JMP32:
-		c.jump(i, in)
-	case vm.LD:
-		c.lddw(i, in)
-	default:
-		c.memory(in)
 	}
 }

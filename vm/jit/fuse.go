@@ -17,38 +17,33 @@ func (c *compiler) fuse(i int, insns []vm.Instruction) int {
 	return 0
 }
 
-// liveAt is what is live after the instruction at index i.
-func (c *compiler) liveAt(i int) registerSet { return c.liveAfter[i-c.fn.Start] }
-
-// rotate:
+// rotate is two shifts of copies put together; r, a or b, gets the result and
+// the other one is not needed any more:
 //
-//	t = s; t >>= n; d = s; d <<= width-n; d |= t        d = s rotated
-//	t = s; t >>= n; s <<= width-n; s |= t               s rotated
+//	a = s; a <<= n; b = s; b >>= width-n; r |= other        r = s rotated
 //
-// with the shifts in any order.
+// b may be s itself. The shifts may change places.
 func (c *compiler) rotate(i int, insns []vm.Instruction) int {
 	if len(insns) < 4 || !isMove(insns[0]) {
 		return 0
 	}
-	t, s, rest := insns[0].Dst, insns[0].Src, insns[2:]
-	d := s
-	if isMove(rest[0]) && rest[0].Src == s && len(rest) > 2 {
-		d, rest = rest[0].Dst, rest[1:]
+	class, s := insns[0].OpCode.Class(), insns[0].Src
+	a, b, n := insns[0].Dst, s, 4
+	if isMove(insns[2]) && insns[2].Src == s && len(insns) > 4 {
+		b, n = insns[2].Dst, 5
 	}
-	n := len(insns) - len(rest) + 2
-	class := insns[0].OpCode.Class()
-	first, second := insns[1], rest[0]
-	want := vm.Instruction{OpCode: class | vm.OR | vm.X, Dst: d, Src: t}
-	if len(rest) < 2 || rest[1] != want || t == d || t == s || c.liveAt(i+n-1).has(t) ||
-		first.Dst != t || second.Dst != d {
-		return 0
-	}
+	first, second, or := insns[1], insns[n-2], insns[n-1]
 	left, ok := rotation(class, first, second)
-	if !ok {
+	joins := or.OpCode == class|vm.OR|vm.X && (or.Dst == a && or.Src == b || or.Dst == b && or.Src == a)
+	after := c.flow.liveAfter(i + n - 1)
+	if !ok || !joins || a == b || a == s || first.Dst != a || second.Dst != b || after.has(or.Src) {
 		return 0
 	}
-	c.live = c.liveAt(i + n - 1)
-	c.emitRotate(class, d, s, left)
+	if n == 5 && insns[2].OpCode.Class() != class {
+		return 0
+	}
+	c.live = after
+	c.emitRotate(class, or.Dst, s, left)
 	return n
 }
 
@@ -66,21 +61,17 @@ func isMove(in vm.Instruction) bool {
 	return in.OpCode.IsALU() && in.OpCode.Op() == vm.MOV && in.OpCode.Source() == vm.X && in.Off == 0
 }
 
+// emitRotate is d = s rotated.
 func (c *compiler) emitRotate(class vm.OpCode, d, s vm.Register, left int64) {
-	w := width(class)
-	if d == s {
-		c.emit(x86.Rol(w, c.update(d), x86.Imm(left)))
-		return
-	}
 	c.disturb(d)
-	from := c.read(s)
-	if c.opts.Features.BMI2 {
-		c.emit(x86.Rorx(w, reg(d), from, x86.Imm(int64(8*w)-left)))
-	} else {
-		if from != reg(d) {
-			c.emit(x86.Mov(w, reg(d), from))
-		}
-		c.emit(x86.Rol(w, reg(d), x86.Imm(left)))
+	w, to, from := width(class), reg(d), c.read(s)
+	switch {
+	case from == to:
+		c.emit(x86.Rol(w, to, x86.Imm(left)))
+	case c.opts.Features.BMI2:
+		c.emit(x86.Rorx(w, to, from, x86.Imm(int64(8*w)-left)))
+	default:
+		c.emit(x86.Mov(w, to, from), x86.Rol(w, to, x86.Imm(left)))
 	}
 	c.written(d)
 }
@@ -98,10 +89,10 @@ func (c *compiler) changeMemory(i int, insns []vm.Instruction) int {
 	op, ok := operationOf(size, change)
 	if load.OpCode != vm.LDX|vm.MEM|size || store.OpCode != vm.STX|vm.MEM|size || !ok ||
 		t == base || change.Dst != t || store.Src != t || store.Dst != base || store.Off != load.Off ||
-		change.OpCode.Source() == vm.X && change.Src == t || c.liveAt(i+2).has(t) {
+		change.OpCode.Source() == vm.X && change.Src == t || c.flow.liveAfter(i+2).has(t) {
 		return 0
 	}
-	c.live = c.liveAt(i + 2)
+	c.live = c.flow.liveAfter(i + 2)
 	w := x86.Width(load.OpCode.Bytes())
 	x := c.source(change)
 	if imm, ok := x.(x86.Imm); ok {
@@ -123,10 +114,10 @@ func (c *compiler) operandInMemory(i int, insns []vm.Instruction) int {
 	t, d := load.Dst, use.Dst
 	op, ok := operationOf(size, use)
 	if load.OpCode != vm.LDX|vm.MEM|size || size != vm.W && size != vm.DW || !ok ||
-		use.OpCode.Source() != vm.X || use.Src != t || d == t || c.liveAt(i+1).has(t) {
+		use.OpCode.Source() != vm.X || use.Src != t || d == t || c.flow.liveAfter(i+1).has(t) {
 		return 0
 	}
-	c.live = c.liveAt(i + 1)
+	c.live = c.flow.liveAfter(i + 1)
 	to := c.update(d)
 	c.emit(op(x86.Width(load.OpCode.Bytes()), to, c.address(load.Src, load.Off)))
 	return 2

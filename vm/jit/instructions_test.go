@@ -20,7 +20,8 @@ import (
 // no system call.
 const allowed = `add sub and or xor neg imul div idiv cltd cqto
 	mov movabs movzbl movzwl movsbl movsbq movswl movswq movslq lea
-	shl shr sar rol bswap shlx shrx sarx
+	shl shr sar rol rorx bswap shlx shrx sarx
+	cmova cmovae cmovb cmovbe cmove cmovne cmovg cmovge cmovl cmovle nop nopw nopl
 	cmp test ja jae jb jbe je jne jg jge jl jle jmp call ret leave push pop dec
 	lock xadd xchg cmpxchg ud2 movb movw movl movq`
 

@@ -49,7 +49,7 @@ func (c *compiler) branch(in vm.Instruction) {
 		cond, to = cond.Not(), c.at.next
 		c.at.next = none
 	}
-	c.emit(x86.Jcc(cond, c.label(c.blocks[to].start)))
+	c.emit(x86.Jcc(cond, c.blockLabel(to)))
 }
 
 // compare sets the flags for a condition.

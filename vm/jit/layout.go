@@ -1,45 +1,34 @@
 package jit
 
 // The order of blocks. A processor takes one jump a cycle, whatever it jumps
-// over, so what runs often should fall through: from a block the code goes on
-// with the successor that is in more loops, else with the one that follows in
-// the program, where it is not placed yet. A jump to what comes next is none.
+// over, so what runs often should fall through: a block is followed by the one
+// that it goes on with and that is in more loops, else by the one that follows
+// in the program, where it has no place yet. A jump to what comes next is none.
 
 // order is the order to place blocks in; the first one stays first. What
 // nothing leads to is left out.
-func order(blocks []block) []int {
-	findLoops(blocks)
-	placed := make([]bool, len(blocks))
-	wanted := make([]bool, len(blocks))
-	placement := make([]int, 0, len(blocks))
-	wanted[0] = true
-	for again := true; again; {
-		again = false
-		for first := range blocks {
-			if !wanted[first] {
-				continue
-			}
-			for b := first; b != none && !placed[b]; b = follower(blocks, b, placed) {
-				placed[b], again = true, true
-				placement = append(placement, b)
-				for _, s := range blocks[b].successors() {
-					wanted[s] = true
-				}
-			}
+func (f *flow) order() []int {
+	placed := make([]bool, len(f.blocks))
+	order := make([]int, 0, len(f.blocks))
+	for starts := []int{0}; len(starts) > 0; starts = starts[1:] {
+		for b := starts[0]; b != none && !placed[b]; b = f.follower(b, placed) {
+			placed[b] = true
+			order = append(order, b)
+			starts = append(starts, f.blocks[b].successors()...)
 		}
 	}
-	return placement
+	return order
 }
 
 // follower is what to place behind a block, or none.
-func follower(blocks []block, b int, placed []bool) int {
-	taken, next := blocks[b].taken, blocks[b].next
+func (f *flow) follower(b int, placed []bool) int {
+	taken, next := f.blocks[b].taken, f.blocks[b].next
 	switch {
 	case taken == none || placed[taken]:
 		return next
 	case next == none || placed[next]:
 		return taken
-	case blocks[taken].depth > blocks[next].depth:
+	case f.blocks[taken].depth > f.blocks[next].depth:
 		return taken
 	}
 	return next
@@ -48,26 +37,26 @@ func follower(blocks []block, b int, placed []bool) int {
 // maxLoopWork bounds the work of findLoops for flow that no compiler makes.
 const maxLoopWork = 1 << 20
 
-// findLoops counts the loops around each block: a jump back to a block on the
-// way to it makes a loop of all blocks from which the jump is reached without
-// passing that block.
-func findLoops(blocks []block) {
-	before := predecessors(blocks)
-	seen := make([]int, len(blocks)) // number of the last loop it was found to be in
+// findLoops counts the loops around each block: a way back to a block on the
+// way to it makes a loop of all blocks from which that is reached without
+// passing the block.
+func (f *flow) findLoops() {
+	before := f.predecessors()
+	in := make([]int, len(f.blocks)) // number of the last loop a block was found in
 	work := 0
-	for n, edge := range backEdges(blocks) {
-		from, head := edge[0], edge[1]
-		seen[head] = n + 1
-		blocks[head].depth++
-		blocks[head].isHead = true
-		for todo := []int{from}; len(todo) > 0; {
+	for n, edge := range f.backEdges() {
+		loop, head := n+1, edge.to
+		in[head] = loop
+		f.blocks[head].depth++
+		f.blocks[head].isHead = true
+		for todo := []int{edge.from}; len(todo) > 0; {
 			b := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
-			if seen[b] == n+1 {
+			if in[b] == loop {
 				continue
 			}
-			seen[b] = n + 1
-			blocks[b].depth++
+			in[b] = loop
+			f.blocks[b].depth++
 			todo = append(todo, before[b]...)
 			if work++; work > maxLoopWork {
 				return
@@ -76,67 +65,31 @@ func findLoops(blocks []block) {
 	}
 }
 
-func predecessors(blocks []block) [][]int {
-	before := make([][]int, len(blocks))
-	for b, reached := range reachable(blocks) {
-		if !reached {
-			continue
-		}
-		for _, s := range blocks[b].successors() {
-			before[s] = append(before[s], b)
-		}
-	}
-	return before
-}
+type edge struct{ from, to int }
 
-// reachable marks the blocks that the first one leads to, and itself.
-func reachable(blocks []block) []bool {
-	reached := make([]bool, len(blocks))
-	for todo := []int{0}; len(todo) > 0; {
-		b := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if !reached[b] {
-			reached[b] = true
-			todo = append(todo, blocks[b].successors()...)
-		}
-	}
-	return reached
-}
-
-func (b *block) successors() []int {
-	var s []int
-	if b.taken != none {
-		s = append(s, b.taken)
-	}
-	if b.next != none {
-		s = append(s, b.next)
-	}
-	return s
-}
-
-// backEdges are the jumps to a block that is on the way from the first one,
+// backEdges are the ways to a block that is on the way from the first one,
 // depth first.
-func backEdges(blocks []block) (edges [][2]int) {
-	const unseen, onPath, done = 0, 1, 2
-	state := make([]uint8, len(blocks))
-	type visit struct{ b, n int }
-	state[0] = onPath
-	for path := []visit{{b: 0}}; len(path) > 0; {
-		top := &path[len(path)-1]
-		s := blocks[top.b].successors()
-		if top.n == len(s) {
-			state[top.b] = done
-			path = path[:len(path)-1]
+func (f *flow) backEdges() (edges []edge) {
+	const onWay, done = 1, 2
+	state := make([]uint8, len(f.blocks))
+	type visit struct{ block, seen int }
+	state[0] = onWay
+	for way := []visit{{block: 0}}; len(way) > 0; {
+		top := &way[len(way)-1]
+		successors := f.blocks[top.block].successors()
+		if top.seen == len(successors) {
+			state[top.block] = done
+			way = way[:len(way)-1]
 			continue
 		}
-		to := s[top.n]
-		top.n++
+		to := successors[top.seen]
+		top.seen++
 		switch state[to] {
-		case onPath:
-			edges = append(edges, [2]int{top.b, to})
-		case unseen:
-			state[to] = onPath
-			path = append(path, visit{b: to})
+		case onWay:
+			edges = append(edges, edge{top.block, to})
+		case 0:
+			state[to] = onWay
+			way = append(way, visit{block: to})
 		}
 	}
 	return edges

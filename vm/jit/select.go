@@ -10,71 +10,55 @@ import (
 // Selections. What is a selection in C comes from clang as a jump over a move or
 // two; as a conditional move it cannot be predicted wrongly:
 //
-//	if r2 < 65536 goto over            mov  %rsi,%r11
-//	r2 >>= 16                          shr  $16,%r11
-//	over:                              cmp  $65536,%rsi
+//	if r2 < 65536 goto over            mov    %rsi,%r11
+//	r2 >>= 16                          shr    $16,%r11
+//	over:                              cmp    $65536,%rsi
 //	                                   cmovae %r11,%rsi
 const maxSelected = 2 // instructions jumped over
 
-// findSelections takes blocks that do nothing but change one register into the
-// block that may jump over them.
-func (c *compiler) findSelections(blocks []block) {
-	before := predecessors(blocks)
-	for b := range blocks {
-		over := blocks[b].next
-		if blocks[b].taken == none || over == none || over == blocks[b].taken || len(before[over]) != 1 || over == 0 {
+// findSelections takes blocks that only change one register into the block that
+// may jump over them.
+func (f *flow) findSelections() {
+	before := f.predecessors()
+	for n := range f.blocks {
+		b := &f.blocks[n]
+		over := b.next
+		if b.taken == none || over == none || over == b.taken || over == 0 || len(before[over]) != 1 {
 			continue
 		}
-		to := blocks[over].next
-		if to == none {
-			to = blocks[over].taken
+		if to, ok := f.blocks[over].onlySuccessor(); ok && to == b.taken && f.selects(over) && !f.comparesLoaded(b) {
+			b.selected, b.taken, b.next = over, none, to
 		}
-		if to != blocks[b].taken || blocks[over].taken != none && blocks[over].next != none || !c.selects(blocks[over]) || c.comparesLoaded(blocks[b]) {
-			continue
-		}
-		blocks[b].selected = over
-		blocks[b].taken, blocks[b].next = none, to
 	}
+}
+
+func (b *block) onlySuccessor() (int, bool) {
+	s := b.successors()
+	return append(s, none)[0], len(s) == 1
 }
 
 // selects reports whether the block can be done to a copy of one register.
-func (c *compiler) selects(b block) bool {
-	insns := c.selected(b)
+func (f *flow) selects(n int) bool {
+	insns := f.selected(n)
 	if len(insns) == 0 || len(insns) > maxSelected {
 		return false
 	}
-	for n, in := range insns {
-		if in.Dst != insns[0].Dst || !canSelect(in) || n > 0 && in.OpCode.Source() == vm.X && in.Src == in.Dst {
+	for i, in := range insns {
+		readsCopy := i > 0 && in.OpCode.Source() == vm.X && in.Src == in.Dst
+		if in.Dst != insns[0].Dst || !canSelect(in) || readsCopy {
 			return false
 		}
 	}
-	return c.liveAt(b.end - 1).has(insns[0].Dst)
-}
-
-// comparesLoaded reports whether the jump at the end of the block depends on what
-// the block has just loaded. Then what follows the jump, if it is predicted, need
-// not wait for memory, which is worth more than what a wrong prediction costs.
-func (c *compiler) comparesLoaded(b block) bool {
-	insns := c.prog.Instructions()[b.start:b.end]
-	jump := len(insns) - 1
-	wanted, _ := effect(insns[jump])
-	for _, in := range slices.Backward(insns[:jump]) {
-		_, writes := effect(in)
-		if writes&wanted != 0 && in.OpCode.Class() == vm.LDX {
-			return true
-		}
-		wanted &^= writes
-	}
-	return false
+	return true
 }
 
 // selected are the instructions of such a block.
-func (c *compiler) selected(b block) []vm.Instruction {
-	insns := c.prog.Instructions()[b.start:b.end]
-	if n := len(insns) - 1; insns[n].IsAlways() {
-		insns = insns[:n]
+func (f *flow) selected(n int) []vm.Instruction {
+	b := f.blocks[n]
+	if f.insns[b.end-1].IsAlways() {
+		b.end--
 	}
-	return insns
+	return f.insns[b.start:b.end]
 }
 
 func canSelect(in vm.Instruction) bool {
@@ -90,52 +74,42 @@ func canSelect(in vm.Instruction) bool {
 	return false
 }
 
-// alternative computes what the register becomes where the jump is not taken,
-// without touching it.
-func (c *compiler) alternative(insns []vm.Instruction) x86.Reg {
-	if in := insns[0]; len(insns) == 1 && in.OpCode == vm.ALU64|vm.MOV|vm.X {
-		return c.read(in.Src)
-	}
-	for n, in := range insns {
-		if n == 0 && in.OpCode.Op() != vm.MOV {
-			c.emit(x86.Mov(x86.W64, scratch1, c.read(in.Dst)))
+// comparesLoaded reports whether the jump at the end of the block depends on what
+// the block has just loaded. A predicted jump does not wait for that, which gains
+// more than a wrong prediction costs.
+func (f *flow) comparesLoaded(b *block) bool {
+	wanted, _ := effect(f.insns[b.end-1])
+	for _, in := range slices.Backward(f.insns[b.start : b.end-1]) {
+		_, writes := effect(in)
+		if writes&wanted != 0 && in.OpCode.Class() == vm.LDX {
+			return true
 		}
-		c.alternate(in)
+		wanted &^= writes
 	}
-	return scratch1
-}
-
-// alternate does an instruction to scratch1 instead of its destination.
-func (c *compiler) alternate(in vm.Instruction) {
-	w, s := width(in.OpCode), c.source(in)
-	switch in.OpCode.Op() {
-	case vm.ADD:
-		c.emit(x86.Add(w, scratch1, s))
-	case vm.SUB:
-		c.emit(x86.Sub(w, scratch1, s))
-	case vm.OR:
-		c.emit(x86.Or(w, scratch1, s))
-	case vm.AND:
-		c.emit(x86.And(w, scratch1, s))
-	case vm.XOR:
-		c.emit(x86.Xor(w, scratch1, s))
-	case vm.MOV:
-		c.emit(x86.Mov(w, scratch1, s))
-	default:
-		if n := in.Imm & int64(8*w-1); n != 0 {
-			c.emit(shiftOf(in.OpCode)(w, scratch1, x86.Imm(n)))
-		} else if w == x86.W32 {
-			c.emit(x86.Mov(w, scratch1, scratch1))
-		}
-	}
+	return false
 }
 
 // selection translates a jump and what it may jump over.
 func (c *compiler) selection(in vm.Instruction) {
-	insns := c.selected(c.blocks[c.at.selected])
+	insns := c.flow.selected(c.at.selected)
 	c.settleAll()
-	d := reg(insns[0].Dst)
-	alt := c.alternative(insns)
+	other := c.alternative(insns)
 	c.compare(in)
-	c.emit(x86.Cmovcc(conditions[in.OpCode>>4].Not(), x86.W64, d, alt))
+	c.emit(x86.Cmovcc(conditions[in.OpCode>>4].Not(), x86.W64, reg(insns[0].Dst), other))
+}
+
+// alternative computes what the register becomes where the jump is not taken,
+// without touching it.
+func (c *compiler) alternative(insns []vm.Instruction) x86.Reg {
+	first := insns[0]
+	if len(insns) == 1 && first.OpCode == vm.ALU64|vm.MOV|vm.X {
+		return reg(first.Src)
+	}
+	if first.OpCode.Op() != vm.MOV {
+		c.emit(x86.Mov(x86.W64, scratch1, reg(first.Dst)))
+	}
+	for _, in := range insns {
+		c.operate(width(in.OpCode), scratch1, in)
+	}
+	return scratch1
 }

@@ -108,24 +108,10 @@ func (c *compiler) set(r vm.Register, v value) {
 // written says that the register now holds its value itself.
 func (c *compiler) written(r vm.Register) { c.values.deferred &^= setOf(r) }
 
-// eachDeferred calls f for every register that has a deferred value when its
-// turn comes.
-func (c *compiler) eachDeferred(f func(vm.Register)) {
-	for r := range vm.Register(vm.NumRegisters) {
-		if c.values.deferred.has(r) {
-			f(r)
-		}
-	}
-}
-
 // disturb settles what is needed after this instruction and refers to r, which
 // it is going to write. What the instruction itself reads may still refer to r.
 func (c *compiler) disturb(r vm.Register) {
-	c.eachDeferred(func(d vm.Register) {
-		if d != r && c.live.has(d) && c.values.of[d].refersTo(reg(r)) {
-			c.settle(d)
-		}
-	})
+	c.settleThose(c.values.deferred&c.live&^setOf(r), reg(r))
 }
 
 // settle puts the register's value into it, and before that the values of all
@@ -134,26 +120,25 @@ func (c *compiler) settle(r vm.Register) {
 	if !c.values.deferred.has(r) {
 		return
 	}
-	c.eachDeferred(func(d vm.Register) {
-		if d != r && c.values.of[d].refersTo(reg(r)) {
-			c.settle(d)
-		}
-	})
+	c.settleThose(c.values.deferred&^setOf(r), reg(r))
 	c.compute(reg(r), c.values.of[r])
 	c.written(r)
 }
 
-// settleAll leaves nothing deferred.
-func (c *compiler) settleAll() { c.eachDeferred(c.settle) }
-
-// settleLive settles what is needed after this instruction, a jump.
-func (c *compiler) settleLive() {
-	c.eachDeferred(func(d vm.Register) {
-		if c.live.has(d) {
+// settleThose settles those of the registers that refer to a machine register.
+func (c *compiler) settleThose(set registerSet, r x86.Reg) {
+	set.each(func(d vm.Register) {
+		if c.values.of[d].refersTo(r) {
 			c.settle(d)
 		}
 	})
 }
+
+// settleAll leaves nothing deferred.
+func (c *compiler) settleAll() { c.values.deferred.each(c.settle) }
+
+// settleLive settles what is needed after this instruction.
+func (c *compiler) settleLive() { (c.values.deferred & c.live).each(c.settle) }
 
 // compute emits the shortest code for a value.
 func (c *compiler) compute(d x86.Reg, v value) {
