@@ -53,15 +53,19 @@ var lockedBy = map[string]string{
 	"internal/native/thread.c": "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
 }
 
+// cold are the functions of internal/native that no hit comes through. All others are on the way of one.
+var cold = map[string]string{
+	"bpftime_helper":     "the applier asks it where a helper is",
+	"bpftime_bpf_helper": "the same",
+}
+
 // TestHotInstructions looks at each instruction that may run between a site and the return to it.
 func TestHotInstructions(t *testing.T) {
 	for _, o := range objects(t, "internal/native") {
-		hot := 0
 		for _, i := range o.code(t) {
-			if i.section != ".bpftime_hot" {
+			if cold[i.fn] != "" {
 				continue
 			}
-			hot++
 			if !allowedName(i.name) {
 				t.Errorf("%s: %v: not on the list of what a hit may need", o.source, i)
 			}
@@ -71,9 +75,6 @@ func TestHotInstructions(t *testing.T) {
 			if strings.Contains(i.operands, "%gs:") {
 				t.Errorf("%s: %v: gs is the host's", o.source, i)
 			}
-		}
-		if hot == 0 && !strings.HasSuffix(o.source, "helpers.c") {
-			t.Errorf("%s: nothing in .bpftime_hot", o.source)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package laws
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,28 +32,41 @@ func objects(t *testing.T, packages ...string) (list []object) {
 	return list
 }
 
+// cgoFlags matches the flags of a package's C, which lie in the comments of its Go files.
+var cgoFlags = regexp.MustCompile(`(?m)^// #cgo CFLAGS: (.*)$`)
+
 func compile(t *testing.T, pkg string) (list []object) {
 	t.Helper()
-	root := host.Root(t)
-	const format = "{{join .CgoCFLAGS \"\\n\"}}\n--\n{{join .CFiles \"\\n\"}}\n{{join .SFiles \"\\n\"}}"
-	cmd := exec.Command("go", "list", "-f", format, "./"+pkg)
-	cmd.Dir = root
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list %s: %v", pkg, err)
+	dir := filepath.Join(host.Root(t), pkg)
+	args := []string{"-fPIC", "-pthread", "-g"}
+	for _, name := range glob(t, dir, "*.go") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range cgoFlags.FindAllStringSubmatch(string(text), -1) {
+			args = append(args, strings.Fields(strings.ReplaceAll(m[1], "${SRCDIR}", dir))...)
+		}
 	}
-	flags, files, _ := strings.Cut(string(out), "\n--\n")
-	for _, name := range strings.Fields(files) {
+	for _, source := range append(glob(t, dir, "*.c"), glob(t, dir, "*.S")...) {
+		name := filepath.Base(source)
 		o := object{pkg + "/" + name, filepath.Join(host.BinDir(t), strings.ReplaceAll(pkg, "/", "-")+"-"+name+".o")}
-		args := append([]string{"-fPIC", "-pthread", "-g"}, strings.Split(flags, "\n")...)
-		args = append(args, "-c", "-o", o.file, filepath.Join(root, o.source))
-		if msg, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
-			t.Fatalf("gcc %q: %v\n%s", args, err, msg)
+		if msg, err := exec.Command("gcc", append(slices.Clone(args), "-c", "-o", o.file, source)...).CombinedOutput(); err != nil {
+			t.Fatalf("gcc %q %s: %v\n%s", args, source, err, msg)
 		}
 		list = append(list, o)
 	}
-	if len(list) == 0 {
-		t.Fatalf("no C in %s", pkg)
+	if len(list) == 0 || !slices.Contains(args, "-O2") {
+		t.Fatalf("%s: no C, or no flags for it: %q", pkg, args)
+	}
+	return list
+}
+
+func glob(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return list
 }
@@ -164,7 +179,7 @@ func TestNoCanary(t *testing.T) {
 func TestNoJumpTables(t *testing.T) {
 	for _, o := range objects(t, "internal/native") {
 		for _, i := range o.code(t) {
-			if i.section != ".bpftime_hot" {
+			if cold[i.fn] != "" {
 				continue
 			}
 			if strings.HasPrefix(i.name, "jmp") && strings.HasPrefix(i.operands, "*") {
