@@ -2,6 +2,7 @@ package applier
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,6 +50,11 @@ func firstFailed(calls []call) string {
 	return "no call was made to fail"
 }
 
+// failed says whether a call of that number was made to fail.
+func failed(calls []call, nr int) bool {
+	return slices.ContainsFunc(calls, func(c call) bool { return c.failed && c.nr == nr })
+}
+
 // unavoidable: who may not restore its signal mask, or wait for its child, cannot hide it.
 func unavoidable(calls []call) bool {
 	masks := 0
@@ -93,21 +99,12 @@ func readCalls(t testing.TB, path string) (list []call) {
 	return list
 }
 
-// firstOf returns how many calls there are up to and with the first of that number and second argument.
-func firstOf(calls []call, nr int, second uint64) int {
+// atMain returns how many calls the agent has made before main: the last of them gives the first handoff back.
+func atMain(calls []call) int {
 	for i, c := range calls {
-		if c.nr == nr && c.args[1] == second {
+		if c.nr == unix.SYS_MUNMAP && c.args[1] == abi.HANDOFF_SIZE {
 			return i + 1
 		}
 	}
 	return len(calls)
-}
-
-func lastOf(calls []call, nr int, second uint64) int {
-	for i := len(calls) - 1; i >= 0; i-- {
-		if calls[i].nr == nr && calls[i].args[1] == second {
-			return i + 1
-		}
-	}
-	return 0
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +30,7 @@ type run struct {
 	result host.Result
 	state  host.State
 	spans  []host.Span
+	arenas int // mappings of anonymous code
 	calls  []call
 	log    []string // of the session, if there is one
 	links  map[string]host.Link
@@ -96,6 +96,7 @@ func (f *faulty) look(t testing.TB, p *host.Proc, r *run) {
 		if r.spans, err = host.TextChanges(pid); err != nil {
 			t.Errorf("text of %d: %v", pid, err)
 		}
+		r.arenas = len(arenas(readMaps(t, pid)))
 	}
 }
 
@@ -172,6 +173,14 @@ func (f *faulty) judge(t *testing.T, what fault, r run) {
 	if !whole && (what.who == "child" || sessionMapped(r.calls)) && len(r.log) == 0 {
 		tell("not patched, and the open session's log has no line that says why")
 	}
+	if len(r.spans) == 0 && r.arenas > 0 && !failed(r.calls, unix.SYS_MUNMAP) {
+		tell("nothing is patched, yet %d arenas are left", r.arenas)
+	}
+	for _, s := range f.specs {
+		if len(r.spans) == 0 && r.links[s].Sites > 0 {
+			tell("nothing is patched, yet %s has %d sites", s, r.links[s].Sites)
+		}
+	}
 	if most := f.lines(what, whole); len(r.log) > most {
 		tell("at most %d lines are expected", most)
 	}
@@ -194,20 +203,12 @@ func (f *faulty) lines(what fault, whole bool) int {
 	return 1
 }
 
-// sweep runs the program with a fault at each of the agent's calls from the given one on.
-func (f *faulty) sweep(t *testing.T, who, mode string, from, step int, errnos ...unix.Errno) {
-	for _, errno := range errnos {
-		for n := from; ; n += step {
+// sweep runs the program with a fault at each of the given calls.
+func (f *faulty) sweep(t *testing.T, who, mode string, calls []int) {
+	for _, errno := range errnos() {
+		for _, n := range calls {
 			what := fault{who, mode, n, errno}
-			ended := false
-			t.Run(what.String(), func(t *testing.T) {
-				r := f.run(t, what, true)
-				f.judge(t, what, r)
-				ended = len(r.calls) < n
-			})
-			if ended {
-				break
-			}
+			t.Run(what.String(), func(t *testing.T) { f.judge(t, what, f.run(t, what, true)) })
 		}
 	}
 }
@@ -220,6 +221,30 @@ func errnos() []unix.Errno {
 	return []unix.Errno{unix.ENOMEM}
 }
 
+// each lists the calls behind the first n, or one in step of them. The last ones may not occur in every run.
+func each(calls []call, n, step int) (list []int) {
+	for i := n; i < len(calls)+2; i += step {
+		list = append(list, i+1)
+	}
+	return list
+}
+
+// firsts lists where each kind of call comes first: by number and by what is opened.
+func firsts(calls []call) (list []int) {
+	seen := map[string]bool{}
+	for i, c := range calls {
+		kind := callName(c.nr)
+		if strings.HasPrefix(c.path, "/proc/self/") {
+			kind += c.path
+		}
+		if !seen[kind] {
+			seen[kind] = true
+			list = append(list, i+1)
+		}
+	}
+	return list
+}
+
 func atStart(t *testing.T) *faulty {
 	guest := host.Victim(t, "guest.c")
 	return newFaulty(t, []string{"uprobe/libc:malloc", "uretprobe/" + guest + ":f"}, guest)
@@ -230,10 +255,11 @@ func atStart(t *testing.T) *faulty {
 func TestFaultsAtStart(t *testing.T) {
 	needsAgent(t)
 	f := atStart(t)
-	f.sweep(t, "host", "once", 1, 1, errnos()...)
-	f.sweep(t, "host", "kind", 1, host.Scale(5, 1), errnos()...)
-	f.sweep(t, "host", "short", 1, host.Scale(2, 1), errnos()...)
-	f.sweep(t, "host", "rest", 1, host.Scale(5, 1), errnos()...)
+	calls := f.clean.calls
+	f.sweep(t, "host", "once", each(calls, 0, 1))
+	f.sweep(t, "host", "kind", firsts(calls))
+	f.sweep(t, "host", "short", each(calls, 0, host.Scale(3, 1)))
+	f.sweep(t, "host", "rest", each(calls, 0, host.Scale(5, 1)))
 }
 
 // TestFaultsLate: the same for a module that is loaded while the program runs: one the plan was compiled for, and one
@@ -244,13 +270,10 @@ func TestFaultsLate(t *testing.T) {
 	for name, spec := range map[string]string{"known": "uretprobe/" + plugin + ":g", "unknown": "uretprobe/plugin:g"} {
 		t.Run(name, func(t *testing.T) {
 			f := newFaulty(t, []string{"uprobe/libc:malloc", spec}, loads, plugin)
-			from := lastOf(f.clean.calls, unix.SYS_MUNMAP, abi.HANDOFF_SIZE)
-			if name == "unknown" {
-				from = firstOf(f.clean.calls, unix.SYS_MUNMAP, abi.HANDOFF_SIZE)
-			}
-			f.sweep(t, "host", "once", from+1, 1, errnos()...)
-			f.sweep(t, "host", "short", from+1, host.Scale(4, 1), errnos()...)
-			f.sweep(t, "host", "rest", from+1, host.Scale(9, 1), errnos()...)
+			calls, start := f.clean.calls, atMain(f.clean.calls)
+			f.sweep(t, "host", "once", each(calls, start, host.Scale(2, 1)))
+			f.sweep(t, "host", "short", each(calls, start, host.Scale(5, 1)))
+			f.sweep(t, "host", "rest", each(calls, start, host.Scale(9, 1)))
 		})
 	}
 }
@@ -259,6 +282,10 @@ func TestFaultsLate(t *testing.T) {
 func TestFaultsInCompiler(t *testing.T) {
 	needsAgent(t)
 	f := atStart(t)
-	f.sweep(t, "child", "once", 1, host.Scale(37, 1), errnos()...)
-	f.sweep(t, "child", "rest", 1, host.Scale(97, 11), errnos()...)
+	calls := f.run(t, fault{who: "child", mode: "none"}, true).calls
+	if len(calls) < 100 {
+		t.Fatalf("the compiler makes %d calls", len(calls))
+	}
+	f.sweep(t, "child", "once", each(calls, 0, host.Scale(41, 1)))
+	f.sweep(t, "child", "rest", each(calls, 0, host.Scale(120, 11)))
 }
