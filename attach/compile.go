@@ -42,15 +42,14 @@ type compiler struct {
 	unnamed  []binding        // by a name that no loaded module has
 	sites    map[site]*programs
 	order    []site
-	failures int
 }
 
 // Compile returns the plan for a request. Its error means that there is none:
 // on_error: abort, or something every object depends on is missing.
 func Compile(r Request) (*plan.Plan, error) {
 	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}, sites: map[site]*programs{}}
-	for i := range r.Manifest.Objects {
-		if err := c.object(&r.Manifest.Objects[i]); err != nil {
+	for i, name := range r.Manifest.ObjectNames() {
+		if err := c.object(name, &r.Manifest.Objects[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -62,10 +61,20 @@ func Compile(r Request) (*plan.Plan, error) {
 	if err := c.hook(); err != nil {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))
 	}
-	if c.plan.Abort && c.failures > 0 {
-		return nil, fmt.Errorf("%w: %d specifications cannot be attached", ErrAborted, c.failures)
+	if n := c.refused(); c.plan.Abort && n > 0 {
+		return nil, fmt.Errorf("%w: %d of %d specifications cannot be attached", ErrAborted, n, len(c.plan.Links))
 	}
 	return c.plan, nil
+}
+
+// refused counts the links that cannot be attached everywhere.
+func (c *compiler) refused() (n int) {
+	for _, l := range c.plan.Links {
+		if l.Refused > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // fail tells that a link, or a part of it, cannot be attached. Whoever applies
@@ -75,7 +84,6 @@ func (c *compiler) fail(b binding, err error) {
 	l := &c.plan.Links[b.link]
 	l.Refused++
 	l.Why = err.Error()
-	c.failures++
 	if c.plan.Abort {
 		c.Log(abi.LEVEL_ERROR, fmt.Sprintf("%s: %v", l.Name, err))
 	}

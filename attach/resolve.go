@@ -20,23 +20,19 @@ type programs struct{ entry, ret []binding }
 
 // resolve turns a binding's specification into sites.
 func (c *compiler) resolve(b binding) {
-	if b.spec.Kind != config.Uprobe && b.spec.Kind != config.Uretprobe {
-		c.fail(b, fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", b.spec.Kind))
-		return
-	}
-	if b.spec.HasOffset && b.spec.Offset != 0 {
-		c.fail(b, fmt.Errorf("an offset inside a function is not supported yet"))
-		return
-	}
-	found := false
+	var first *elfsym.Module
 	for _, m := range c.Modules {
-		if m.Match(b.spec.Path) {
-			found = true
+		switch {
+		case !m.Match(b.spec.Path):
+		case first != nil && first.File != nil && first.File == m.File:
+			c.fail(b, fmt.Errorf("%s is loaded twice, at %#x and %#x: only the first is probed", m.Path, first.Lo, m.Lo))
+		default:
+			first = m
 			c.functions(b, m)
 		}
 	}
 	switch {
-	case found || c.Late:
+	case first != nil || c.Late:
 	case strings.HasPrefix(b.spec.Path, "/"):
 		c.notLoaded(b)
 	default:
@@ -101,7 +97,7 @@ func (c *compiler) wish(path string) {
 // functions adds the binding to every function of that name in the module.
 func (c *compiler) functions(b binding, m *elfsym.Module) {
 	if m.File == nil {
-		c.fail(b, fmt.Errorf("%s: %w", m.Path, m.Err))
+		c.fail(b, m.Err)
 		return
 	}
 	symbols, err := m.File.Lookup(b.spec.Symbol)

@@ -51,9 +51,14 @@ func (c *compiler) addrs(m *elfsym.Module) (out []uint64) {
 	return out
 }
 
-// newUnit describes the module so that an applier finds it again.
+// newUnit describes the module so that an applier finds it again: by its build-id,
+// or by its path when it has none, or one that a plan has no room for.
 func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
-	return &plan.Unit{Path: m.Path, BuildID: m.File.BuildID(), LoadBase: m.File.LoadBase(), Late: c.Late || m.Lo == 0}
+	id := m.File.BuildID()
+	if len(id) > plan.MaxBuildID {
+		id = nil
+	}
+	return &plan.Unit{Path: m.Path, BuildID: id, LoadBase: m.File.LoadBase(), Late: c.Late || m.Lo == 0}
 }
 
 func (c *compiler) place(u *unit, s site, p *programs) {
@@ -96,7 +101,11 @@ func (c *compiler) hook() error {
 	if err != nil {
 		return err
 	}
-	u := &plan.Unit{Path: linker.Path, BuildID: linker.File.BuildID(), LoadBase: linker.File.LoadBase(), Hook: true}
+	if c.sites[site{linker, addr}] != nil {
+		return fmt.Errorf("%s: a specification probes _dl_debug_state itself", linker.Path)
+	}
+	u := c.newUnit(linker)
+	u.Hook = true
 	if err := trampoline.PlaceHook(trampoline.NewArena(u, linker.File, []uint64{addr}), addr, abi.HELPER_DL_STATE); err != nil {
 		return fmt.Errorf("%s: _dl_debug_state: %w", linker.Path, err)
 	}

@@ -14,7 +14,7 @@ type Program struct {
 	Code   uint32 // offset of its first instruction in the unit's code
 	Cookie uint64
 	// Leaf: it looks at nothing in its context and changes no register but rax,
-	// rcx, rdx and rdi.
+	// in which it is given its thread, and rcx.
 	Leaf bool
 }
 
@@ -60,7 +60,7 @@ func (a *Arena) runs(programs []Program, fn uint64) uint32 {
 	for _, p := range programs {
 		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
 		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, 0)
-		a.Emit32(0) // flags
+		a.Emit32(0) // its upper half
 		a.Field(abi.RELOC_LINK_ABS64, p.Link, 0)
 		a.Emit64(p.Cookie)
 		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(fn))

@@ -59,8 +59,7 @@
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
 #define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */
-#define RUN_COUNTER 8  /* u32: byte offset of the link's hit counter in a lease's block */
-#define RUN_FLAGS 12   /* u32 */
+#define RUN_COUNTER 8  /* u64: byte offset of the link's hit counter in a lease's block */
 #define RUN_LINK 16    /* struct session_link * */
 #define RUN_COOKIE 24  /* bpf_get_attach_cookie */
 #define RUN_IP 32      /* bpf_get_func_ip */

@@ -39,8 +39,7 @@ const (
 	PRIVATE_WINDOW          = 0   // u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet
 	PRIVATE_PROC            = 8   // u32: our process slot + 1; 0: not taken yet
 	RUN_FN                  = 0   // machine code: u64 fn(struct pt_regs *ctx)
-	RUN_COUNTER             = 8   // u32: byte offset of the link's hit counter in a lease's block
-	RUN_FLAGS               = 12  // u32
+	RUN_COUNTER             = 8   // u64: byte offset of the link's hit counter in a lease's block
 	RUN_LINK                = 16  // struct session_link *
 	RUN_COOKIE              = 24  // bpf_get_attach_cookie
 	RUN_IP                  = 32  // bpf_get_func_ip

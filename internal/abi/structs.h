@@ -26,8 +26,7 @@ AT(bpftime_thread, lease, THREAD_LEASE);
 SIZE(bpftime_thread, THREAD_SIZE);
 
 struct bpftime_run {
-	u64 fn;
-	u32 counter, flags;
+	u64 fn, counter;
 	struct session_link *link;
 	u64 cookie, ip, pad;
 };

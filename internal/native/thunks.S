@@ -6,7 +6,8 @@
  *
  * Each thunk is there twice. The full one fills pt_regs and saves every register a
  * function may change. The *leaf* one is for programs that look at nothing in
- * pt_regs and change nothing but rax, rcx, rdx and rdi: it saves these four.
+ * pt_regs and change nothing but rax and rcx: it saves these two, in a frame that
+ * ends where pt_regs would begin. Both hand a program its thread in rax.
  *
  * A stub near the site (internal/plan calls it a unit's code) is
  *
@@ -35,18 +36,21 @@
 	.section .bpftime_hot,"ax",@progbits
 
 #define REG(r) FRAME_REGS+r(%rsp)
+#define LEAF_RAX 16
+#define LEAF_RCX 24
+#define LEAF_SIZE 32
 
 /* Opens the frame and saves what a program may change; for a full one (\full = 1)
  * pt_regs is filled, but for ip and sp, which the caller knows. Flags are dead at
  * a function's entry and return: the program is shown IF and the reserved bit. */
 	.macro OPEN full
+	.if	\full
 	leaq	-FRAME_SIZE(%rsp), %rsp
 	.cfi_adjust_cfa_offset FRAME_SIZE
 	movq	%rax, REG(PT_RAX)
+	movq	%rcx, REG(PT_RCX)
 	movq	%rdi, REG(PT_RDI)
 	movq	%rdx, REG(PT_RDX)
-	movq	%rcx, REG(PT_RCX)
-	.if	\full
 	movq	%rsi, REG(PT_RSI)
 	movq	%r8, REG(PT_R8)
 	movq	%r9, REG(PT_R9)
@@ -62,17 +66,58 @@
 	movq	$0x33, REG(PT_CS)
 	movq	$0x202, REG(PT_EFLAGS)
 	movq	$0x2b, REG(PT_SS)
+	.else
+	leaq	-LEAF_SIZE(%rsp), %rsp
+	.cfi_adjust_cfa_offset LEAF_SIZE
+	movq	%rax, LEAF_RAX(%rsp)
+	movq	%rcx, LEAF_RCX(%rsp)
 	.endif
 	.endm
 
-/* Runs the list in %rdx, puts the registers back, closes the frame, frees \drop
- * bytes of the host's stack that hold our own data, and returns.
+/* Puts the registers back, closes the frame, frees \drop bytes of the host's stack
+ * that hold our own data, and returns. */
+	.macro CLOSE full, drop
+	.cfi_remember_state
+	.if	\full
+	movq	REG(PT_R11), %r11
+	movq	REG(PT_R10), %r10
+	movq	REG(PT_R9), %r9
+	movq	REG(PT_R8), %r8
+	movq	REG(PT_RSI), %rsi
+	movq	REG(PT_RDX), %rdx
+	movq	REG(PT_RDI), %rdi
+	movq	REG(PT_RCX), %rcx
+	movq	REG(PT_RAX), %rax
+	leaq	FRAME_SIZE+\drop(%rsp), %rsp
+	.cfi_adjust_cfa_offset -FRAME_SIZE-\drop
+	.else
+	movq	LEAF_RCX(%rsp), %rcx
+	movq	LEAF_RAX(%rsp), %rax
+	leaq	LEAF_SIZE+\drop(%rsp), %rsp
+	.cfi_adjust_cfa_offset -LEAF_SIZE-\drop
+	.endif
+	ret
+	.cfi_restore_state
+	.endm
+
+/* \to = the list of runs, which lies \runs bytes from what stands in the frame's
+ * place for the site, \above the stack pointer. */
+	.macro FIND_RUNS to, full, runs, above=0
+	.if	\full
+	movq	FRAME_SITE+\above(%rsp), \to
+	.else
+	movq	LEAF_SIZE+\above(%rsp), \to
+	.endif
+	movq	\runs(\to), \to
+	.endm
+
+/* Runs the list.
  *
  * THREAD_HOLDER is the guard: one store takes it and says which frame did, so a
  * signal handler that comes in between finds it free or taken, never half. Without
  * a lease, on another stack than the lease is for, or while a program of ours runs
  * on this thread already, bpftime_thread_enter runs the list, or says with what. */
-	.macro RUN full, drop=0
+	.macro RUN full, runs, drop=0
 	movq	bpftime_self@gottpoff(%rip), %rax
 	addq	%fs:0, %rax
 	movq	%rsp, %rcx
@@ -81,61 +126,48 @@
 	jae	8f
 	cmpq	$0, THREAD_HOLDER(%rax)
 	jne	8f
-	movq	THREAD_COUNTERS(%rax), %rcx
 2:	movq	%rsp, THREAD_HOLDER(%rax)
 	movq	%rax, FRAME_THREAD(%rsp)
-3:	movl	RUN_COUNTER(%rdx), %eax
-	incq	(%rcx,%rax)
-	movq	%rdx, FRAME_RUN(%rsp)
-	leaq	FRAME_REGS(%rsp), %rdi
-	call	*RUN_FN(%rdx)
-	movq	FRAME_RUN(%rsp), %rdx
+	FIND_RUNS %rcx, \full, \runs
+3:	movq	%rcx, FRAME_RUN(%rsp)
+	movq	THREAD_COUNTERS(%rax), %rax
+	addq	RUN_COUNTER(%rcx), %rax
+	incq	(%rax)
 	movq	FRAME_THREAD(%rsp), %rax
-	addq	$RUN_SIZE, %rdx
-	cmpq	$0, RUN_FN(%rdx)
-	jne	7f
-	movq	$0, THREAD_HOLDER(%rax)
-4:
 	.if	\full
-	movq	REG(PT_R11), %r11
-	movq	REG(PT_R10), %r10
-	movq	REG(PT_R9), %r9
-	movq	REG(PT_R8), %r8
-	movq	REG(PT_RSI), %rsi
+	leaq	FRAME_REGS(%rsp), %rdi
 	.endif
-	movq	REG(PT_RCX), %rcx
-	movq	REG(PT_RDX), %rdx
-	movq	REG(PT_RDI), %rdi
-	movq	REG(PT_RAX), %rax
-	.cfi_remember_state
-	leaq	FRAME_SIZE+\drop(%rsp), %rsp
-	.cfi_adjust_cfa_offset -FRAME_SIZE-\drop
-	ret
-	.cfi_restore_state
-7:	movq	THREAD_COUNTERS(%rax), %rcx
-	jmp	3b
-8:	leaq	-48(%rsp), %rsp
-	.cfi_adjust_cfa_offset 48
+	call	*RUN_FN(%rcx)
+	movq	FRAME_RUN(%rsp), %rcx
+	movq	FRAME_THREAD(%rsp), %rax
+	addq	$RUN_SIZE, %rcx
+	cmpq	$0, RUN_FN(%rcx)
+	jne	3b
+	movq	$0, THREAD_HOLDER(%rax)
+4:	CLOSE	\full, \drop
+8:	leaq	-64(%rsp), %rsp
+	.cfi_adjust_cfa_offset 64
 	movq	%rsi, (%rsp)
-	movq	%r8, 8(%rsp)
-	movq	%r9, 16(%rsp)
-	movq	%r10, 24(%rsp)
-	movq	%r11, 32(%rsp)
-	movq	%rdx, 40(%rsp)
-	movq	%rdx, %rdi
-	leaq	48(%rsp), %rsi
+	movq	%rdi, 8(%rsp)
+	movq	%rdx, 16(%rsp)
+	movq	%r8, 24(%rsp)
+	movq	%r9, 32(%rsp)
+	movq	%r10, 40(%rsp)
+	movq	%r11, 48(%rsp)
+	FIND_RUNS %rdi, \full, \runs, 64
+	leaq	64(%rsp), %rsi
 	call	bpftime_thread_enter
 	movq	(%rsp), %rsi
-	movq	8(%rsp), %r8
-	movq	16(%rsp), %r9
-	movq	24(%rsp), %r10
-	movq	32(%rsp), %r11
-	movq	40(%rsp), %rdx
-	leaq	48(%rsp), %rsp
-	.cfi_adjust_cfa_offset -48
+	movq	8(%rsp), %rdi
+	movq	16(%rsp), %rdx
+	movq	24(%rsp), %r8
+	movq	32(%rsp), %r9
+	movq	40(%rsp), %r10
+	movq	48(%rsp), %r11
+	leaq	64(%rsp), %rsp
+	.cfi_adjust_cfa_offset -64
 	testq	%rax, %rax
 	jz	4b
-	movq	THREAD_COUNTERS(%rax), %rcx
 	jmp	2b
 	.endm
 
@@ -171,15 +203,14 @@
 	.macro ENTRY name, full
 	THUNK \name
 	OPEN \full
-	movq	FRAME_SITE(%rsp), %rax
-	movq	STUB_RUNS(%rax), %rdx
 	.if	\full
-	movq	RUN_IP(%rdx), %rax
+	FIND_RUNS %rax, 1, STUB_RUNS
+	movq	RUN_IP(%rax), %rax
 	movq	%rax, REG(PT_RIP)
 	leaq	FRAME_RA(%rsp), %rax
 	movq	%rax, REG(PT_RSP)
 	.endif
-	RUN \full
+	RUN \full, STUB_RUNS
 	END \name
 	.endm
 	ENTRY bpftime_entry, 1
@@ -190,12 +221,10 @@
 	.macro RETURN_SITE name, full
 	THUNK \name
 	OPEN \full
-	movq	FRAME_SITE(%rsp), %rax
-	movq	STUB_RUNS(%rax), %rdx
 	.if	\full
 	RETURN_REGS
 	.endif
-	RUN \full
+	RUN \full, STUB_RUNS
 	END \name
 	.endm
 	RETURN_SITE bpftime_return_site, 1
@@ -209,12 +238,10 @@
 	call	*(%rsp)
 \name\()_behind:
 	OPEN \full
-	movq	FRAME_SITE(%rsp), %rax
-	movq	BODY_RUNS(%rax), %rdx
 	.if	\full
 	RETURN_REGS
 	.endif
-	RUN \full, 8
+	RUN \full, BODY_RUNS, 8
 	END \name
 	.endm
 	RETURN bpftime_return, 1

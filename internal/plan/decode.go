@@ -163,7 +163,7 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	idLen, flags := u32(b, 32), u32(b, 36)
 	u := &Unit{Path: r.string(u32(b, 40), "a unit names no module"), LoadBase: u64(b, 72),
 		Late: flags&abi.UNIT_LATE != 0, Hook: flags&abi.UNIT_HOOK != 0}
-	if idLen > 32 || u.LoadBase&0xfff != 0 {
+	if idLen > MaxBuildID || u.LoadBase&0xfff != 0 {
 		r.fail("a unit names no module")
 		return u
 	}

@@ -74,7 +74,7 @@ func (w *writer) unitBody(u *Unit) body {
 
 func (w *writer) unit(u *Unit, b body) {
 	lo, hi := u.TextRange()
-	w.padded(u.BuildID, 32)
+	w.padded(u.BuildID, MaxBuildID)
 	w.u32(uint32(len(u.BuildID)), u.flags(), w.string(u.Path), b.code, u.Len(),
 		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, 0)
 	w.u64(u.LoadBase, lo, hi)
@@ -156,8 +156,8 @@ func (p *Plan) limits() error {
 			return fmt.Errorf("plan: %s: %d bytes of code for %d sites from %#x to %#x; a unit has some of both, within %d GiB",
 				u.Path, len(u.Code), len(u.Patches), lo, hi, maxText>>30)
 		}
-		if len(u.BuildID) > 32 {
-			return fmt.Errorf("plan: %s: a build-id of %d bytes; at most 32 are kept", u.Path, len(u.BuildID))
+		if len(u.BuildID) > MaxBuildID {
+			return fmt.Errorf("plan: %s: a build-id of %d bytes; at most %d are kept", u.Path, len(u.BuildID), MaxBuildID)
 		}
 		for _, x := range u.Patches {
 			if len(x.Text) > 16 || len(x.Orig) != len(x.Text) || int(x.RelAt)+4 > len(x.Text) {

@@ -38,10 +38,14 @@ type Map struct {
 	Size uint64 // bytes of the file
 }
 
+// MaxBuildID is how many bytes of a build-id there is room for; linkers write 16
+// or 20 unless they are told otherwise.
+const MaxBuildID = 32
+
 // A Unit is everything for one module: one arena near it, and the sites in it.
 type Unit struct {
 	Path     string // of the file; only for messages when there is a build-id
-	BuildID  []byte
+	BuildID  []byte // at most MaxBuildID
 	LoadBase uint64 // page-aligned virtual address of the first PT_LOAD
 	Late     bool   // not loaded when the plan was made
 	Hook     bool   // ours: the dynamic linker's notification
