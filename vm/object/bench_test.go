@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/bpftime-go/bpftime/vm/object"
-	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
 // What an object costs a process that starts: reading it, linking one program
@@ -24,10 +23,6 @@ func Benchmark(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		maps := make([]verifier.Map, len(o.Maps))
-		for i, m := range o.Maps {
-			maps[i] = verifier.Map{Type: uint32(m.Type), ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
-		}
 		b.Run(c.name+"/load", func(b *testing.B) {
 			for b.Loop() {
 				_, _ = object.Load(c.name, file)
@@ -41,7 +36,7 @@ func Benchmark(b *testing.B) {
 		})
 		b.Run(c.name+"/verify", func(b *testing.B) {
 			for b.Loop() {
-				_, _ = verifier.Verify(p.Prog, verifier.Options{Maps: maps, Context: sizeOfContext})
+				_, _ = p.Verify(sizeOfContext)
 			}
 		})
 	}

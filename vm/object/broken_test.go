@@ -11,7 +11,6 @@ import (
 
 	"github.com/bpftime-go/bpftime/vm/interp"
 	"github.com/bpftime-go/bpftime/vm/object"
-	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
 // objects are the names of the sources in testdata.
@@ -48,15 +47,13 @@ func runChecked(t testing.TB, o *object.Object, name string) error {
 		t.Errorf("%s: %d origins of %d instructions, %d names of %d functions",
 			name, len(p.Origin), p.Prog.Len(), len(p.Funcs), len(p.Prog.Functions()))
 	}
-	var maps []verifier.Map
 	values := make([]uint64, len(o.Maps))
-	for i, m := range o.Maps {
-		maps = append(maps, verifier.Map{Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags})
+	for i := range values {
 		values[i] = uint64(i+1) << 24
 	}
-	v, err := verifier.Verify(p.Prog, verifier.Options{Maps: maps, Context: sizeOfContext})
+	v, err := p.Verify(sizeOfContext)
 	if err != nil {
-		return wellFormed(t, p.Locate(err))
+		return wellFormed(t, err)
 	}
 	m, err := interp.New(v.Program(), interp.Options{Maps: values, MapValues: values, Budget: 1000})
 	if err == nil {

@@ -65,7 +65,7 @@ func (r *reader) readFunction(s elf.Symbol) error {
 	f.describe(c, s.Value/vm.SlotSize, at/vm.SlotSize)
 	r.taken[s.Name] = true
 	r.spec.Functions = append(r.spec.Functions, f)
-	if c.name != ".text" {
+	if !isLibrary(c.name) {
 		r.spec.Programs = append(r.spec.Programs, &ProgramSpec{f, ParseSection(c.name)})
 	}
 	return nil

@@ -74,10 +74,8 @@ func (r *reader) variables(n elf.SectionIndex) ([]variable, error) {
 		return nil, err
 	}
 	var out []variable
-	for _, s := range r.symbols {
-		if s.Section == n && elf.ST_TYPE(s.Info) == elf.STT_OBJECT {
-			out = append(out, variable{name: s.Name, offset: s.Value, size: s.Size})
-		}
+	for _, s := range r.objects[n] {
+		out = append(out, variable{name: s.Name, offset: s.Value, size: s.Size})
 	}
 	slices.SortFunc(out, func(a, b variable) int { return cmp.Compare(a.offset, b.offset) })
 	for at := range relocs {

@@ -7,6 +7,7 @@
 //	bytes ── Load ──▶ *Spec                everything the file says, as data
 //	*Spec ── Link ──▶ *Object              constants set, maps changed, externs given values
 //	*Object ── Program(name) ──▶ *Program  one function and all it calls: a vm.Program
+//	*Program ── Verify ──▶ proof           vm/verifier's, with errors that name the source
 //
 // Load never changes what it read, and Link never changes the Spec: a Spec may
 // be linked many times, by several goroutines. An Object belongs to one

@@ -12,15 +12,17 @@ import (
 
 // Limits of what is read.
 const (
-	MaxSize = 16 << 20 // bytes of a file
-	MaxData = 64 << 20 // bytes of all data sections
+	MaxSize     = 16 << 20 // bytes of a file
+	MaxData     = 64 << 20 // bytes of all data sections
+	MaxSections = 8192
 )
 
 // reader reads one file.
 type reader struct {
 	image    []byte
 	sections []*elf.Section
-	symbols  []elf.Symbol // symbol number n is symbols[n-1]
+	symbols  []elf.Symbol                      // symbol number n is symbols[n-1]
+	objects  map[elf.SectionIndex][]elf.Symbol // STT_OBJECT, by section
 	ext      *btf.ExtInfos
 	spec     *Spec
 
@@ -53,8 +55,16 @@ func (r *reader) open() error {
 		return failure("", "an ELF file of type %v, wanted ET_REL", f.Type).helped("give the .o file that clang -c makes")
 	}
 	r.sections = f.Sections
+	if len(r.sections) > MaxSections {
+		return failure("", "%d sections are more than %d", len(r.sections), MaxSections)
+	}
 	if r.symbols, err = f.Symbols(); err != nil {
 		return failure("", "symbol table: %w", err)
+	}
+	for _, s := range r.symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_OBJECT {
+			r.objects[s.Section] = append(r.objects[s.Section], s)
+		}
 	}
 	return r.checkSizes()
 }

@@ -112,13 +112,9 @@ func (w *world) put(t *testing.T, name string, key, value []byte) {
 func (w *world) verify(t *testing.T, name string) *verifier.Verified {
 	t.Helper()
 	p := program(t, w.object, name)
-	var maps []verifier.Map
-	for _, m := range w.object.Maps {
-		maps = append(maps, verifier.Map{Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags})
-	}
-	v, err := verifier.Verify(p.Prog, verifier.Options{Maps: maps, Context: sizeOfContext})
+	v, err := p.Verify(sizeOfContext)
 	if err != nil {
-		t.Fatal(p.Locate(err))
+		t.Fatal(err)
 	}
 	return v
 }

@@ -3,6 +3,7 @@ package object
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -42,7 +43,22 @@ func (e *Error) Error() string {
 	if e.Help != "" {
 		text += "; " + e.Help
 	}
-	return text
+	return printable(text)
+}
+
+// printable keeps names of a hostile file from filling a log, or from writing
+// lines of their own there.
+func printable(text string) string {
+	const most = 1000
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func (e *Error) Unwrap() error { return e.Err }

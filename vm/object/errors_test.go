@@ -1,11 +1,13 @@
 package object_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/bpftime-go/bpftime/vm"
 	"github.com/bpftime-go/bpftime/vm/object"
 )
 
@@ -114,6 +116,28 @@ func TestErrorText(t *testing.T) {
 	_, err := link(t, load(t, "testdata/externs.o"), object.Options{}).Program("needs_config")
 	wantEqual(t, "whole text", err.Error(), "testdata/externs.o: program needs_config: insn 0 (./testdata/externs.bpf.c:41): "+
 		"CONFIG_NEEDED: a process does not know how its kernel was configured; declare it __weak and it is 0")
+}
+
+// What the verifier refuses is told at the line of the source.
+func TestVerifierErrorText(t *testing.T) {
+	forEach(t, "refused", func(t *testing.T, spec *object.Spec) {
+		_, err := program(t, link(t, spec, object.Options{}), "writes_context").Verify(sizeOfContext)
+		var where *vm.Error
+		if !errors.As(err, &where) {
+			t.Errorf("%v names no instruction", err)
+		}
+		if err == nil || !strings.Contains(err.Error(), "testdata/refused.bpf.c:53): ") || !strings.HasSuffix(err.Error(), ": writes to the context") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// The names in a file cannot write lines of their own into a log.
+func TestErrorIsPrintable(t *testing.T) {
+	text := (&object.Error{Object: "x.o", Program: "a\nERROR \x1b[31m" + strings.Repeat("b", 1<<20), Reason: "r"}).Error()
+	if strings.ContainsAny(text, "\n\x1b") || len(text) > 1100 || !strings.HasPrefix(text, "x.o: program a?ERROR ?[31mbb") {
+		t.Errorf("%.80q of %d bytes", text, len(text))
+	}
 }
 
 func TestHelperOption(t *testing.T) {

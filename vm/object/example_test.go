@@ -8,7 +8,6 @@ import (
 	"github.com/bpftime-go/bpftime/vm/helper"
 	"github.com/bpftime-go/bpftime/vm/interp"
 	"github.com/bpftime-go/bpftime/vm/object"
-	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
 // From a file to a result: the object is read, a constant set, the program
@@ -28,13 +27,9 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	var maps []verifier.Map
-	for _, m := range linked.Maps {
-		maps = append(maps, verifier.Map{Type: uint32(m.Type), ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags})
-	}
-	verified, err := verifier.Verify(p.Prog, verifier.Options{Maps: maps, Context: sizeOfContext})
+	verified, err := p.Verify(sizeOfContext)
 	if err != nil {
-		log.Fatal(p.Locate(err)) // names the line of the source
+		log.Fatal(err) // names the line of the source
 	}
 
 	const bss = 0x10000

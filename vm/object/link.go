@@ -10,6 +10,7 @@ import (
 
 	"github.com/bpftime-go/bpftime/vm"
 	"github.com/bpftime-go/bpftime/vm/helper"
+	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
 // Options are what an object is linked with. The zero value changes nothing.
@@ -56,7 +57,7 @@ type Program struct {
 	// Origin says for each instruction where it comes from.
 	Origin []Origin
 
-	object string
+	object *Object
 }
 
 // Origin is an instruction of the object.
@@ -83,9 +84,22 @@ func (p *Program) Maps() []int {
 	return slices.Compact(out)
 }
 
-// Locate names the place in the object of an error that names an instruction of
-// the program, as the verifier's does.
-func (p *Program) Locate(err error) error {
+// Verify has the program verified, for a context of so many bytes. The error
+// says where in the object it is; it wraps a *vm.Error.
+func (p *Program) Verify(context int) (*verifier.Verified, error) {
+	opts := verifier.Options{Helper: p.object.opts.Helper, Context: context}
+	for _, m := range p.object.Maps {
+		opts.Maps = append(opts.Maps, verifier.Map{
+			Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
+		})
+	}
+	v, err := verifier.Verify(p.Prog, opts)
+	return v, p.locate(err)
+}
+
+// locate names the place in the object of the verifier's error, which names an
+// instruction of the program.
+func (p *Program) locate(err error) error {
 	var invalid *vm.Error
 	if !errors.As(err, &invalid) {
 		return err
@@ -95,7 +109,7 @@ func (p *Program) Locate(err error) error {
 		return err
 	}
 	e := p.Origin[i].fail(&refusal{fmt.Sprintf("%s: %s", invalid.Insn, invalid.Reason), ""})
-	e.Object, e.Err = p.object, err
+	e.Object, e.Err = p.object.Name, err
 	return e
 }
 

@@ -54,7 +54,7 @@ func (l *linker) link(spec *ProgramSpec) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{Name: spec.Name, SEC: spec.SEC, Prog: prog, object: l.Name}
+	p := &Program{Name: spec.Name, SEC: spec.SEC, Prog: prog, object: l.Object}
 	for _, n := range l.nodes {
 		p.Origin = append(p.Origin, n.origin)
 	}

@@ -39,6 +39,7 @@ func Load(name string, image []byte) (spec *Spec, err error) {
 	}
 	r := &reader{
 		image: image, spec: &Spec{Name: name},
+		objects:   map[elf.SectionIndex][]elf.Symbol{},
 		functions: map[place]string{}, maps: map[place]string{}, data: map[elf.SectionIndex]*MapSpec{},
 		code: map[elf.SectionIndex]*code{}, taken: map[string]bool{}, externs: map[string]*Extern{},
 	}
@@ -100,7 +101,7 @@ func (r *reader) readFunctions() error {
 		found = append(found, s)
 	}
 	slices.SortFunc(found, func(a, b elf.Symbol) int {
-		return cmp.Or(cmp.Compare(r.isLibrary(a), r.isLibrary(b)), cmp.Compare(a.Section, b.Section), cmp.Compare(a.Value, b.Value))
+		return cmp.Or(cmp.Compare(r.rank(a), r.rank(b)), cmp.Compare(a.Section, b.Section), cmp.Compare(a.Value, b.Value))
 	})
 	for _, s := range found {
 		if err := r.readFunction(s); err != nil {
@@ -112,10 +113,15 @@ func (r *reader) readFunctions() error {
 	return nil
 }
 
-// isLibrary is 1 for functions that only others call.
-func (r *reader) isLibrary(s elf.Symbol) int {
-	if r.sections[s.Section].Name == ".text" {
+// rank puts functions that only others call last.
+func (r *reader) rank(s elf.Symbol) int {
+	if isLibrary(r.sections[s.Section].Name) {
 		return 1
 	}
 	return 0
+}
+
+// isLibrary reports whether a section holds functions that are no programs.
+func isLibrary(section string) bool {
+	return section == ".text" || strings.HasPrefix(section, ".text.")
 }

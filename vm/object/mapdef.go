@@ -37,10 +37,8 @@ func (r *reader) readMaps() error {
 
 func (r *reader) readDefinitions(n elf.SectionIndex, types *btf.Datasec, relocs map[uint64]relocation) error {
 	symbols := map[string]elf.Symbol{}
-	for _, s := range r.symbols {
-		if s.Section == n && elf.ST_TYPE(s.Info) == elf.STT_OBJECT {
-			symbols[s.Name] = s
-		}
+	for _, s := range r.objects[n] {
+		symbols[s.Name] = s
 	}
 	defined := map[string]bool{}
 	for _, v := range types.Vars {

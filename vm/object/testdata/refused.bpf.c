@@ -46,3 +46,10 @@ int optional(void *ctx)
 {
 	return 0;
 }
+
+SEC("uprobe/libc:malloc")
+int writes_context(struct pt_regs *ctx)
+{
+	ctx->rdi = 5;
+	return 0;
+}
