@@ -36,13 +36,17 @@ var gadgets = map[string]struct {
 // counter is the entry of the gadget's map whose key is its place in args.
 func (c *compiler) object(name string, o *config.Object) error {
 	g, ok := gadgets[o.Gadget]
+	wrong := config.Error{File: c.Manifest.Name, Pos: o.Pos}
 	switch {
 	case o.Gadget == "":
-		return fmt.Errorf("%v: objects in files are not supported yet; gadget: funccount is", o.Pos)
+		wrong.Msg, wrong.Hint = "objects in files are not supported yet", "write gadget: funccount"
 	case !ok:
-		return fmt.Errorf("%v: unknown gadget %q; there are funccount and funcsum", o.Pos, o.Gadget)
+		wrong.Msg, wrong.Hint = fmt.Sprintf("unknown gadget %q", o.Gadget), "there are funccount and funcsum"
 	case len(o.Args) == 0:
-		return fmt.Errorf("%v: %s has nothing to attach to: args: [uprobe/libc:malloc]", o.Pos, o.Gadget)
+		wrong.Msg, wrong.Hint = o.Gadget+" has nothing to attach to", "write args: [uprobe/libc:malloc]"
+	}
+	if wrong.Msg != "" {
+		return &wrong
 	}
 	spec := maps.Spec{Type: maps.PercpuArray, KeySize: 4, ValueSize: 8, MaxEntries: uint32(len(o.Args))}
 	path := filepath.Join(c.Dir, "maps", name+"."+g.mapName)

@@ -62,10 +62,17 @@ func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
 }
 
 func (c *compiler) place(u *unit, s site, p *programs) {
+	inOrder(p.entry)
+	inOrder(p.ret)
 	entry, ret := u.programs(p.entry), u.programs(p.ret)
 	e, r := trampoline.Place(u.Arena, s.addr, entry, ret)
 	c.outcome(p.entry, s, e)
 	c.outcome(p.ret, s, r)
+}
+
+// inOrder puts bindings in the order of the manifest: those by name come late.
+func inOrder(bs []binding) {
+	slices.SortFunc(bs, func(a, b binding) int { return int(a.link) - int(b.link) })
 }
 
 func (c *compiler) outcome(bs []binding, s site, o trampoline.Outcome) {

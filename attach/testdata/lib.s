@@ -55,11 +55,12 @@ end no_return
 	.globl	chosen
 	.type	chosen, @gnu_indirect_function
 chosen:
-	lea	implementation(%rip), %rax
+	lea	.Limplementation(%rip), %rax
 	ret
 	.size	chosen, . - chosen
 	.p2align 4
 begin implementation
+.Limplementation:
 	mov	$5, %eax
 	ret
 end implementation

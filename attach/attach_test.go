@@ -1,0 +1,370 @@
+package attach_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/attach"
+	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/plan"
+)
+
+// bench is a directory with libraries in it, and a request about them.
+type bench struct {
+	*testing.T
+	dir string
+	attach.Request
+	log []string
+}
+
+const bias = 0x7f0000000000
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{T: t, dir: t.TempDir()}
+	b.Request = attach.Request{Dir: filepath.Join(b.dir, "session"), Log: func(level uint32, line string) {
+		b.log = append(b.log, fmt.Sprint(level, " ", strings.ReplaceAll(line, b.dir+"/", "")))
+	}}
+	if err := os.MkdirAll(filepath.Join(b.Dir, "maps"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// build makes NAME of testdata/lib.s.
+func (b *bench) build(name string, flags ...string) string {
+	b.Helper()
+	path := filepath.Join(b.dir, name)
+	args := append([]string{"-shared", "-nostdlib", "-Wl,--build-id=0x0123456789abcdef", "-o", path, "testdata/lib.s", "testdata/twin.s"}, flags...)
+	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// load adds a file to the modules of the process, as if it lay at bias.
+func (b *bench) load(path string) *elfsym.Module {
+	b.Helper()
+	f, err := elfsym.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { f.Close() })
+	m := &elfsym.Module{Path: path, File: f, Bias: bias, Lo: bias + f.LoadBase(), Hi: bias + f.LoadEnd()}
+	b.Modules = append(b.Modules, m)
+	return m
+}
+
+// compile compiles a manifest, in which DIR stands for the directory.
+func (b *bench) compile(manifest string) (*plan.Plan, error) {
+	b.Helper()
+	m, err := config.Parse("m.yaml", "/", []byte(strings.ReplaceAll(manifest, "DIR", b.dir)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Manifest = m
+	return attach.Compile(b.Request)
+}
+
+// want compiles a manifest and compares the plan, as describe writes it.
+func (b *bench) want(manifest, want string) {
+	b.Helper()
+	p, err := b.compile(manifest)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if got := describe(b.T, p, b.dir); got != want {
+		b.Errorf("plan\n%swant\n%s", got, want)
+	}
+	if len(b.log) > 0 {
+		b.Errorf("log %q", b.log)
+	}
+}
+
+// wantError compiles a manifest that has no plan.
+func (b *bench) wantError(manifest, want string) error {
+	b.Helper()
+	p, err := b.compile(manifest)
+	if p != nil || err == nil || strings.ReplaceAll(err.Error(), b.dir+"/", "") != want {
+		b.Errorf("error %v\nwant  %s", err, want)
+	}
+	return err
+}
+
+// libID is the build-id of build.
+const libID = "0123456789abcdef"
+
+// TestOrder: programs run in the order of the manifest, its objects one after the
+// other, and every function is patched once.
+func TestOrder(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	b.want(`objects:
+- {gadget: funcsum, args: [uprobe/lib:second, uprobe/lib:first]}
+- {gadget: funccount, args: [uprobe/lib:first, uprobe/lib.so:first, "uprobe/DIR/lib.so:second"]}
+`, `link funcsum uprobe/lib:second entry jump
+link funcsum uprobe/lib:first entry jump
+link funccount uprobe/lib:first entry jump
+link funccount uprobe/lib.so:first entry jump
+link funccount uprobe/lib.so:second entry jump
+map session/maps/funcsum.sums 36864
+map session/maps/funccount.counts 36864
+unit lib.so id `+libID+`
+  second jump: entry 0 map 0 key 0; entry 4 map 1 key 2
+  first jump: entry 1 map 0 key 1; entry 2 map 1 key 0; entry 3 map 1 key 1
+`)
+}
+
+// TestAliases: two names of one address are one site.
+func TestAliases(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first_alias, uprobe/lib:second, uprobe/lib:first]}]`,
+		`link funccount uprobe/lib:first_alias entry jump
+link funccount uprobe/lib:second entry jump
+link funccount uprobe/lib:first entry jump
+map session/maps/funccount.counts 36864
+unit lib.so id `+libID+`
+  first jump: entry 0 map 0 key 0; entry 2 map 0 key 2
+  second jump: entry 1 map 0 key 1
+`)
+}
+
+// TestEntryAndReturn: both halves of one function share its patch, whichever comes
+// first; a return that is refused leaves the entry.
+func TestEntryAndReturn(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	b.want(`objects: [{gadget: funccount, args: [uretprobe/lib:first, uprobe/lib:first, uretprobe/lib:second,
+  uprobe/lib:no_return, uretprobe/lib:no_return, uretprobe/lib:first_alias]}]`,
+		`link funccount uretprobe/lib:first return return-a
+link funccount uprobe/lib:first entry jump
+link funccount uretprobe/lib:second return return-a
+link funccount uprobe/lib:no_return entry jump
+link funccount uretprobe/lib:no_return return refused 1: lib.so+0x1030: it reads its own return address (+0x5); and its rets cannot be patched: the ret at +0xc has no five bytes of its own
+link funccount uretprobe/lib:first_alias return return-a
+map session/maps/funccount.counts 36864
+unit lib.so id `+libID+`
+  first jump: entry 1 map 0 key 1; return 0 map 0 key 0; return 5 map 0 key 5
+  second jump: return 2 map 0 key 2
+  no_return jump: entry 3 map 0 key 3
+`)
+}
+
+// TestObjectsOfOneName: each object has its own map and its own links.
+func TestObjectsOfOneName(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	b.want(`objects:
+- {gadget: funccount, args: [uprobe/lib:first]}
+- {gadget: funccount, args: [uprobe/lib:first, uprobe/lib:second]}
+`, `link funccount uprobe/lib:first entry jump
+link funccount-2 uprobe/lib:first entry jump
+link funccount-2 uprobe/lib:second entry jump
+map session/maps/funccount.counts 36864
+map session/maps/funccount-2.counts 36864
+unit lib.so id `+libID+`
+  first jump: entry 0 map 0 key 0; entry 1 map 1 key 0
+  second jump: entry 2 map 1 key 1
+`)
+}
+
+// TestModules: one specification may mean several files; each has a unit.
+func TestModules(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so.1"))
+	other := b.load(b.build("lib-2.so", "-Wl,--build-id=none"))
+	other.Main = true
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe//proc/self/exe:second]}]`,
+		`link funccount uprobe/lib:first entry jump
+link funccount uprobe//proc/self/exe:second entry jump
+map session/maps/funccount.counts 36864
+unit lib.so.1 id `+libID+`
+  first jump: entry 0 map 0 key 0
+unit lib-2.so
+  first jump: entry 0 map 0 key 0
+  second jump: entry 1 map 0 key 1
+`)
+}
+
+// TestLoadedTwice: an applier finds the first of two copies, so only that one is
+// probed, and the link says so.
+func TestLoadedTwice(t *testing.T) {
+	b := newBench(t)
+	again := *b.load(b.build("lib.so"))
+	again.Bias, again.Lo, again.Hi = again.Bias+1<<30, again.Lo+1<<30, again.Hi+1<<30
+	b.Modules = append(b.Modules, &again)
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`,
+		`link funccount uprobe/lib:first entry jump refused 1: lib.so is loaded twice, at 0x7f0000000000 and 0x7f0040000000: only the first is probed
+map session/maps/funccount.counts 36864
+unit lib.so id `+libID+`
+  first jump: entry 0 map 0 key 0
+`)
+}
+
+// TestBuildIDs: what a plan has no room for is no reason to have none; the file is
+// known by its path then.
+func TestBuildIDs(t *testing.T) {
+	for flag, want := range map[string]string{
+		"none":                          "",
+		"0x01020304":                    " id 01020304",
+		"0x" + strings.Repeat("ab", 32): " id " + strings.Repeat("ab", 32),
+		"0x" + strings.Repeat("ab", 33): "",
+	} {
+		b := newBench(t)
+		b.load(b.build("lib.so", "-Wl,--build-id="+flag))
+		b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`, `link funccount uprobe/lib:first entry jump
+map session/maps/funccount.counts 36864
+unit lib.so`+want+`
+  first jump: entry 0 map 0 key 0
+`)
+	}
+}
+
+// TestSymbols: names that mean nothing here, or more than one function.
+func TestSymbols(t *testing.T) {
+	const head = "objects: [{gadget: funccount, args: [\"uprobe/lib:%s\"]}]"
+	for symbol, c := range map[string]struct{ link, unit string }{
+		"frist": {link: "refused 1: lib.so: symbol \"frist\": no such symbol; did you mean first?"},
+		"xyzzy": {link: "refused 1: lib.so: symbol \"xyzzy\": no such symbol"},
+		"tiny":  {link: "refused 1: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five"},
+		"twin": {link: "jump", unit: "unit lib.so id " + libID + "\n" +
+			"  twin#0 jump: entry 0 map 0 key 0\n  twin#1 jump: entry 0 map 0 key 0\n"},
+		"first.cold": {link: "refused 1: first.cold is a cold part, entered by a jump out of its function: probe the function"},
+		"second+0":   {link: "jump", unit: "unit lib.so id " + libID + "\n  second jump: entry 0 map 0 key 0\n"},
+		"second+4":   {link: "refused 1: an offset inside a function is not supported yet"},
+	} {
+		t.Run(symbol, func(t *testing.T) {
+			b := newBench(t)
+			b.load(b.build("lib.so"))
+			b.want(fmt.Sprintf(head, symbol), "link funccount uprobe/lib:"+symbol+" entry "+c.link+"\nmap session/maps/funccount.counts 36864\n"+c.unit)
+		})
+	}
+}
+
+// TestStripped: a stripped file still has what it exports.
+func TestStripped(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so", "-s"))
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:twin, uprobe/lib:second]}]`,
+		`link funccount uprobe/lib:twin entry refused 1: lib.so: symbol "twin": no such symbol (the file is stripped: only what it exports has a name)
+link funccount uprobe/lib:second entry jump
+map session/maps/funccount.counts 36864
+unit lib.so id `+libID+`
+  second jump: entry 1 map 0 key 1
+`)
+}
+
+// TestSpecifications: texts that name nothing a gadget can be attached to.
+func TestSpecifications(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	b.want(`objects: [{gadget: funccount, args: [usdt/lib:p:n, kretsyscall/openat, "uprobe.multi/lib:f*", uprobe, "lib:first", ""]}]`,
+		`link funccount usdt/lib:p:n entry refused 1: usdt is not supported yet; uprobe and uretprobe are
+link funccount kretsyscall/openat return refused 1: kretsyscall is not supported yet; uprobe and uretprobe are
+link funccount uprobe.multi/lib:f* entry refused 1: uprobe.multi is not supported yet; uprobe and uretprobe are
+link funccount uprobe entry refused 1: "uprobe": nothing is named to attach to; write uprobe/libc:malloc
+link funccount lib:first entry refused 1: "lib:first": the kind of probe is missing; write uprobe/lib:first or uretprobe/lib:first
+link funccount  entry refused 1: "": unknown kind ""; known: uprobe, uretprobe, uprobe.multi, uretprobe.multi, uprobe.session, usdt, tracepoint, tp, raw_tracepoint, raw_tp, ksyscall, kretsyscall
+map session/maps/funccount.counts 36864
+`)
+}
+
+// TestUnreadable: a module whose file is not what is mapped.
+func TestUnreadable(t *testing.T) {
+	b := newBench(t)
+	b.Modules = append(b.Modules, &elfsym.Module{Path: "/usr/lib/lib.so", Lo: bias, Hi: bias + 4096,
+		Err: fmt.Errorf("/usr/lib/lib.so: deleted: %w", elfsym.ErrReplaced)})
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`,
+		`link funccount uprobe/lib:first entry refused 1: /usr/lib/lib.so: deleted: the file on disk is not the one that is mapped
+map session/maps/funccount.counts 36864
+`)
+}
+
+// TestOnError: what cannot be attached stops the others only with on_error: abort,
+// and is told to the log then, since there will be no link to read it from.
+func TestOnError(t *testing.T) {
+	const objects = "objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/lib:frist, uprobe/lib:tiny, uprobe/lib:second]}]\n"
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	p, err := b.compile(objects + "on_error: continue")
+	if err != nil || p.Abort || len(p.Units) != 1 || len(p.Units[0].Patches) != 2 {
+		t.Errorf("continue: %+v, %v", p, err)
+	}
+	b.log = nil
+	err = b.wantError(objects+"on_error: abort", "on_error: abort: 2 of 4 specifications cannot be attached")
+	if !errors.Is(err, attach.ErrAborted) {
+		t.Error("it is not ErrAborted")
+	}
+	want := []string{
+		`1 funccount uprobe/lib:frist: lib.so: symbol "frist": no such symbol; did you mean first?`,
+		"1 funccount uprobe/lib:tiny: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five",
+	}
+	if strings.Join(b.log, "\n") != strings.Join(want, "\n") {
+		t.Errorf("log\n%s\nwant\n%s", strings.Join(b.log, "\n"), strings.Join(want, "\n"))
+	}
+	b.log = nil
+	if p, err := b.compile("objects: [{gadget: funcsum, args: [uprobe/lib:first, uprobe/later:f]}]\non_error: abort"); err != nil || !p.Abort || len(p.Units) != 1 {
+		t.Errorf("nothing to abort for: %+v, %v", p, err)
+	}
+}
+
+// TestObjects: objects that are none. Without its object a manifest has no plan.
+func TestObjects(t *testing.T) {
+	for manifest, want := range map[string]string{
+		"objects:\n- path: DIR/x.bpf.o":                                              "m.yaml:2:3: objects in files are not supported yet; write gadget: funccount",
+		"objects:\n- {gadget: funcount, args: [uprobe/libc:malloc]}":                 "m.yaml:2:3: unknown gadget \"funcount\"; there are funccount and funcsum",
+		"objects:\n- {gadget: funccount, args: [uprobe/lib:x]}\n- {gadget: funcsum}": "m.yaml:3:3: funcsum has nothing to attach to; write args: [uprobe/libc:malloc]",
+	} {
+		newBench(t).wantError(manifest, want)
+	}
+}
+
+// TestMapFiles: the map of a session that has another one of that name, or no room
+// for it.
+func TestMapFiles(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	if _, err := b.compile("objects: [{gadget: funccount, args: [uprobe/lib:first]}]"); err != nil {
+		t.Fatal(err)
+	}
+	b.wantError("objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/lib:second]}]",
+		"maps: another map has this name: session/maps/funccount.counts is a percpu_array of 1 entries, 8-byte values, flags 0x0; wanted are percpu_array, 2, 8, 0x0: use another session, or remove it")
+	b.Dir = "/nowhere"
+	if _, err := b.compile("objects: [{gadget: funccount, args: [uprobe/lib:first]}]"); err == nil ||
+		!strings.HasPrefix(err.Error(), "maps: /nowhere/maps/funccount.counts: open /nowhere/maps/funccount.counts.") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestLinkNames: a name longer than its slot is shortened so that every process
+// finds the same slot, and others another one.
+func TestLinkNames(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	fits, long := strings.Repeat("x", 223-len("funccount uprobe/lib:")), strings.Repeat("y", 300)
+	p, err := b.compile(fmt.Sprintf("objects: [{gadget: funccount, args: [uprobe/lib:%s, uprobe/lib:%sx, uprobe/lib:%s1, uprobe/lib:%s2]}]", fits, fits, long, long))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for i, l := range p.Links {
+		if len(l.Name) != 223 || seen[l.Name] {
+			t.Errorf("link %d: %q", i, l.Name)
+		}
+		seen[l.Name] = true
+	}
+	if !seen["funccount uprobe/lib:"+fits] {
+		t.Errorf("the name that fits was changed: %q", p.Links[0].Name)
+	}
+	again, err := b.compile(fmt.Sprintf("objects: [{gadget: funccount, args: [uprobe/lib:%s1, uprobe/lib:1, uprobe/lib:2, uprobe/lib:3]}]", long))
+	if err != nil || again.Links[0].Name != p.Links[2].Name {
+		t.Errorf("%q was %q (%v)", again.Links[0].Name, p.Links[2].Name, err)
+	}
+}

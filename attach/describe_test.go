@@ -1,0 +1,171 @@
+package attach_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/session"
+)
+
+// describe writes a plan as its reader sees it: encoded, checked and decoded. Every
+// site is followed by the programs that run there, in the order in which they run.
+//
+//	link NAME entry jump                     or: link NAME return refused 1: REASON
+//	map FILE SIZE
+//	wish PATH
+//	unit PATH late id 0123…
+//	  first jump: entry 0 map 0 key 0; return 1 map 0 key 1
+//
+// A number behind entry or return is a link's. dir is cut from paths.
+func describe(t *testing.T, p *plan.Plan, dir string) string {
+	t.Helper()
+	b, err := p.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = plan.Decode(b); err != nil {
+		t.Fatal(err)
+	}
+	var w strings.Builder
+	for _, l := range p.Links {
+		fmt.Fprintf(&w, "link %s %s%s\n", l.Name, kinds[l.Kind], outcome(l))
+	}
+	for _, m := range p.Maps {
+		fmt.Fprintf(&w, "map %s %d\n", m.Path, m.Size)
+	}
+	for _, path := range p.Wants {
+		fmt.Fprintf(&w, "wish %s\n", path)
+	}
+	for _, u := range p.Units {
+		describeUnit(t, &w, u)
+	}
+	return strings.ReplaceAll(w.String(), dir+"/", "")
+}
+
+var kinds = map[uint32]string{abi.LINK_ENTRY: "entry", abi.LINK_RETURN: "return"}
+
+func outcome(l plan.Link) (s string) {
+	if l.Tactic != 0 {
+		s += " " + session.TacticName(l.Tactic)
+	}
+	if l.Refused != 0 || l.Why != "" {
+		s += fmt.Sprintf(" refused %d: %s", l.Refused, l.Why)
+	}
+	return s
+}
+
+func describeUnit(t *testing.T, w *strings.Builder, u *plan.Unit) {
+	t.Helper()
+	fmt.Fprintf(w, "unit %s", u.Path)
+	if u.Late {
+		w.WriteString(" late")
+	}
+	if u.Hook {
+		w.WriteString(" hook")
+	}
+	if len(u.BuildID) > 0 {
+		fmt.Fprintf(w, " id %x", u.BuildID)
+	}
+	w.WriteString("\n")
+	f, err := elfsym.Open(u.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, x := range u.Patches {
+		fmt.Fprintf(w, "  %s %s: %s\n", nameOf(f, x.Vaddr), session.TacticName(x.Tactic), strings.Join(runs(t, u, x), "; "))
+	}
+	for _, r := range u.Relocs {
+		if u.Hook && r.Kind == abi.RELOC_HELPER_ABS64 {
+			fmt.Fprintf(w, "  calls helper %d\n", r.Sym)
+		}
+	}
+}
+
+// functions are the names of testdata/lib.s; of aliases only one.
+var functions = []string{"first", "second", "tiny", "no_return", "implementation", "twin", "_dl_debug_state", "late_only", "main"}
+
+func nameOf(f *elfsym.File, vaddr uint64) string {
+	for _, name := range functions {
+		symbols, _ := f.Lookup(name)
+		for i, s := range symbols {
+			if s.Value == vaddr && len(symbols) > 1 {
+				return fmt.Sprintf("%s#%d", name, i)
+			} else if s.Value == vaddr {
+				return name
+			}
+		}
+	}
+	return fmt.Sprintf("%#x", vaddr)
+}
+
+// runs lists the programs of a patch. The list of those on entry is found by the
+// pointer before the stub, that of those on return before the stub's body, which
+// follows its second slot.
+func runs(t *testing.T, u *plan.Unit, x plan.Patch) (out []string) {
+	t.Helper()
+	if at, ok := arena(u, x.Stub-8); ok {
+		out = append(out, list(t, u, x, "entry", at)...)
+	}
+	for at := x.Stub; at < x.Stub+48; at += 8 {
+		body, ok := arena(u, at)
+		if ok && body == at+16 {
+			runs, _ := arena(u, at+8)
+			out = append(out, list(t, u, x, "return", runs)...)
+		}
+	}
+	return out
+}
+
+// reloc is the relocation of a kind at an offset of the unit's code.
+func reloc(u *plan.Unit, kind, at uint32) (plan.Reloc, bool) {
+	i := slices.IndexFunc(u.Relocs, func(r plan.Reloc) bool { return r.Kind == kind && r.At == at })
+	if i < 0 {
+		return plan.Reloc{}, false
+	}
+	return u.Relocs[i], true
+}
+
+func arena(u *plan.Unit, at uint32) (uint32, bool) {
+	r, ok := reloc(u, abi.RELOC_ARENA_ABS64, at)
+	return uint32(r.Addend), ok
+}
+
+// list reads run records until one has no program.
+func list(t *testing.T, u *plan.Unit, x plan.Patch, kind string, at uint32) (out []string) {
+	t.Helper()
+	for ; ; at += abi.RUN_SIZE {
+		code, ok := arena(u, at+abi.RUN_FN)
+		if !ok {
+			if fn := binary.LittleEndian.Uint64(u.Code[at:]); fn != 0 {
+				t.Errorf("a list of runs ends with %#x", fn)
+			}
+			return out
+		}
+		link, _ := reloc(u, abi.RELOC_LINK_ABS64, at+abi.RUN_LINK)
+		counter, _ := reloc(u, abi.RELOC_LINK_COUNTER32, at+abi.RUN_COUNTER)
+		ip, _ := reloc(u, abi.RELOC_MODULE_ABS64, at+abi.RUN_IP)
+		if counter.Sym != link.Sym || ip.Addend != int64(x.Vaddr) {
+			t.Errorf("run at %#x: link %d, counter of %d, function %#x at site %#x", at, link.Sym, counter.Sym, ip.Addend, x.Vaddr)
+		}
+		out = append(out, fmt.Sprintf("%s %d %s", kind, link.Sym, counted(t, u, code)))
+	}
+}
+
+// counted is which value of which map a gadget's code adds to.
+func counted(t *testing.T, u *plan.Unit, code uint32) string {
+	t.Helper()
+	for at := code; at < code+32; at++ {
+		if r, ok := reloc(u, abi.RELOC_MAP_ABS64, at); ok {
+			return fmt.Sprintf("map %d key %d", r.Sym, (r.Addend-abi.MAP_DATA_OFF)/8)
+		}
+	}
+	t.Errorf("the code at %#x uses no map", code)
+	return ""
+}
