@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// trace runs a program with the agent and returns the calls that the agent's code made in its main thread.
-func trace(t *testing.T, specs []string, args ...string) []call {
+// trace runs a program with the agent and returns the calls that the agent's code made, in its main thread ("host") or in all
+// threads and children ("family").
+func trace(t *testing.T, who string, specs []string, args ...string) []call {
 	t.Helper()
 	victim(t, "fault", "-static")
 	dir := host.WorkDir(t)
@@ -19,7 +20,7 @@ func trace(t *testing.T, specs []string, args ...string) []call {
 	tr := host.Of(specs...)
 	tr.Preload = "FAULT_PRELOAD"
 	host.Compare(t, host.Cmd{
-		Args: append([]string{filepath.Join(host.BinDir(t), "fault"), file, "host", "none", "0", "0"}, args...), Dir: dir,
+		Args: append([]string{filepath.Join(host.BinDir(t), "fault"), file, who, "none", "0", "0"}, args...), Dir: dir,
 	}, tr)
 	for _, s := range specs {
 		if l := tr.Links(t)[s]; l.Sites == 0 {
@@ -35,7 +36,7 @@ func trace(t *testing.T, specs []string, args ...string) []call {
 func TestConduct(t *testing.T) {
 	needsAgent(t)
 	loads, plugin := victim(t, "loads", "-ldl"), host.Plugin(t, "plugin.c", "plugin.so")
-	calls := trace(t, []string{"uprobe/libc:malloc", "uretprobe/" + plugin + ":g"}, loads, plugin)
+	calls := trace(t, "host", []string{"uprobe/libc:malloc", "uretprobe/" + plugin + ":g"}, loads, plugin)
 	var own [][2]uint64 // anonymous memory of the agent
 	open := map[int64]string{}
 	for i, c := range calls {
@@ -68,21 +69,25 @@ func TestConduct(t *testing.T) {
 	}
 }
 
-// TestHitsAreSilent: a hit makes no system call, not the first one either: a filter may kill for it.
+// TestHitsAreSilent: no hit makes a system call, a thread's or a child's first one neither: a filter may kill for it.
 func TestHitsAreSilent(t *testing.T) {
 	needsAgent(t)
 	calls := host.Victim(t, "calls.c", "-pthread")
 	specs := []string{"uprobe/" + calls + ":f", "uretprobe/" + calls + ":f"}
-	numbers := func(n string) (list []string) {
-		for _, c := range trace(t, specs, calls, "plain", n) {
+	numbers := func(t *testing.T, scenario, n string) (list []string) {
+		for _, c := range trace(t, "family", specs, calls, scenario, n) {
 			if c.nr != unix.SYS_READ { // of /proc, which come in pieces
 				list = append(list, callName(c.nr))
 			}
 		}
 		return list
 	}
-	without, with := numbers("0"), numbers("1000")
-	if !slices.Equal(without, with) {
-		t.Errorf("with 1000 hits the agent calls\n%v\nwith none\n%v", with, without)
+	for _, scenario := range []string{"plain", "threads", "small_threads", "fork", "fork_in_fork", "vfork", "clone_vfork_4k", "clone_vm_1k", "fork_from_thread"} {
+		t.Run(scenario, func(t *testing.T) {
+			without, with := numbers(t, scenario, "0"), numbers(t, scenario, "1000")
+			if len(with) < 20 || !slices.Equal(without, with) {
+				t.Errorf("with 1000 hits the agent calls\n%v\nwith none\n%v", with, without)
+			}
+		})
 	}
 }

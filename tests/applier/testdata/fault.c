@@ -2,6 +2,7 @@
 // ptrace, and makes system calls of the agent fail. The call is not made; it returns -ERRNO.
 //
 //   WHO    host   the calls that the agent's own code makes in the traced process (by the instruction pointer)
+//          family the same in its threads and children too
 //          child  every call in the processes the agent makes: the compiler
 //   MODE   none   nothing fails
 //          once   the Nth call fails
@@ -29,7 +30,7 @@
 
 static struct {
 	FILE *trace;
-	int child, kind, brief, rest, kill;
+	int family, child, kind, brief, rest, kill;
 	long n, error;
 } want;
 
@@ -83,7 +84,7 @@ static int is_ours(const struct task *t)
 {
 	if (want.child)
 		return t->tid != host;
-	if (t->tid != host)
+	if (t->tid != host && !want.family)
 		return 0;
 	if (!agent_high)
 		find_agent();
@@ -246,6 +247,7 @@ int main(int argc, char **argv)
 	if (argc < 7)
 		return 2;
 	want.trace = fopen(argv[1], "we");
+	want.family = !strcmp(argv[2], "family");
 	want.child = !strcmp(argv[2], "child");
 	want.kind = !strcmp(argv[3], "kind");
 	want.brief = !strcmp(argv[3], "short");
@@ -255,7 +257,7 @@ int main(int argc, char **argv)
 	want.error = atol(argv[5]);
 	if (!want.trace)
 		die(argv[1]);
-	if (want.child)
+	if (want.child || want.family)
 		options |= PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
 	host = fork();
 	if (!host)
