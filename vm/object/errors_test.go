@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/bpftime-go/bpftime/vm"
@@ -82,6 +83,30 @@ func TestLinkTwice(t *testing.T) {
 	}
 	wantEqual(t, "of the spec", string(spec.Map(".rodata").Contents), before)
 	wantEqual(t, "of another object", string(link(t, spec, object.Options{}).Map(".rodata").Contents), before)
+}
+
+// Several goroutines may link one spec; the race detector watches.
+func TestLinkConcurrently(t *testing.T) {
+	spec := load(t, "testdata/libbpf.o")
+	var done sync.WaitGroup
+	for range 4 {
+		done.Go(func() {
+			o, err := object.Link(spec, object.Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, p := range spec.Programs {
+				if _, err := o.Program(p.Name); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := spec.MarshalBTF(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
 }
 
 func TestRefusedPrograms(t *testing.T) {

@@ -8,14 +8,12 @@ import (
 // MapType is the type of a map, numbered as the kernel's enum bpf_map_type.
 type MapType uint32
 
-// The types that the loader itself treats differently.
+// Types whose entries an object can name: data sections, and MapSpec.Values.
 const (
-	Hash        MapType = 1
 	Array       MapType = 2
 	ProgArray   MapType = 3
 	ArrayOfMaps MapType = 12
 	HashOfMaps  MapType = 13
-	Ringbuf     MapType = 27
 )
 
 // mapTypes are the kernel's names, by number from 0 (Linux 6.18).
