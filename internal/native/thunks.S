@@ -111,7 +111,7 @@
 	movq	\runs(\to), \to
 	.endm
 
-/* Runs the list.
+/* Runs the list. What a leaf thunk has not saved is saved on the rare way.
  *
  * THREAD_HOLDER is the guard: one store takes it and says which frame did, so a
  * signal handler that comes in between finds it free or taken, never half. Without
@@ -145,6 +145,11 @@
 	jne	3b
 	movq	$0, THREAD_HOLDER(%rax)
 4:	CLOSE	\full, \drop
+	.if	\full
+8:	FIND_RUNS %rdi, 1, \runs
+	movq	%rsp, %rsi
+	call	bpftime_thread_enter
+	.else
 8:	leaq	-64(%rsp), %rsp
 	.cfi_adjust_cfa_offset 64
 	movq	%rsi, (%rsp)
@@ -154,7 +159,7 @@
 	movq	%r9, 32(%rsp)
 	movq	%r10, 40(%rsp)
 	movq	%r11, 48(%rsp)
-	FIND_RUNS %rdi, \full, \runs, 64
+	FIND_RUNS %rdi, 0, \runs, 64
 	leaq	64(%rsp), %rsi
 	call	bpftime_thread_enter
 	movq	(%rsp), %rsi
@@ -166,6 +171,7 @@
 	movq	48(%rsp), %r11
 	leaq	64(%rsp), %rsp
 	.cfi_adjust_cfa_offset -64
+	.endif
 	testq	%rax, %rax
 	jz	4b
 	jmp	2b
