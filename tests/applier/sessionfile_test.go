@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/session"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
 
@@ -77,4 +78,15 @@ func (s sessionFile) leases() map[uint64]int {
 		n[s.u64(leaseAt(i)+abi.LEASE_OWNER)]++
 	}
 	return n
+}
+
+// openLinks returns the session's links in their order: their names may be cut, so that they are no keys.
+func openLinks(t *testing.T, tr *host.Trace) []host.Link {
+	t.Helper()
+	s, err := session.Open(tr.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	return s.Links()
 }
