@@ -181,9 +181,10 @@ func TestModules(t *testing.T) {
 	b.load(b.build("lib.so.1"))
 	other := b.load(b.build("lib-2.so", "-Wl,--build-id=none"))
 	other.Main = true
-	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe//proc/self/exe:second]}]`,
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe//proc/self/exe:second, uprobe/lib:tiny]}]`,
 		`link funccount uprobe/lib:first entry jump
 link funccount uprobe//proc/self/exe:second entry jump
+link funccount uprobe/lib:tiny entry refused 2: lib-2.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five
 map session/maps/funccount.counts 36864
 unit lib.so.1 id `+libID+`
   first jump: entry 0 map 0 key 0
@@ -191,6 +192,8 @@ unit lib-2.so
   first jump: entry 0 map 0 key 0
   second jump: entry 1 map 0 key 1
 `)
+	b.wantError("{on_error: abort, objects: [{gadget: funcsum, args: [uprobe/lib:first, uprobe/lib:tiny]}]}",
+		"on_error: abort: 1 of 2 specifications cannot be attached")
 }
 
 // TestLoadedTwice: an applier finds the first of two copies, so only that one is
@@ -215,7 +218,7 @@ func TestBuildIDs(t *testing.T) {
 		"none":                          "",
 		"0x01020304":                    " id 01020304",
 		"0x" + strings.Repeat("ab", 32): " id " + strings.Repeat("ab", 32),
-		"0x" + strings.Repeat("ab", 33): "",
+		"0x" + strings.Repeat("ab", 36): "",
 	} {
 		b := newBench(t)
 		b.load(b.build("lib.so", "-Wl,--build-id="+flag))

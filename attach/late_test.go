@@ -63,15 +63,31 @@ func TestLate(t *testing.T) {
 	if err := os.Symlink("late.so.1", filepath.Join(b.dir, "late.so")); err != nil {
 		t.Fatal(err)
 	}
-	b.want(`objects: [{gadget: funccount, args: [uprobe/late:first, "uprobe/DIR/late.so:first", "uretprobe/DIR/late.so.1:second"]}]`,
+	b.want(`objects: [{gadget: funccount, args: [uprobe/late:first, "uprobe/DIR/late.so:first", "uretprobe/DIR/late.so.1:second",
+  uretprobe/late:first, "uretprobe/DIR/late.so:first"]}]`,
 		`link funccount uprobe/late:first entry jump
 link funccount uprobe/late.so:first entry jump
 link funccount uretprobe/late.so.1:second return return-a
+link funccount uretprobe/late:first return return-a
+link funccount uretprobe/late.so:first return return-a
 map session/maps/funccount.counts 36864
 wish late
 unit late.so.1 late id `+libID+`
-  first jump: entry 0 map 0 key 0; entry 1 map 0 key 1
+  first jump: entry 0 map 0 key 0; entry 1 map 0 key 1; return 3 map 0 key 3; return 4 map 0 key 4
   second jump: return 2 map 0 key 2
+`+hookUnit(t, linker))
+}
+
+// TestLateAlone: a late unit is reason enough to watch the dynamic linker.
+func TestLateAlone(t *testing.T) {
+	b := newBench(t)
+	linker := b.loadProgram()
+	b.build("late.so")
+	b.want(`objects: [{gadget: funccount, args: ["uprobe/DIR/late.so:first"]}]`,
+		`link funccount uprobe/late.so:first entry jump
+map session/maps/funccount.counts 36864
+unit late.so late id `+libID+`
+  first jump: entry 0 map 0 key 0
 `+hookUnit(t, linker))
 }
 
@@ -79,6 +95,7 @@ unit late.so.1 late id `+libID+`
 func TestLateRefused(t *testing.T) {
 	b := newBench(t)
 	b.load(b.build("lib.so")) // another copy of the functions, loaded
+	b.IFunc = func(uint64) (uint64, error) { t.Error("a resolver was called that is not loaded"); return 0, nil }
 	b.build("late.so")
 	if err := os.WriteFile(filepath.Join(b.dir, "text.so"), []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)
