@@ -1,0 +1,140 @@
+// Package gadgets holds the built-in objects: programs for what people ask most,
+// so that neither clang nor a file is needed.
+//
+// Protocol. A gadget is an object like any other: NAME.bpf.c compiled into the
+// NAME.bpf.o beside it (rebuild.sh; a test compares them), linked into whoever
+// imports this package. Expand says what a manifest would say about it for given
+// arguments: where its programs are attached, with which cookies, and how big its
+// maps are. Nothing here knows how objects are loaded.
+package gadgets
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bpftime-go/bpftime/config"
+)
+
+//go:embed funccount.bpf.o
+var funccount []byte
+
+//go:embed funcsum.bpf.o
+var funcsum []byte
+
+//go:embed funclatency.bpf.o
+var funclatency []byte
+
+//go:embed mallocs.bpf.o
+var mallocs []byte
+
+// A Gadget is a built-in object.
+type Gadget struct {
+	Name   string
+	Usage  string // of its arguments
+	Short  string // what it shows, in one line
+	Object []byte // ELF, as clang -target bpf writes it
+	expand func(args []string) ([]config.Program, []config.Map, error)
+}
+
+// All are the gadgets there are, by name.
+var All = []*Gadget{
+	{"funccount", "SPEC…", "how often functions are hit", funccount, expandFunccount},
+	{"funclatency", "SPEC", "how long a function takes, as a histogram", funclatency, expandFunclatency},
+	{"funcsum", "SPEC…", "sums of first arguments (uprobe) or results (uretprobe)", funcsum, expandFuncsum},
+	{"mallocs", "", "allocations by command: how many, how much, of which sizes", mallocs, expandMallocs},
+}
+
+// Find returns the gadget of that name. The error names those there are.
+func Find(name string) (*Gadget, error) {
+	if i := slices.IndexFunc(All, func(g *Gadget) bool { return g.Name == name }); i >= 0 {
+		return All[i], nil
+	}
+	var names []string
+	for _, g := range All {
+		names = append(names, g.Name)
+	}
+	return nil, fmt.Errorf("unknown gadget %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// Expand is what the manifest would say about the object for these arguments.
+func (g *Gadget) Expand(args []string) ([]config.Program, []config.Map, error) {
+	programs, maps, err := g.expand(args)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w; use: %s", g.Name, err, strings.TrimSpace(g.Name+" "+g.Usage))
+	}
+	return programs, maps, nil
+}
+
+// attachments reads specifications. One without a kind is a uprobe. The cookie is
+// the place among the arguments.
+func attachments(args []string) ([]config.Attachment, error) {
+	if len(args) == 0 {
+		return nil, fmt.Errorf("nothing to attach to")
+	}
+	var out []config.Attachment
+	for i, arg := range args {
+		spec, err := config.ParseSpec(arg)
+		if err != nil && !strings.Contains(strings.SplitN(arg, ":", 2)[0], "probe") {
+			if bare, again := config.ParseSpec("uprobe/" + arg); again == nil {
+				spec, err = bare, nil
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, config.Attachment{Spec: spec, Cookie: uint64(i), HasCookie: true})
+	}
+	return out, nil
+}
+
+func expandFunccount(args []string) ([]config.Program, []config.Map, error) {
+	at, err := attachments(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	return []config.Program{{Program: "count", At: at}}, nil, nil
+}
+
+func expandFuncsum(args []string) ([]config.Program, []config.Map, error) {
+	at, err := attachments(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	entry, ret := config.Program{Program: "on_entry"}, config.Program{Program: "on_return"}
+	for _, a := range at {
+		p := &entry
+		if a.Spec.OnReturn() {
+			p = &ret
+		}
+		p.At = append(p.At, a)
+	}
+	programs := slices.DeleteFunc([]config.Program{entry, ret}, func(p config.Program) bool { return len(p.At) == 0 })
+	return programs, []config.Map{{Name: "sums", MaxEntries: uint32(len(args))}}, nil
+}
+
+func expandFunclatency(args []string) ([]config.Program, []config.Map, error) {
+	at, err := attachments(args)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(at) != 1:
+		return nil, nil, fmt.Errorf("%d functions are too many for one histogram", len(at))
+	case at[0].Spec.Kind != config.Uprobe && at[0].Spec.Kind != config.Uretprobe, at[0].Spec.Offset != 0:
+		return nil, nil, fmt.Errorf("%v is no function", at[0].Spec)
+	}
+	entry, ret := at[0], at[0]
+	entry.Spec.Kind, ret.Spec.Kind = config.Uprobe, config.Uretprobe
+	return []config.Program{
+		{Program: "on_entry", At: []config.Attachment{entry}},
+		{Program: "on_return", At: []config.Attachment{ret}},
+	}, nil, nil
+}
+
+func expandMallocs(args []string) ([]config.Program, []config.Map, error) {
+	if len(args) > 0 {
+		return nil, nil, fmt.Errorf("it takes no argument, not %q", args)
+	}
+	return nil, nil, nil
+}

@@ -1,0 +1,119 @@
+package gadgets_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/gadgets"
+	"github.com/bpftime-go/bpftime/vm/object"
+)
+
+// TestInStep compiles every gadget again: what is committed has the same
+// instructions and maps.
+func TestInStep(t *testing.T) {
+	if _, err := exec.LookPath("clang"); err != nil {
+		t.Skip("no clang")
+	}
+	if _, err := os.Stat("/usr/include/bpf/bpf_helpers.h"); err != nil {
+		t.Skip("no libbpf-dev")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("./rebuild.sh", dir).CombinedOutput(); err != nil {
+		t.Fatalf("rebuild.sh: %v\n%s", err, out)
+	}
+	for _, g := range gadgets.All {
+		fresh, err := os.ReadFile(filepath.Join(dir, g.Name+".bpf.o"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := describe(t, g.Name, g.Object), describe(t, g.Name, fresh); got != want {
+			t.Errorf("%s.bpf.o is not what %s.bpf.c gives: run rebuild.sh\ncommitted:\n%s\nfresh:\n%s", g.Name, g.Name, got, want)
+		}
+	}
+}
+
+// describe is everything of an object that matters, as text.
+func describe(t *testing.T, name string, image []byte) string {
+	t.Helper()
+	spec, err := object.Load(name, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := object.Link(spec, object.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, m := range o.Maps {
+		fmt.Fprintln(&b, m.Name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
+	}
+	for _, ps := range spec.Programs {
+		p, err := o.Program(ps.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, p.Name, p.SEC.Name)
+		fmt.Fprintln(&b, p.Prog.Instructions())
+	}
+	return b.String()
+}
+
+func show(programs []config.Program, maps []config.Map) string {
+	var b strings.Builder
+	for _, p := range programs {
+		for _, a := range p.At {
+			fmt.Fprintf(&b, "%s %v %d\n", p.Program, a.Spec, a.Cookie)
+		}
+	}
+	for _, m := range maps {
+		fmt.Fprintf(&b, "map %s %d\n", m.Name, m.MaxEntries)
+	}
+	return b.String()
+}
+
+func TestExpand(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"funccount libc:malloc uretprobe/libc:free", "count uprobe/libc:malloc 0\ncount uretprobe/libc:free 1\n"},
+		{"funcsum uretprobe/libc:read uprobe/libc:malloc", "on_entry uprobe/libc:malloc 1\non_return uretprobe/libc:read 0\nmap sums 2\n"},
+		{"funclatency libc:read", "on_entry uprobe/libc:read 0\non_return uretprobe/libc:read 0\n"},
+		{"funclatency uretprobe//usr/sbin/nginx:f", "on_entry uprobe//usr/sbin/nginx:f 0\non_return uretprobe//usr/sbin/nginx:f 0\n"},
+		{"mallocs", ""},
+	} {
+		words := strings.Fields(c.line)
+		g, err := gadgets.Find(words[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs, maps, err := g.Expand(words[1:])
+		if got := show(programs, maps); err != nil || got != c.want {
+			t.Errorf("%s: %v\n%swant\n%s", c.line, err, got, c.want)
+		}
+	}
+}
+
+func TestExpandRefuses(t *testing.T) {
+	for line, want := range map[string]string{
+		"funccount":                          "funccount: nothing to attach to; use: funccount SPEC…",
+		"funclatency libc:a libc:b":          "funclatency: 2 functions are too many for one histogram; use: funclatency SPEC",
+		"funclatency uprobe/libc:read+4":     "funclatency: uprobe/libc:read+0x4 is no function; use: funclatency SPEC",
+		"funclatency uprobe.multi/libc:mem*": "funclatency: uprobe.multi/libc:mem* is no function; use: funclatency SPEC",
+		"mallocs libc:malloc":                `mallocs: it takes no argument, not ["libc:malloc"]; use: mallocs`,
+	} {
+		words := strings.Fields(line)
+		g, err := gadgets.Find(words[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := g.Expand(words[1:]); err == nil || err.Error() != want {
+			t.Errorf("%s: %v\nwant %s", line, err, want)
+		}
+	}
+	if _, err := gadgets.Find("funcount"); err == nil || !strings.Contains(err.Error(), "there are funccount, funclatency, funcsum, mallocs") {
+		t.Errorf("funcount: %v", err)
+	}
+}
