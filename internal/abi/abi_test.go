@@ -68,7 +68,7 @@ func macros(t *testing.T) []string {
 	return names
 }
 
-// constants are those of constants.go, evaluated by Go's rules.
+// constants are those of constants.go, evaluated by Go's rules, as 64 bits.
 func constants(t *testing.T) map[string]string {
 	t.Helper()
 	fset := token.NewFileSet()
@@ -82,11 +82,16 @@ func constants(t *testing.T) map[string]string {
 	}
 	values := map[string]string{}
 	for _, name := range p.Scope().Names() {
-		if c, ok := p.Scope().Lookup(name).(*types.Const); ok && c.Val().Kind() == constant.Int {
-			values[name] = c.Val().ExactString()
-		} else {
+		c, ok := p.Scope().Lookup(name).(*types.Const)
+		if !ok || c.Val().Kind() != constant.Int {
 			t.Errorf("%s is no integer constant", name)
+			continue
 		}
+		u, _ := constant.Uint64Val(c.Val())
+		if v, exact := constant.Int64Val(c.Val()); exact {
+			u = uint64(v)
+		}
+		values[name] = fmt.Sprint(u)
 	}
 	return values
 }
@@ -153,7 +158,7 @@ var offsets = map[string]int{
 	"handoff.plan": abi.HANDOFF_PLAN,
 
 	"bpftime_thread.lease": abi.THREAD_LEASE, "bpftime_run.fn": abi.RUN_FN, "bpftime_run.counter": abi.RUN_COUNTER,
-	"bpftime_run.flags": abi.RUN_FLAGS, "bpftime_run.link": abi.RUN_LINK, "bpftime_run.cookie": abi.RUN_COOKIE,
+	"bpftime_run.link": abi.RUN_LINK, "bpftime_run.cookie": abi.RUN_COOKIE,
 	"bpftime_run.ip": abi.RUN_IP,
 }
 
