@@ -1,7 +1,7 @@
 // Package gadgets holds the built-in objects: programs for what people ask most,
 // so that neither clang nor a file is needed.
 //
-// Protocol. A gadget is an object like any other: NAME.bpf.c compiled into the
+// Protocol. A gadget is an object like any other: bpf/NAME.bpf.c compiled into the
 // NAME.bpf.o beside it (rebuild.sh; a test compares them), linked into whoever
 // imports this package. Expand says what a manifest would say about it for given
 // arguments: where its programs are attached, with which cookies, and how big its
@@ -17,16 +17,16 @@ import (
 	"github.com/bpftime-go/bpftime/config"
 )
 
-//go:embed funccount.bpf.o
+//go:embed bpf/funccount.bpf.o
 var funccount []byte
 
-//go:embed funcsum.bpf.o
+//go:embed bpf/funcsum.bpf.o
 var funcsum []byte
 
-//go:embed funclatency.bpf.o
+//go:embed bpf/funclatency.bpf.o
 var funclatency []byte
 
-//go:embed mallocs.bpf.o
+//go:embed bpf/mallocs.bpf.o
 var mallocs []byte
 
 // A Gadget is a built-in object.

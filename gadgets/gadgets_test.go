@@ -23,7 +23,7 @@ func TestInStep(t *testing.T) {
 		t.Skip("no libbpf-dev")
 	}
 	dir := t.TempDir()
-	if out, err := exec.Command("./rebuild.sh", dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("bpf/rebuild.sh", dir).CombinedOutput(); err != nil {
 		t.Fatalf("rebuild.sh: %v\n%s", err, out)
 	}
 	for _, g := range gadgets.All {
