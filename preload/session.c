@@ -309,6 +309,8 @@ static int join(struct session *s, const char *exe)
 	r->proc = own_proc;
 	r->tid_offset = find_tid();
 	r->clock = (long (*)(u64, u64 *))vdso_function("__vdso_clock_gettime");
+	r->getcpu = (long (*)(u32 *, u32 *, void *))vdso_function("__vdso_getcpu");
+	bpftime_bpf_ready();
 	r->session = s;
 	bpftime_private_ready(own_proc);
 	return 1;

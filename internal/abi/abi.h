@@ -51,11 +51,13 @@
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
 #define THREAD_STACK 16   /* the lease is used on the stack [this, this + window) */
 #define THREAD_LEASE 24   /* u32 index of the lease */
-#define THREAD_SIZE 32
+#define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; 0: was not asked */
+#define THREAD_SIZE 40
 
 /* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
 #define PRIVATE_WINDOW 0 /* u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet */
 #define PRIVATE_PROC 8   /* u32: our process slot + 1; 0: not taken yet */
+#define PRIVATE_PID 12   /* u32: our process id; 0: a child of fork that did not ask yet */
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
 #define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */
@@ -88,13 +90,17 @@
 #define SESSION_LOGS_OFF 176128 /* LEASES_OFF + NLEASES * LEASE_SIZE */
 #define SESSION_LOG_SIZE 512
 #define SESSION_COUNTERS_OFF 307200 /* LOGS_OFF + NLOGS * LOG_SIZE */
-#define SESSION_SIZE 1355776 /* COUNTERS_OFF + NLEASES * COUNTER_STRIDE */
+#define SESSION_NTRACES 512
+#define SESSION_TRACES_OFF 1355776 /* COUNTERS_OFF + NLEASES * COUNTER_STRIDE */
+#define SESSION_TRACE_SIZE 512
+#define SESSION_SIZE 1617920 /* TRACES_OFF + NTRACES * TRACE_SIZE */
 
 /* session header */
 #define SESSION_HDR_MAGIC 0
 #define SESSION_HDR_VERSION 8
 #define SESSION_HDR_SIZE 16
 #define SESSION_HDR_LOG_HEAD 64
+#define SESSION_HDR_TRACE_HEAD 128
 
 /* process slot */
 #define PROC_STATE 0 /* u32: SLOT_FREE, SLOT_CLAIMED, SLOT_LIVE */
@@ -130,6 +136,7 @@
  *   bits 32-62  when: seconds of CLOCK_MONOTONIC_COARSE; 0: not known
  *   bits 0-31   which: a number of the borrower */
 #define LEASE_OWNER 0
+#define LEASE_RANDOM 8 /* u64: state of bpf_get_prandom_u32, its holder's; 0: not seeded */
 
 /* log record */
 #define LOG_SEQ 0 /* u64: index + 1 when complete */
@@ -139,6 +146,21 @@
 #define LOG_LEN 24
 #define LOG_TEXT 32
 #define LOG_TEXT_SIZE 480
+
+/* trace record: a line of bpf_trace_printk. Writers take numbers from the header's
+ * head and never wait: one that is stopped while the ring goes round writes into a
+ * record that is another's by now. The sum shows it. */
+#define TRACE_SEQ 0  /* u64: number + 1 when complete */
+#define TRACE_SUM 8  /* u64: over SEQ and the words from TIME to the end of the text, see trace_sum */
+#define TRACE_TIME 16 /* ns of CLOCK_MONOTONIC */
+#define TRACE_TGID 24
+#define TRACE_PID 28 /* of the thread, as trace_pipe shows it */
+#define TRACE_CPU 32
+#define TRACE_LEN 36
+#define TRACE_COMM 40 /* 16 bytes */
+#define TRACE_TEXT 56
+#define TRACE_TEXT_SIZE 456
+#define TRACE_SUM_FACTOR 0x5851f42d4c957f2d
 
 /* Map files: header of 4096 bytes, then data. */
 #define MAP_MAGIC 0x3150414d46504200 /* "\0BPFMAP1" */

@@ -18,11 +18,13 @@ typedef int64_t s64;
 struct bpftime_thread {
 	u64 counters, holder, stack;
 	u32 lease, pad;
+	u64 pid_tgid;
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
 AT(bpftime_thread, stack, THREAD_STACK);
 AT(bpftime_thread, lease, THREAD_LEASE);
+AT(bpftime_thread, pid_tgid, THREAD_PID_TGID);
 SIZE(bpftime_thread, THREAD_SIZE);
 
 struct bpftime_run {
@@ -43,10 +45,13 @@ struct session_header {
 	u64 size;
 	u64 reserved[5];
 	u64 log_head;
+	u64 pad2[7];
+	u64 trace_head;
 };
 AT(session_header, version, SESSION_HDR_VERSION);
 AT(session_header, size, SESSION_HDR_SIZE);
 AT(session_header, log_head, SESSION_HDR_LOG_HEAD);
+AT(session_header, trace_head, SESSION_HDR_TRACE_HEAD);
 
 struct session_proc {
 	u32 state, pid;
@@ -80,9 +85,10 @@ AT(session_link, why, LINK_WHY);
 SIZE(session_link, SESSION_LINK_SIZE);
 
 struct session_lease {
-	u64 owner, pad;
+	u64 owner, random;
 };
 AT(session_lease, owner, LEASE_OWNER);
+AT(session_lease, random, LEASE_RANDOM);
 SIZE(session_lease, SESSION_LEASE_SIZE);
 
 struct session_log {
@@ -97,6 +103,21 @@ AT(session_log, len, LOG_LEN);
 AT(session_log, text, LOG_TEXT);
 SIZE(session_log, SESSION_LOG_SIZE);
 
+struct session_trace {
+	u64 seq, sum, time;
+	u32 tgid, pid, cpu, len;
+	char comm[16], text[TRACE_TEXT_SIZE];
+};
+AT(session_trace, sum, TRACE_SUM);
+AT(session_trace, time, TRACE_TIME);
+AT(session_trace, tgid, TRACE_TGID);
+AT(session_trace, pid, TRACE_PID);
+AT(session_trace, cpu, TRACE_CPU);
+AT(session_trace, len, TRACE_LEN);
+AT(session_trace, comm, TRACE_COMM);
+AT(session_trace, text, TRACE_TEXT);
+SIZE(session_trace, SESSION_TRACE_SIZE);
+
 struct session {
 	struct session_header hdr;
 	u8 pad[SESSION_PROCS_OFF - sizeof(struct session_header)];
@@ -105,12 +126,14 @@ struct session {
 	struct session_lease leases[SESSION_NLEASES];
 	struct session_log logs[SESSION_NLOGS];
 	u64 counters[SESSION_NLEASES][SESSION_NLINKS];
+	struct session_trace traces[SESSION_NTRACES];
 };
 AT(session, procs, SESSION_PROCS_OFF);
 AT(session, links, SESSION_LINKS_OFF);
 AT(session, leases, SESSION_LEASES_OFF);
 AT(session, logs, SESSION_LOGS_OFF);
 AT(session, counters, SESSION_COUNTERS_OFF);
+AT(session, traces, SESSION_TRACES_OFF);
 SIZE(session, SESSION_SIZE);
 
 struct map_header {

@@ -1,10 +1,70 @@
-/* The table of helpers that eBPF programs call, as code: see helpers.c. */
+/* The table of helpers that eBPF programs call, as code: see helpers.c. And what
+ * they need to know, asked once, before the first patch. */
 #pragma GCC target("general-regs-only")
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
 #include "bpf.h"
+
+#include <asm/stat.h>
+#include <asm/unistd.h>
+
+#define HELPER(id, name) \
+	case id: \
+		return (u64)bpftime_##name
 
 u64 bpftime_bpf_helper(u32 id)
 {
-	(void)id;
+	switch (id) {
+	HELPER(4, probe_read);
+	HELPER(5, ktime_get_ns);
+	HELPER(6, trace_printk);
+	HELPER(7, get_prandom_u32);
+	HELPER(8, get_smp_processor_id);
+	HELPER(14, get_current_pid_tgid);
+	HELPER(15, get_current_uid_gid);
+	HELPER(16, get_current_comm);
+	HELPER(45, probe_read_str);
+	HELPER(112, probe_read); /* _user: the process is one address space, */
+	HELPER(113, probe_read); /* _kernel: and there is no other */
+	HELPER(114, probe_read_str);
+	HELPER(115, probe_read_str);
+	HELPER(120, get_ns_current_pid_tgid);
+	HELPER(125, ktime_get_boot_ns);
+	HELPER(160, ktime_get_coarse_ns);
+	HELPER(165, snprintf);
+	HELPER(173, get_func_ip);
+	HELPER(174, get_attach_cookie);
+	HELPER(177, trace_vprintk);
+	HELPER(182, strncmp);
+	HELPER(208, ktime_get_tai_ns);
+	}
 	return 0;
+}
+
+HOT long bpftime_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+	register u64 r10 __asm__("r10") = d;
+	register u64 r8 __asm__("r8") = e;
+	register u64 r9 __asm__("r9") = 0;
+	long r;
+
+	__asm__ volatile("syscall" : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	return r;
+}
+
+/* Whoever refuses one of these calls takes away what it is for, nothing else. */
+void bpftime_bpf_ready(void)
+{
+	struct bpftime_resident *r = &bpftime_resident;
+	struct stat st;
+	int tsc = 0;
+
+	bpftime_private.pid = (u32)bpftime_syscall(__NR_getpid, 0, 0, 0, 0, 0);
+	if (bpftime_syscall(__NR_getrandom, (u64)&r->seed, sizeof r->seed, 1 /* GRND_NONBLOCK */, 0, 0) != sizeof r->seed)
+		r->seed = (u64)&st;
+	if (!failed(bpftime_syscall(__NR_prctl, 25 /* PR_GET_TSC */, (u64)&tsc, 0, 0, 0)))
+		r->no_tsc = tsc == 2 /* PR_TSC_SIGSEGV */;
+	if (!failed(bpftime_syscall(__NR_newfstatat, (u64)-100 /* AT_FDCWD */, (u64)"/proc/self/ns/pid", (u64)&st, 0, 0))) {
+		r->pidns_dev = st.st_dev;
+		r->pidns_ino = st.st_ino;
+	}
 }

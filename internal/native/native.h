@@ -22,11 +22,12 @@ struct bpftime_keeper {
 /* Of this process image, whole pages, wiped in a forked child. */
 struct bpftime_private {
 	u64 window;
-	u32 proc, pad;
+	u32 proc, pid;
 	struct bpftime_keeper keepers[BPFTIME_NKEEPERS];
 };
 _Static_assert(offsetof(struct bpftime_private, window) == PRIVATE_WINDOW, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, proc) == PRIVATE_PROC, "abi.h");
+_Static_assert(offsetof(struct bpftime_private, pid) == PRIVATE_PID, "abi.h");
 _Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
 
 /* What a hit may need. Written once before the first patch, then constant. */
@@ -35,14 +36,20 @@ struct bpftime_resident {
 	u32 proc;                       /* process slot + 1 of the process that was patched */
 	u32 tid_offset;                 /* where the libc keeps a thread's tid, from fs base; 0: unknown */
 	long (*clock)(u64 id, u64 *timespec); /* the vDSO's clock_gettime, or 0 */
+	long (*getcpu)(u32 *cpu, u32 *node, void *unused); /* the vDSO's, or 0 */
+	u64 seed;                       /* of bpf_get_prandom_u32 */
+	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
+	u32 no_tsc, pad;                /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
 };
 
 extern struct bpftime_resident bpftime_resident HIDDEN;
 extern struct bpftime_private bpftime_private HIDDEN;
+extern __thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("initial-exec")));
 extern void (*bpftime_dl_state)(void) HIDDEN; /* called by the thunk of _dl_debug_state */
 
 HIDDEN u64 bpftime_helper(u32 id); /* address of HELPER_id, 0: there is none */
 HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 frame);
 HIDDEN void bpftime_private_ready(u32 proc); /* once, when the rest is; on the main thread */
+HIDDEN void bpftime_bpf_ready(void); /* once before that: what the helpers of programs need to know */
 
 #endif
