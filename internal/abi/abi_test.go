@@ -124,6 +124,7 @@ func TestConstants(t *testing.T) {
 var offsets = map[string]int{
 	"session_header.magic": abi.SESSION_HDR_MAGIC, "session_header.version": abi.SESSION_HDR_VERSION,
 	"session_header.size": abi.SESSION_HDR_SIZE, "session_header.log_head": abi.SESSION_HDR_LOG_HEAD,
+	"session_header.trace_head": abi.SESSION_HDR_TRACE_HEAD,
 
 	"session.procs": abi.SESSION_PROCS_OFF, "session.procs[1]": abi.SESSION_PROCS_OFF + abi.SESSION_PROC_SIZE,
 	"session.links": abi.SESSION_LINKS_OFF, "session.links[1]": abi.SESSION_LINKS_OFF + abi.SESSION_LINK_SIZE,
@@ -132,6 +133,7 @@ var offsets = map[string]int{
 	"session.counters":       abi.SESSION_COUNTERS_OFF,
 	"session.counters[1]":    abi.SESSION_COUNTERS_OFF + abi.SESSION_COUNTER_STRIDE,
 	"session.counters[1][2]": abi.SESSION_COUNTERS_OFF + abi.SESSION_COUNTER_STRIDE + 16,
+	"session.traces":         abi.SESSION_TRACES_OFF, "session.traces[1]": abi.SESSION_TRACES_OFF + abi.SESSION_TRACE_SIZE,
 
 	"session_proc.state": abi.PROC_STATE, "session_proc.pid": abi.PROC_PID, "session_proc.start": abi.PROC_START,
 	"session_proc.pidns": abi.PROC_PIDNS, "session_proc.uid": abi.PROC_UID, "session_proc.flags": abi.PROC_FLAGS,
@@ -145,6 +147,10 @@ var offsets = map[string]int{
 
 	"session_log.seq": abi.LOG_SEQ, "session_log.time": abi.LOG_TIME, "session_log.pid": abi.LOG_PID,
 	"session_log.level": abi.LOG_LEVEL, "session_log.len": abi.LOG_LEN, "session_log.text": abi.LOG_TEXT,
+
+	"session_trace.seq": abi.TRACE_SEQ, "session_trace.sum": abi.TRACE_SUM, "session_trace.time": abi.TRACE_TIME,
+	"session_trace.tgid": abi.TRACE_TGID, "session_trace.pid": abi.TRACE_PID, "session_trace.cpu": abi.TRACE_CPU,
+	"session_trace.len": abi.TRACE_LEN, "session_trace.comm": abi.TRACE_COMM, "session_trace.text": abi.TRACE_TEXT,
 
 	"map_header.magic": abi.MAP_HDR_MAGIC, "map_header.version": abi.MAP_HDR_VERSION, "map_header.type": abi.MAP_HDR_TYPE,
 	"map_header.key_size": abi.MAP_HDR_KEY_SIZE, "map_header.value_size": abi.MAP_HDR_VALUE_SIZE,
@@ -174,10 +180,11 @@ var sizes = map[string]int{
 	"((struct session *)0)->links":  abi.SESSION_NLINKS * abi.SESSION_LINK_SIZE,
 	"((struct session *)0)->leases": abi.SESSION_NLEASES * abi.SESSION_LEASE_SIZE,
 	"((struct session *)0)->logs":   abi.SESSION_NLOGS * abi.SESSION_LOG_SIZE,
+	"((struct session *)0)->traces": abi.SESSION_NTRACES * abi.SESSION_TRACE_SIZE,
 
 	"((struct session_proc *)0)->comm": 16, "((struct session_proc *)0)->exe": abi.PROC_EXE_SIZE,
 	"((struct session_link *)0)->name": abi.LINK_NAME_SIZE, "((struct session_link *)0)->why": abi.LINK_WHY_SIZE,
-	"((struct session_log *)0)->text": abi.LOG_TEXT_SIZE,
+	"((struct session_log *)0)->text": abi.LOG_TEXT_SIZE, "((struct session_trace *)0)->text": abi.TRACE_TEXT_SIZE,
 
 	"((struct handoff *)0)->session": abi.HANDOFF_RUNDIR - abi.HANDOFF_SESSION, "((struct handoff *)0)->log": abi.HANDOFF_LOG_MAX,
 	"((struct handoff *)0)->manifest": abi.HANDOFF_MANIFEST_MAX, "((struct handoff *)0)->plan": abi.HANDOFF_PLAN_MAX,
