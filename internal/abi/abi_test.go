@@ -102,7 +102,7 @@ func TestConstants(t *testing.T) {
 	var body strings.Builder
 	names := macros(t)
 	for _, name := range names {
-		fmt.Fprintf(&body, "\tprintf(\"%s %%lld\\n\", (long long)(%s));\n", name, name)
+		fmt.Fprintf(&body, "\tprintf(\"%s %%llu\\n\", (unsigned long long)(%s));\n", name, name)
 	}
 	c, ours := run(t, structs, body.String()), constants(t)
 	for _, name := range names {
