@@ -162,7 +162,8 @@
 #define TRACE_TEXT_SIZE 456
 #define TRACE_SUM_FACTOR 0x5851f42d4c957f2d
 
-/* Map files: header of 4096 bytes, then data. */
+/* Map files: a header of 4096 bytes that never changes, then what the type needs:
+ * see maps/doc.go. */
 #define MAP_MAGIC 0x3150414d46504200 /* "\0BPFMAP1" */
 #define MAP_VERSION 1
 #define MAP_HDR_MAGIC 0
@@ -172,10 +173,65 @@
 #define MAP_HDR_VALUE_SIZE 20
 #define MAP_HDR_MAX_ENTRIES 24
 #define MAP_HDR_FLAGS 28
-#define MAP_HDR_NSLOTS 32
-#define MAP_HDR_STRIDE 40 /* u64: bytes of one slot */
+#define MAP_HDR_NSLOTS 32       /* u32: blocks of values; per-CPU types have one for a lease */
+#define MAP_HDR_VALUE_STRIDE 36 /* u32: from one value of a block to the next */
+#define MAP_HDR_STRIDE 40 /* u64: bytes of one block */
 #define MAP_HDR_SIZE 48   /* u64: bytes of the file */
-#define MAP_DATA_OFF 4096
+#define MAP_HDR_DATA 56   /* u64: offset of the blocks, or of a ring's records */
+#define MAP_HDR_BUCKETS 64 /* u64: offset of the heads of a hash */
+#define MAP_HDR_NODES 72   /* u64: offset of its nodes */
+#define MAP_HDR_FREE 80    /* u64: offset of the bits of free nodes; those of spare ones follow */
+#define MAP_HDR_RECORDS 88 /* u64: offset of what each lease has in hand */
+#define MAP_HDR_SEED 96    /* u64: of the hash function */
+#define MAP_HDR_BUCKET_MASK 104 /* u32 */
+#define MAP_HDR_NNODES 108      /* u32 */
+#define MAP_HDR_NODE_STRIDE 112 /* u32 */
+#define MAP_HDR_VALUE_AT 116    /* u32: where the value lies in a node */
+#define MAP_HDR_CONTROL 120     /* u64: offset of the control page; 0: there is none */
+#define MAP_DATA_OFF 4096       /* MAP_HDR_DATA of arrays and per-CPU arrays */
+
+/* control page: what changes, and belongs to no lease */
+#define MAP_CTL_MISSES 0   /* u64: a value had no place: no block for the lease, or the ring was full */
+#define MAP_CTL_BUSY 8     /* u64: -EBUSY, and records lost to other producers */
+#define MAP_CTL_LOST 16    /* u64: nodes that a killed process may have held, not found again */
+#define MAP_CTL_TABLE 1024 /* u16[SESSION_NLEASES]: lease -> block + 1 */
+#define MAP_CTL_OWNERS 2048 /* u16[SESSION_NLEASES]: block -> lease + 1 */
+#define MAP_CTL_SIZE 4096
+
+/* a link of a hash: node, mark, tag */
+#define MAP_LINK_END 0xffffffff /* bits 0-31: node; any number that is none ends the chain */
+#define MAP_LINK_DELETED 0x100000000 /* bit 32: the node that holds this link is deleted */
+#define MAP_LINK_REPLACED 0x200000000 /* bit 33: ... is replaced by the node this link names */
+#define MAP_LINK_TAG 34 /* shift: counts the changes of the link */
+
+/* what a lease has in hand: 64 bytes; the last record is for writers without a lease */
+#define MAP_NRECORDS 513
+#define MAP_REC_SIZE 64
+#define MAP_REC_SPARE 0  /* u64: node + 1 for the next update */
+#define MAP_REC_HAND 8   /* u64: node + 1 that is taken or filled; MAP_HAND_SPARE: for REC_SPARE */
+#define MAP_REC_VICTIM 16 /* u64: node + 1 that is unlinked */
+#define MAP_REC_CURSOR 24 /* u64: word of the free bits where to look first */
+#define MAP_HAND_SPARE 0x100000000
+
+/* a ring: see maps/ringbuf/doc.go */
+#define MAP_RING_CONSUMER 8192 /* u64: bytes given back to producers */
+#define MAP_RING_READ 8200     /* u64: bytes delivered */
+#define MAP_RING_READER 8208   /* u32: pid of the consumer, to name it */
+#define MAP_RING_PRODUCER 12288 /* u64: POS, LEN and LEASE of the last record */
+#define MAP_RING_OFF 16384
+#define RING_POS_BITS 34   /* end of the last record / 8 */
+#define RING_LEN_SHIFT 34
+#define RING_LEN_BITS 20   /* its length with the header / 8 */
+#define RING_LEASE_SHIFT 54
+#define RING_BUSY 0x80000000    /* header, u32 at 0: reserved, not submitted */
+#define RING_DISCARD 0x40000000
+#define RING_WRITTEN 0x20000000 /* 0: an empty word, with the lap at 4 */
+#define RING_HELPED 0x10000000  /* written by the next producer, who knows the lease only */
+#define RING_LEN 0x0fffffff
+#define RING_HEADER 8      /* u32 at 4: LEASE, LINK, RUN */
+#define RING_HDR_LEASE 0   /* 9 bits */
+#define RING_HDR_LINK 9    /* 8 bits: its index */
+#define RING_HDR_RUN 17    /* 15 bits: its hits in the lease, low bits */
 
 /* Plan. */
 #define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */

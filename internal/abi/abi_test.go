@@ -156,6 +156,15 @@ var offsets = map[string]int{
 	"map_header.key_size": abi.MAP_HDR_KEY_SIZE, "map_header.value_size": abi.MAP_HDR_VALUE_SIZE,
 	"map_header.max_entries": abi.MAP_HDR_MAX_ENTRIES, "map_header.flags": abi.MAP_HDR_FLAGS,
 	"map_header.nslots": abi.MAP_HDR_NSLOTS, "map_header.stride": abi.MAP_HDR_STRIDE, "map_header.size": abi.MAP_HDR_SIZE,
+	"map_header.value_stride": abi.MAP_HDR_VALUE_STRIDE, "map_header.data": abi.MAP_HDR_DATA, "map_header.buckets": abi.MAP_HDR_BUCKETS,
+	"map_header.nodes": abi.MAP_HDR_NODES, "map_header.free": abi.MAP_HDR_FREE, "map_header.records": abi.MAP_HDR_RECORDS,
+	"map_header.seed": abi.MAP_HDR_SEED, "map_header.bucket_mask": abi.MAP_HDR_BUCKET_MASK, "map_header.nnodes": abi.MAP_HDR_NNODES,
+	"map_header.node_stride": abi.MAP_HDR_NODE_STRIDE, "map_header.value_at": abi.MAP_HDR_VALUE_AT, "map_header.control": abi.MAP_HDR_CONTROL,
+
+	"map_control.misses": abi.MAP_CTL_MISSES, "map_control.busy": abi.MAP_CTL_BUSY, "map_control.lost": abi.MAP_CTL_LOST,
+	"map_control.table": abi.MAP_CTL_TABLE, "map_control.owners": abi.MAP_CTL_OWNERS,
+	"map_record.spare": abi.MAP_REC_SPARE, "map_record.hand": abi.MAP_REC_HAND, "map_record.victim": abi.MAP_REC_VICTIM,
+	"map_record.cursor": abi.MAP_REC_CURSOR,
 
 	"handoff.mode": abi.HANDOFF_MODE, "handoff.verdict": abi.HANDOFF_VERDICT, "handoff.abort": abi.HANDOFF_ABORT,
 	"handoff.level": abi.HANDOFF_LEVEL, "handoff.plan_size": abi.HANDOFF_PLAN_SIZE, "handoff.log_size": abi.HANDOFF_LOG_SIZE,
@@ -175,6 +184,7 @@ var sizes = map[string]int{
 	"struct plan": abi.PLAN_HDR_SIZE, "struct plan_unit": abi.PLAN_UNIT_SIZE, "struct plan_patch": abi.PLAN_PATCH_SIZE,
 	"struct plan_reloc": abi.PLAN_RELOC_SIZE, "struct plan_link": abi.PLAN_LINK_SIZE, "struct plan_map": abi.PLAN_MAP_SIZE,
 	"struct plan_want": abi.PLAN_WANT_SIZE, "struct handoff": abi.HANDOFF_SIZE,
+	"struct map_control": abi.MAP_CTL_SIZE, "struct map_record": abi.MAP_REC_SIZE,
 
 	"((struct session *)0)->procs":  abi.SESSION_NPROCS * abi.SESSION_PROC_SIZE,
 	"((struct session *)0)->links":  abi.SESSION_NLINKS * abi.SESSION_LINK_SIZE,

@@ -8,6 +8,7 @@
 #include "abi.h"
 
 typedef uint8_t u8;
+typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int64_t s64;
@@ -138,17 +139,53 @@ SIZE(session, SESSION_SIZE);
 
 struct map_header {
 	u64 magic;
-	u32 version, type, key_size, value_size, max_entries, flags, nslots, pad;
-	u64 stride, size;
+	u32 version, type, key_size, value_size, max_entries, flags, nslots, value_stride;
+	u64 stride, size, data;
+	u64 buckets, nodes, free, records, seed;
+	u32 bucket_mask, nnodes, node_stride, value_at;
+	u64 control;
 };
 AT(map_header, version, MAP_HDR_VERSION);
 AT(map_header, type, MAP_HDR_TYPE);
 AT(map_header, key_size, MAP_HDR_KEY_SIZE);
 AT(map_header, value_size, MAP_HDR_VALUE_SIZE);
 AT(map_header, max_entries, MAP_HDR_MAX_ENTRIES);
+AT(map_header, flags, MAP_HDR_FLAGS);
 AT(map_header, nslots, MAP_HDR_NSLOTS);
+AT(map_header, value_stride, MAP_HDR_VALUE_STRIDE);
 AT(map_header, stride, MAP_HDR_STRIDE);
 AT(map_header, size, MAP_HDR_SIZE);
+AT(map_header, data, MAP_HDR_DATA);
+AT(map_header, buckets, MAP_HDR_BUCKETS);
+AT(map_header, nodes, MAP_HDR_NODES);
+AT(map_header, free, MAP_HDR_FREE);
+AT(map_header, records, MAP_HDR_RECORDS);
+AT(map_header, seed, MAP_HDR_SEED);
+AT(map_header, bucket_mask, MAP_HDR_BUCKET_MASK);
+AT(map_header, nnodes, MAP_HDR_NNODES);
+AT(map_header, node_stride, MAP_HDR_NODE_STRIDE);
+AT(map_header, value_at, MAP_HDR_VALUE_AT);
+AT(map_header, control, MAP_HDR_CONTROL);
+
+struct map_control {
+	u64 misses, busy, lost;
+	u8 pad[MAP_CTL_TABLE - 24];
+	u16 table[SESSION_NLEASES], owners[SESSION_NLEASES];
+	u8 pad2[MAP_CTL_SIZE - MAP_CTL_OWNERS - 2 * SESSION_NLEASES];
+};
+SIZE(map_control, MAP_CTL_SIZE);
+AT(map_control, busy, MAP_CTL_BUSY);
+AT(map_control, lost, MAP_CTL_LOST);
+AT(map_control, table, MAP_CTL_TABLE);
+AT(map_control, owners, MAP_CTL_OWNERS);
+
+struct map_record {
+	u64 spare, hand, victim, cursor, pad[4];
+};
+AT(map_record, hand, MAP_REC_HAND);
+AT(map_record, victim, MAP_REC_VICTIM);
+AT(map_record, cursor, MAP_REC_CURSOR);
+SIZE(map_record, MAP_REC_SIZE);
 
 /* A plan: offsets are bytes from its start; tables are 8-aligned. */
 struct plan {
