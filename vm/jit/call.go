@@ -9,6 +9,9 @@ import (
 
 // callHelper calls a helper; its arguments and its result are in place.
 func (c *compiler) callHelper(id int32) {
+	if c.takesContext(id) {
+		c.emit(x86.Mov(x86.W64, x86.R9, contextReg))
+	}
 	c.callTarget(c.symbol(TargetHelper, id), id)
 }
 

@@ -28,6 +28,10 @@ type Options struct {
 
 	// CallX are the helpers that callx may call by number; see Code.
 	CallX []int32
+
+	// Context reports whether a helper takes a sixth argument: what r1 was when
+	// the program was entered. nil: none.
+	Context func(id int32) bool
 }
 
 // Align is what the address of Text should be a multiple of: loops are laid out
@@ -107,6 +111,7 @@ type compiler struct {
 	insns  x86.Label // of the first instruction; the others follow, and the end
 	funcs  []x86.Label
 	frames []frame
+	keeps  bool     // the context in r12, for helpers
 	cold   []func() // code to be placed behind the function
 
 	// Of the function being translated:
@@ -133,6 +138,7 @@ func Compile(v *proof.Verified, opts Options) (*Code, error) {
 	c := &compiler{prog: prog, opts: opts}
 	c.newLabels()
 	c.checkTailCalls()
+	c.findContext()
 	for f := range prog.Functions() {
 		c.frames = append(c.frames, c.layout(f))
 	}

@@ -9,10 +9,11 @@ import (
 
 // frame is what a function keeps on the host's stack; doc.go draws it.
 type frame struct {
-	fp    bool      // r10 is used
-	depth int       // bytes of BPF stack, a multiple of 8
-	pad   int       // bytes
-	saved []x86.Reg // in the order they are pushed
+	fp      bool      // r10 is used
+	entered bool      // from outside: r1 is the context, to be kept
+	depth   int       // bytes of BPF stack, a multiple of 8
+	pad     int       // bytes
+	saved   []x86.Reg // in the order they are pushed
 }
 
 // bytes is the size of the frame with the return address.
@@ -28,7 +29,10 @@ func (f *frame) bytes() int {
 func (c *compiler) layout(f int) frame {
 	fn := c.prog.Functions()[f]
 	used := registersUsed(c.prog.Instructions()[fn.Start:fn.End])
-	fr := frame{fp: used[vm.R10]}
+	fr := frame{fp: used[vm.R10], entered: f == 0 && c.keeps}
+	if fr.entered {
+		fr.saved = []x86.Reg{contextReg}
+	}
 	for _, r := range []vm.Register{vm.R6, vm.R7, vm.R8, vm.R9} {
 		if used[r] {
 			fr.saved = append(fr.saved, reg(r))
@@ -85,6 +89,9 @@ func (c *compiler) prologue() {
 	}
 	for _, r := range f.saved {
 		c.emit(x86.Push(r))
+	}
+	if f.entered {
+		c.emit(x86.Mov(x86.W64, contextReg, x86.RDI))
 	}
 }
 
