@@ -50,7 +50,7 @@ func TestContextIsKeptAndGiven(t *testing.T) {
 
 func TestContextCannotBeGiven(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"r1 = subprog[+2]; call 5; exit; call 174; exit", "a function whose address is taken"},
+		{"r1 = subprog[+3]; call 5; exit; call 174; exit", "a function whose address is taken"},
 		{"r6 = r1; r2 = map[0]; r3 = 0; call 12; r1 = r6; call 174; exit", "tail calls"},
 	} {
 		_, err := compileWithContext(t, c.text)
