@@ -2,19 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
-	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/session"
 )
 
@@ -25,61 +20,29 @@ func psCommand() *cobra.Command {
 		Use:     "ps",
 		Short:   "Sessions, processes, and links with their hits, misses and tactics",
 		Example: "  bpftime ps\n  bpftime ps -s web --json",
-		Args: func(c *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(c, args); err != nil {
-				return fmt.Errorf("%w: %w", errUsage, err)
-			}
-			return nil
-		},
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			dirs, err := sessions(name)
+			open, err := openSessions(name)
 			if err != nil {
 				return err
 			}
-			shown, err := readAll(dirs)
-			if err != nil {
-				return err
+			defer closeAll(open)
+			views := []sessionView{}
+			for _, s := range open {
+				views = append(views, viewOf(s))
 			}
 			if asJSON {
-				return printJSON(c.OutOrStdout(), shown)
+				return printJSON(c.OutOrStdout(), map[string]any{"sessions": views})
 			}
-			return printTable(c.OutOrStdout(), shown)
+			return printSessions(c.OutOrStdout(), views)
 		},
 	}
-	c.Flags().StringVarP(&name, "session", "s", "", "only this session")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	sessionFlag(c, &name, "only this session")
+	jsonFlag(c, &asJSON)
 	return c
 }
 
-// sessions lists the directories of the sessions of this user, or of the one named.
-func sessions(name string) ([]string, error) {
-	rundir, err := config.EnvFrom(os.Getenv).RunDirPath(os.Geteuid(), owned)
-	if err != nil {
-		return nil, err
-	}
-	if name != "" {
-		if err := config.CheckSession(name); err != nil {
-			return nil, fmt.Errorf("%w: %w", errUsage, err)
-		}
-		return []string{filepath.Join(rundir, name)}, nil
-	}
-	files, err := filepath.Glob(filepath.Join(rundir, "*", session.FileName))
-	if err != nil {
-		return nil, err
-	}
-	var dirs []string
-	for _, f := range files {
-		dirs = append(dirs, filepath.Dir(f))
-	}
-	return dirs, nil
-}
-
-func owned(path string) bool {
-	var st unix.Stat_t
-	return unix.Stat(path, &st) == nil && int(st.Uid) == os.Geteuid()
-}
-
-// The JSON form of ps.
+// The JSON form of a session.
 type (
 	sessionView struct {
 		Session   string        `json:"session"`
@@ -107,77 +70,92 @@ type (
 	}
 )
 
-func readAll(dirs []string) ([]sessionView, error) {
-	views := []sessionView{}
-	for _, dir := range dirs {
-		s, err := session.Open(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("no session %q in %s", filepath.Base(dir), filepath.Dir(dir))
-		}
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, view(s))
-		s.Close()
-	}
-	return views, nil
-}
-
-func view(s *session.Session) sessionView {
-	v := sessionView{Session: s.Name(), Dir: s.Dir(), Processes: []processView{}, Links: []linkView{}, Log: s.Log()}
+func viewOf(s *session.Session) sessionView {
+	v := sessionView{Session: s.Name(), Dir: s.Dir(), Processes: []processView{}, Links: viewLinks(s), Log: s.Log()}
 	if v.Log == nil {
 		v.Log = []string{}
 	}
 	for _, p := range s.Processes() {
 		v.Processes = append(v.Processes, processView{p.PID, p.Comm, p.Exe, p.Forked, p.Alive()})
 	}
-	for _, l := range s.Links() {
-		v.Links = append(v.Links, linkView{l.Object, l.Name, l.Hits, l.Misses, l.Sites, l.Tactic, l.Refused, l.Error})
-	}
 	return v
 }
 
-func printJSON(w io.Writer, views []sessionView) error {
+func viewLinks(s *session.Session) []linkView {
+	views := []linkView{}
+	records := s.Records()
+	for _, l := range s.Links() {
+		views = append(views, linkView{l.Object, l.Name, l.Hits, l.Misses, l.Sites, l.Tactic, l.Refused, reason(l, records)})
+	}
+	return views
+}
+
+// reason is why a link was refused. Its slot has room for the beginning; the log, as
+// long as the record is there, has all of it.
+func reason(l session.Link, records []session.Record) string {
+	if l.Error == "" {
+		return ""
+	}
+	for _, r := range slices.Backward(records) {
+		if why, ok := strings.CutPrefix(r.Text, l.Object+" "+l.Name+": "); ok && strings.HasPrefix(why, l.Error) {
+			return why
+		}
+	}
+	return l.Error
+}
+
+// printJSON writes one object in one line.
+func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	return e.Encode(map[string]any{"sessions": views})
+	return e.Encode(v)
 }
 
 // logLines is how much of a session's log a table shows.
 const logLines = 10
 
-func printTable(w io.Writer, views []sessionView) error {
+func printSessions(w io.Writer, views []sessionView) error {
 	if len(views) == 0 {
-		fmt.Fprintln(w, "no sessions: start a program with LD_PRELOAD=libbpftime-agent.so and BPFTIME_MANIFEST=/path/manifest.yaml")
+		_, err := fmt.Fprintln(w, "no sessions: start a program with bpftime run -s NAME")
+		return err
 	}
 	for i, v := range views {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintf(w, "session %s  %s\n", v.Session, v.Dir)
+		io.WriteString(w, show.Wrap("  processes: ", processes(v.Processes)))
 		if err := printLinks(w, v.Links); err != nil {
 			return err
 		}
-		printProcesses(w, v.Processes)
 		for _, line := range v.Log[max(0, len(v.Log)-logLines):] {
-			fmt.Fprintln(w, "  log:", line)
+			if _, err := io.WriteString(w, show.Wrap("  log: ", line)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
+// printLinks writes a table of links, and below it why some were refused.
 func printLinks(w io.Writer, links []linkView) error {
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "  LINK\tHITS\tMISSES\tSITES\tTACTIC\tOBJECT")
-	for _, l := range links {
-		fmt.Fprintf(t, "  %s\t%d\t%d\t%d\t%s\t%s\n", l.Spec, l.Hits, l.Misses, l.Sites, tactic(l), l.Object)
+	if len(links) == 0 {
+		_, err := fmt.Fprintln(w, "  no links")
+		return err
 	}
-	if err := t.Flush(); err != nil {
+	t := show.Table{Indent: "  ", Columns: []string{">HITS", ">MISSES", ">SITES", "TACTIC", "LINK"}}
+	for _, l := range links {
+		t.Add(l.Hits, l.Misses, l.Sites, tactic(l), l.Object+" "+l.Spec)
+	}
+	if err := t.Print(w); err != nil {
 		return err
 	}
 	for _, l := range links {
-		if l.Error != "" {
-			fmt.Fprintf(w, "  refused: %s: %s\n", l.Spec, l.Error)
+		if l.Error == "" {
+			continue
+		}
+		if _, err := io.WriteString(w, show.Wrap("  refused: ", l.Spec+": "+l.Error)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -193,15 +171,19 @@ func tactic(l linkView) string {
 	return "not loaded"
 }
 
-func printProcesses(w io.Writer, ps []processView) {
+// processes names those alive.
+func processes(ps []processView) string {
 	var alive []string
 	for _, p := range ps {
 		if p.Alive {
 			alive = append(alive, fmt.Sprintf("%s[%d]", p.Comm, p.PID))
 		}
 	}
-	if len(alive) == 0 {
-		alive = []string{"none alive"}
+	switch {
+	case len(ps) == 0:
+		return "none"
+	case len(alive) == 0:
+		return "none alive"
 	}
-	fmt.Fprintf(w, "  processes: %s\n", strings.Join(alive, " "))
+	return strings.Join(alive, " ")
 }
