@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/survey"
 	"github.com/bpftime-go/bpftime/elfsym"
-	"github.com/bpftime-go/bpftime/internal/show"
 )
 
 func checkCommand() *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bpftime-go/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/session"
 )
 
@@ -159,14 +160,14 @@ func countedIn(dir string) (uint64, error) {
 		return 0, fmt.Errorf("the agent did not start: %w", err)
 	}
 	defer s.Close()
-	for _, l := range viewLinks(s) {
-		if l.Error != "" {
-			return 0, fmt.Errorf("%s: %s", l.Spec, l.Error)
-		}
-		return l.Hits, nil
-	}
-	if log := s.Log(); len(log) > 0 {
+	links, log := viewLinks(s), s.Log()
+	switch {
+	case len(links) > 0 && links[0].Error != "":
+		return 0, fmt.Errorf("%s: %s", links[0].Spec, links[0].Error)
+	case len(links) > 0:
+		return links[0].Hits, nil
+	case len(log) > 0:
 		return 0, fmt.Errorf("nothing was attached: %s", log[len(log)-1])
 	}
-	return 0, fmt.Errorf("nothing was attached")
+	return 0, errors.New("nothing was attached")
 }

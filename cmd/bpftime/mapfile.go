@@ -10,7 +10,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 
-	"github.com/bpftime-go/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/maps"
 	"github.com/bpftime-go/bpftime/session"
 )

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bpftime-go/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/session"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/bpftime-go/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 )
 
 // golden compares with a file that was written by hand, and holds each line to 80

@@ -8,7 +8,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 
-	"github.com/bpftime-go/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 )
 
 // Types as clang writes them.
