@@ -286,6 +286,6 @@ func TestFaultsInCompiler(t *testing.T) {
 	if len(calls) < 100 {
 		t.Fatalf("the compiler makes %d calls", len(calls))
 	}
-	f.sweep(t, "child", "once", each(calls, 0, host.Scale(41, 1)))
+	f.sweep(t, "child", "once", each(calls, 0, host.Scale(61, 1)))
 	f.sweep(t, "child", "rest", each(calls, 0, host.Scale(120, 11)))
 }

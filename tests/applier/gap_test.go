@@ -103,39 +103,50 @@ func holedAbove(distance, size uint64) []procmaps.Mapping {
 	return []procmaps.Mapping{mapping(textHi, start, ""), mapping(start+size, textHi+3*gib, "")}
 }
 
+// Where the room is to be found, from the module.
+const (
+	nowhere = 0
+	below   = -1
+	above   = 1
+)
+
+var (
+	full   = []procmaps.Mapping{fullBelow}
+	fullUp = []procmaps.Mapping{fullAbove}
+)
+
+var gapTable = []struct {
+	name string
+	maps []procmaps.Mapping
+	size uint64
+	want int
+}{
+	{"nothing else", around(nil, nil), page, below},
+	{"full", around(full, fullUp), page, nowhere},
+	{"full below", around(full, nil), page, above},
+	{"full above", around(nil, fullUp), page, below},
+	{"hole below", around(holed(gib, mib), fullUp), 64 * kib, below},
+	{"hole above", around(full, holedAbove(gib, mib)), 64 * kib, above},
+	{"holes on both sides", around(holed(gib, mib), holedAbove(mib, mib)), 64 * kib, below},
+	{"just enough", around(holed(gib, 64*kib+2*page), fullUp), 64 * kib, below},
+	{"just enough above", around(full, holedAbove(gib, 64*kib+2*page)), 64 * kib, above},
+	{"smaller than asked", around(holed(gib, 60*kib), fullUp), 64 * kib, nowhere},
+	{"smaller than asked, both", around(holed(gib, 60*kib), holedAbove(gib, 60*kib)), 64 * kib, nowhere},
+	{"too small below, enough above", around(holed(gib, 60*kib), holedAbove(gib, mib)), 64 * kib, above},
+	{"out of reach", around(holed(2*gib+mib, gib/2), fullUp), 64 * kib, nowhere},
+	{"out of reach above", around(full, holedAbove(2*gib+mib, gib/2)), 64 * kib, nowhere},
+	{"partly in reach", around(holed(2*gib-4*mib, gib/2), fullUp), 64 * kib, below},
+	{"too big for what is in reach", around(holed(2*gib-2*mib, gib/2), fullUp), 64 * mib, nowhere},
+	{"page 0", []procmaps.Mapping{mapping(0x40_0000, 0x50_0000, "/bin/x"), mapping(0x50_0000, 0x1_0000_0000, "")}, page, below},
+	{"only below mmap_min_addr", []procmaps.Mapping{mapping(lowest, 0x1_0000_0000, "")}, page, nowhere},
+	{"only where the heap grows", around(full, []procmaps.Mapping{mapping(textHi, textHi+mib, "[heap]"), mapping(textHi+32*mib, textHi+3*gib, "")}), page, nowhere},
+	{"behind the heap's room", around(full, []procmaps.Mapping{mapping(textHi, textHi+mib, "[heap]"), mapping(textHi+gib, textHi+3*gib, "")}), page, above},
+	{"only where the stack grows", around(full, []procmaps.Mapping{mapping(textHi+32*mib, textHi+33*mib, "[stack]"), mapping(textHi+33*mib, textHi+3*gib, "")}), page, nowhere},
+}
+
 // TestGapTable: full spaces, holes on one side, holes too small, too far, reserved for the heap or the stack.
 func TestGapTable(t *testing.T) {
-	full := []procmaps.Mapping{fullBelow}
-	fullUp := []procmaps.Mapping{fullAbove}
-	const none, below, above = 0, -1, 1
-	tests := []struct {
-		name string
-		maps []procmaps.Mapping
-		size uint64
-		want int
-	}{
-		{"nothing else", around(nil, nil), page, below},
-		{"full", around(full, fullUp), page, none},
-		{"full below", around(full, nil), page, above},
-		{"full above", around(nil, fullUp), page, below},
-		{"hole below", around(holed(gib, mib), fullUp), 64 * kib, below},
-		{"hole above", around(full, holedAbove(gib, mib)), 64 * kib, above},
-		{"holes on both sides", around(holed(gib, mib), holedAbove(mib, mib)), 64 * kib, below},
-		{"just enough", around(holed(gib, 64*kib+2*page), fullUp), 64 * kib, below},
-		{"just enough above", around(full, holedAbove(gib, 64*kib+2*page)), 64 * kib, above},
-		{"smaller than asked", around(holed(gib, 60*kib), fullUp), 64 * kib, none},
-		{"smaller than asked, both", around(holed(gib, 60*kib), holedAbove(gib, 60*kib)), 64 * kib, none},
-		{"too small below, enough above", around(holed(gib, 60*kib), holedAbove(gib, mib)), 64 * kib, above},
-		{"out of reach", around(holed(2*gib+mib, gib/2), fullUp), 64 * kib, none},
-		{"out of reach above", around(full, holedAbove(2*gib+mib, gib/2)), 64 * kib, none},
-		{"partly in reach", around(holed(2*gib-4*mib, gib/2), fullUp), 64 * kib, below},
-		{"too big for what is in reach", around(holed(2*gib-2*mib, gib/2), fullUp), 64 * mib, none},
-		{"page 0", []procmaps.Mapping{mapping(0x40_0000, 0x50_0000, "/bin/x"), mapping(0x50_0000, 0x1_0000_0000, "")}, page, below},
-		{"only below mmap_min_addr", []procmaps.Mapping{mapping(lowest, 0x1_0000_0000, "")}, page, none},
-		{"only where the heap grows", around(full, []procmaps.Mapping{mapping(textHi, textHi+mib, "[heap]"), mapping(textHi+32*mib, textHi+3*gib, "")}), page, none},
-		{"behind the heap's room", around(full, []procmaps.Mapping{mapping(textHi, textHi+mib, "[heap]"), mapping(textHi+gib, textHi+3*gib, "")}), page, above},
-		{"only where the stack grows", around(full, []procmaps.Mapping{mapping(textHi+32*mib, textHi+33*mib, "[stack]"), mapping(textHi+33*mib, textHi+3*gib, "")}), page, none},
-	}
+	tests := gapTable
 	var spaces []space
 	for _, test := range tests {
 		near := procmaps.Near{Lo: textLo, Hi: textHi}
@@ -146,7 +157,7 @@ func TestGapTable(t *testing.T) {
 	}
 	for i, at := range askGaps(t, spaces) {
 		s, want := spaces[i], tests[i].want
-		side := none
+		side := nowhere
 		if at != 0 {
 			side = below
 		}
@@ -276,7 +287,7 @@ func randomLength(r *rand.Rand, bits int) uint64 {
 func TestGapRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	var spaces []space
-	for range host.Scale(10_000, 500_000) {
+	for range host.Scale(6_000, 500_000) {
 		spaces = append(spaces, randomSpace(r))
 	}
 	found, wrong := 0, 0

@@ -197,30 +197,32 @@ func TestLogWraps(t *testing.T) {
 	tr.WantHits(t, tr.Specs[0], 100)
 }
 
-// TestForeign: a session that others could change is refused, and nothing is patched.
+// foreign are sessions that others could change, or could have changed.
+var foreign = []struct {
+	name  string
+	root  bool
+	spoil func(tr *host.Trace) error
+}{
+	{"run directory writable for the group", false, func(tr *host.Trace) error { return os.Chmod(tr.RunDir, 0o770) }},
+	{"run directory writable for all", false, func(tr *host.Trace) error { return os.Chmod(tr.RunDir, 0o1777) }},
+	{"session writable for the group", false, func(tr *host.Trace) error { return os.Chmod(tr.Path(), 0o720) }},
+	{"session of another user", true, func(tr *host.Trace) error { return os.Chown(tr.Path(), 65534, 65534) }},
+	{"run directory of another user", true, func(tr *host.Trace) error { return os.Chown(tr.RunDir, 65534, 65534) }},
+	{"session file of another user", true, func(tr *host.Trace) error {
+		return os.Chown(filepath.Join(tr.Path(), "session"), 65534, 65534)
+	}},
+	{"session file is a link", false, func(tr *host.Trace) error {
+		file := filepath.Join(tr.Path(), "session")
+		return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file))
+	}},
+	{"map of another user", true, func(tr *host.Trace) error {
+		return os.Chown(filepath.Join(tr.Path(), "maps/funccount.counts"), 65534, 65534)
+	}},
+}
+
+// TestForeign: such a session is refused, and nothing is patched.
 func TestForeign(t *testing.T) {
-	tests := []struct {
-		name  string
-		root  bool
-		spoil func(tr *host.Trace) error
-	}{
-		{"run directory writable for the group", false, func(tr *host.Trace) error { return os.Chmod(tr.RunDir, 0o770) }},
-		{"run directory writable for all", false, func(tr *host.Trace) error { return os.Chmod(tr.RunDir, 0o1777) }},
-		{"session writable for the group", false, func(tr *host.Trace) error { return os.Chmod(tr.Path(), 0o720) }},
-		{"session of another user", true, func(tr *host.Trace) error { return os.Chown(tr.Path(), 65534, 65534) }},
-		{"run directory of another user", true, func(tr *host.Trace) error { return os.Chown(tr.RunDir, 65534, 65534) }},
-		{"session file of another user", true, func(tr *host.Trace) error {
-			return os.Chown(filepath.Join(tr.Path(), "session"), 65534, 65534)
-		}},
-		{"session file is a link", false, func(tr *host.Trace) error {
-			file := filepath.Join(tr.Path(), "session")
-			return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file))
-		}},
-		{"map of another user", true, func(tr *host.Trace) error {
-			return os.Chown(filepath.Join(tr.Path(), "maps/funccount.counts"), 65534, 65534)
-		}},
-	}
-	for _, test := range tests {
+	for _, test := range foreign {
 		t.Run(test.name, func(t *testing.T) {
 			if test.root {
 				host.RequireRoot(t)

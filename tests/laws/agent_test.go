@@ -180,6 +180,11 @@ func TestConstructors(t *testing.T) {
 	if b, err := deferred.Data(); err != nil || len(b) < 24 || binary.LittleEndian.Uint64(b[16:]) != start {
 		t.Errorf(".bpftime_deferred does not name Go's start %#x: %x %v", start, b, err)
 	}
+}
+
+// TestInit: what crti and gcc put around the constructors is what they always do, and nothing else.
+func TestInit(t *testing.T) {
+	f := openAgent(t)
 	if lo, _ := section(t, host.Agent(t), ".init"); dynamic(t, f, elf.DT_INIT) != lo {
 		t.Errorf("DT_INIT is not .init")
 	}
