@@ -278,14 +278,22 @@ func TestFaultsLate(t *testing.T) {
 	}
 }
 
-// TestFaultsInCompiler: system calls of the compiler's process fail, Go's own too.
+// TestFaultsInCompiler: system calls of the compiler's process fail, Go's own too; at the start, and in the fresh process
+// that compiles for a module nobody knew.
 func TestFaultsInCompiler(t *testing.T) {
 	needsAgent(t)
-	f := atStart(t)
+	t.Run("start", func(t *testing.T) { atStart(t).sweepCompiler(t, 61, 1) })
+	t.Run("late", func(t *testing.T) {
+		loads, plugin := victim(t, "loads", "-ldl"), host.Plugin(t, "plugin.c", "plugin.so")
+		newFaulty(t, []string{"uprobe/libc:malloc", "uretprobe/plugin:g"}, loads, plugin).sweepCompiler(t, 151, 7)
+	})
+}
+
+func (f *faulty) sweepCompiler(t *testing.T, step, torture int) {
 	calls := f.run(t, fault{who: "child", mode: "none"}, true).calls
 	if len(calls) < 100 {
 		t.Fatalf("the compiler makes %d calls", len(calls))
 	}
-	f.sweep(t, "child", "once", each(calls, 0, host.Scale(61, 1)))
-	f.sweep(t, "child", "rest", each(calls, 0, host.Scale(120, 11)))
+	f.sweep(t, "child", "once", each(calls, 0, host.Scale(step, torture)))
+	f.sweep(t, "child", "rest", each(calls, 0, host.Scale(2*step, 11*torture)))
 }
