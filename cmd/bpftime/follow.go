@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -12,10 +13,16 @@ import (
 // pollEvery is how often a session is looked at for something new.
 const pollEvery = 50 * time.Millisecond
 
-// A source is polled for what is new in a session.
+// A line is something that came while we watched.
+type line struct {
+	kind string // log, trace or event: its key in the JSON of run
+	text string // for people, whole lines
+	view any    // for programs
+}
+
+// A source is asked again and again what is new.
 type source interface {
-	poll(out *output) error
-	close()
+	poll() []line
 }
 
 // follow prints what comes while CMD runs, and returns its exit code.
@@ -29,7 +36,7 @@ func follow(s *runSession, out *output, child *launch.Child) (int, error) {
 		code, err := child.Wait()
 		ended <- end{code, err}
 	}()
-	f := &follower{dir: s.dir, out: out, since: time.Now()}
+	f := &follower{dir: s.dir, out: out, since: now()}
 	defer f.close()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -44,13 +51,13 @@ func follow(s *runSession, out *output, child *launch.Child) (int, error) {
 	}
 }
 
-// A follower reads what is new in a session, which it opens as soon as it is there.
+// A follower prints what is new in a session, which it opens as soon as it is there.
 type follower struct {
-	dir   string
-	out   *output
-	since time.Time
-	s     *session.Session
-	last  session.Record
+	dir     string
+	out     *output
+	since   moment
+	s       *session.Session
+	sources []source
 }
 
 func (f *follower) poll() {
@@ -60,8 +67,21 @@ func (f *follower) poll() {
 			return // not there yet; the report says why if it stays so
 		}
 		f.s = s
+		f.sources = []source{&logSource{s: s, since: f.since}, &traceSource{s: s, r: s.FollowTrace(), since: f.since}}
 	}
-	f.log()
+	for _, source := range f.sources {
+		for _, l := range source.poll() {
+			f.print(l)
+		}
+	}
+}
+
+func (f *follower) print(l line) {
+	if f.out.asJSON {
+		printJSON(f.out, map[string]any{l.kind: l.view})
+		return
+	}
+	io.WriteString(f.out, l.text)
 }
 
 func (f *follower) close() {
@@ -70,31 +90,12 @@ func (f *follower) close() {
 	}
 }
 
-// log prints what the agents say, but for the refusal of a link, which the report
+// logSource is what the agents say, but for the refusal of a link, which the report
 // shows.
-func (f *follower) log() {
-	records := f.s.Records()
-	for i := len(records) - 1; i >= 0; i-- {
-		if records[i] == f.last {
-			records = records[i+1:]
-			break
-		}
-	}
-	if len(records) == 0 {
-		return
-	}
-	links := f.s.Links()
-	for _, r := range records {
-		f.last = r
-		if r.Time.Before(f.since) || aboutLink(r, links) {
-			continue
-		}
-		if f.out.asJSON {
-			printJSON(f.out, map[string]any{"log": logView{r.Time, r.PID, r.Level, r.Text}})
-			continue
-		}
-		fmt.Fprintf(f.out, "bpftime: [%d] %s: %s\n", r.PID, r.Level, r.Text)
-	}
+type logSource struct {
+	s     *session.Session
+	since moment
+	last  session.Record
 }
 
 type logView struct {
@@ -102,6 +103,29 @@ type logView struct {
 	PID   int       `json:"pid"`
 	Level string    `json:"level"`
 	Text  string    `json:"text"`
+}
+
+func (l *logSource) poll() (out []line) {
+	records := l.s.Records()
+	for i := len(records) - 1; i >= 0; i-- {
+		if records[i] == l.last {
+			records = records[i+1:]
+			break
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	links := l.s.Links()
+	for _, r := range records {
+		l.last = r
+		if r.Time.Before(l.since.wall) || aboutLink(r, links) {
+			continue
+		}
+		text := fmt.Sprintf("bpftime: [%d] %s: %s\n", r.PID, r.Level, r.Text)
+		out = append(out, line{"log", text, logView{r.Time, r.PID, r.Level, r.Text}})
+	}
+	return out
 }
 
 // aboutLink tells a record that says why a link was refused.

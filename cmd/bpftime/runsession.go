@@ -119,12 +119,7 @@ func anyAlive(dir string) bool {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	defer s.Close()
-	for _, p := range s.Processes() {
-		if p.Alive() {
-			return true
-		}
-	}
-	return false
+	return anyAliveIn([]*session.Session{s})
 }
 
 // end removes the session if it is our own.

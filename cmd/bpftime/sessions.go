@@ -110,3 +110,17 @@ func closeAll(ss []*session.Session) {
 func warn(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bpftime: "+format+"\n", args...)
 }
+
+// chosenSessions opens the session that is named by -s or BPFTIME_SESSION, or else all
+// there are, at least one.
+func chosenSessions(flag string) ([]*session.Session, error) {
+	if flag == "" {
+		flag = environment().Session
+	}
+	open, err := openSessions(flag)
+	if err == nil && len(open) == 0 {
+		rundir, _ := runDir()
+		return nil, fmt.Errorf("no sessions in %s: start a program with bpftime run -s NAME", rundir)
+	}
+	return open, err
+}

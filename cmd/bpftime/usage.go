@@ -123,3 +123,13 @@ func complete(words func() []string) cobra.CompletionFunc {
 		return slices.Compact(out), cobra.ShellCompDirectiveNoFileComp
 	}
 }
+
+// atLeast asks for one argument or more.
+func atLeast(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usage("%s needs %s", c.CommandPath(), name)
+		}
+		return nil
+	}
+}
