@@ -28,9 +28,10 @@ var ErrAborted = errors.New("on_error: abort")
 
 // A binding is one program at one specification: a link of the plan.
 type binding struct {
-	link    uint32
-	spec    config.Spec
-	program program
+	link   uint32
+	spec   config.Spec
+	code   *code
+	cookie uint64
 }
 
 // compiler is the state of one Compile.
@@ -42,6 +43,7 @@ type compiler struct {
 	unnamed  []binding        // by a name that no loaded module has
 	sites    map[site]*programs
 	order    []site
+	told     bool // what the verifier does not promise
 }
 
 // Compile returns the plan for a request. Its error means that there is none:

@@ -14,13 +14,13 @@ import (
 // unit is one module's part of the plan while it is written.
 type unit struct {
 	*trampoline.Arena
-	code map[program]uint32 // programs already in it
+	code map[*code]uint32 // programs already in it
 }
 
 // units writes one unit for each module that has a site.
 func (c *compiler) units() {
 	for _, m := range c.touched() {
-		u := &unit{trampoline.NewArena(c.newUnit(m), m.File, c.addrs(m)), map[program]uint32{}}
+		u := &unit{trampoline.NewArena(c.newUnit(m), m.File, c.addrs(m)), map[*code]uint32{}}
 		for _, s := range c.order {
 			if s.module == m {
 				c.place(u, s, c.sites[s])
@@ -89,12 +89,12 @@ func (c *compiler) outcome(bs []binding, s site, o trampoline.Outcome) {
 func (u *unit) programs(bs []binding) []trampoline.Program {
 	var out []trampoline.Program
 	for _, b := range bs {
-		at, ok := u.code[b.program]
+		at, ok := u.code[b.code]
 		if !ok {
-			at = b.program.emit(u.Unit)
-			u.code[b.program] = at
+			at = b.code.emit(u.Unit)
+			u.code[b.code] = at
 		}
-		out = append(out, trampoline.Program{Link: b.link, Code: at, Leaf: b.program.leaf()})
+		out = append(out, trampoline.Program{Link: b.link, Code: at, Cookie: b.cookie, Leaf: b.code.leaf()})
 	}
 	return out
 }

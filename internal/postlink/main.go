@@ -8,7 +8,8 @@
 // so that these come first, moves DT_RELA behind them, and notes where they are in
 // the section .bpftime_deferred (preload/deferred.c), whose reader applies them in
 // the compiler's own process before it starts Go. Go's start is the last entry of
-// .init_array: the array ends one earlier, and the address goes into the note.
+// .init_array: the array ends one earlier, and the address goes into the note. What
+// Go has reserved and never uses here (cutScratch) goes out of the segment.
 //
 // Entries of sections that the resident C code or the C library's start-up files
 // may own (.data, .init_array, .got …) stay. The finished file takes the place of
@@ -159,7 +160,29 @@ func (im *image) postpone() (deferred, kept int, err error) {
 	le.PutUint64(note, im.rela.Addr)
 	le.PutUint64(note[8:], uint64(first))
 	le.PutUint64(note[16:], start)
+	im.cutScratch()
 	return first, len(table)/relaSize - first, im.header(first)
+}
+
+// scratchSize is that of crypto/internal/fips140/drbg.memory.
+const scratchSize = 32 << 20
+
+// cutScratch takes the scratch memory of Go's FIPS mode, which is off, out of the
+// segment it ends, so that no process has it in its address space: cilium/ebpf hashes
+// instructions, so it is linked in. The Go linker sorts what has no pointers by size,
+// which makes it the end of .noptrbss; a test looks.
+func (im *image) cutScratch() {
+	s := im.Section(".noptrbss")
+	if s == nil || s.Size < scratchSize {
+		return
+	}
+	le := binary.LittleEndian
+	phoff, size := le.Uint64(im.b[32:]), uint64(le.Uint16(im.b[54:]))
+	for i, p := range im.Progs {
+		if p.Type == elf.PT_LOAD && p.Vaddr+p.Memsz == s.Addr+s.Size && p.Filesz <= p.Memsz-scratchSize {
+			le.PutUint64(im.b[phoff+uint64(i)*size+40:], p.Memsz-scratchSize)
+		}
+	}
 }
 
 func isRelative(entry []byte) bool {

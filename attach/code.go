@@ -1,0 +1,80 @@
+package attach
+
+import (
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/jit"
+	"github.com/bpftime-go/bpftime/vm/verifier"
+)
+
+// contextSize is that of struct pt_regs, all that probes of functions give.
+const contextSize = abi.PT_SIZE
+
+// code is a compiled program; it lies once in every unit that has a site of it.
+type code struct {
+	*jit.Code
+	maps     []uint32 // of the plan, by index of the object's map
+	constant bool     // it only returns a number
+}
+
+func (l *loaded) compile(name string) (*code, error) {
+	p, err := l.Program(name)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := p.Verify(contextSize)
+	if err != nil {
+		return nil, err
+	}
+	l.c.tellLimits()
+	machine, err := jit.Compile(proof, jit.Options{Features: jit.HostFeatures(), Context: takesContext})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", l.spec.Name, name, err)
+	}
+	for _, i := range p.Maps() {
+		if err := l.plan(i); err != nil {
+			return nil, err
+		}
+	}
+	return &code{machine, l.planned, isConstant(p.Prog)}, nil
+}
+
+// tellLimits says once what the verifier does not promise.
+func (c *compiler) tellLimits() {
+	if verifier.Limits != "" && !c.told && !c.Late {
+		c.Log(abi.LEVEL_INFO, verifier.Limits)
+	}
+	c.told = true
+}
+
+// isConstant: r0 = NUMBER; exit.
+func isConstant(p *vm.Program) bool {
+	in := p.Instructions()
+	return len(in) == 2 && in[0].OpCode.Class() != vm.LDX && in[0].Dst == vm.R0 && in[0].OpCode.Source() == vm.K &&
+		(in[0].OpCode == vm.ALU64|vm.MOV|vm.K || in[0].OpCode == vm.ALU|vm.MOV|vm.K) && in[1].IsExit()
+}
+
+// leaf: such code touches nothing but rax.
+func (k *code) leaf() bool { return k.constant }
+
+func (k *code) emit(u *plan.Unit) uint32 {
+	at := u.Align(jit.Align)
+	u.Emit(k.Text...)
+	for _, r := range k.Relocs {
+		out := plan.Reloc{At: at + uint32(r.Offset), Addend: r.Addend}
+		switch r.Target {
+		case jit.TargetHelper:
+			out.Kind, out.Sym = abi.RELOC_HELPER_ABS64, abi.HELPER_BPF+uint32(r.ID)
+		case jit.TargetMapValue:
+			out.Kind, out.Sym = abi.RELOC_MAP_ABS64, k.maps[r.ID]-1
+			out.Addend += abi.MAP_DATA_OFF
+		default:
+			out.Kind, out.Sym = abi.RELOC_MAP_ABS64, k.maps[r.ID]-1
+		}
+		u.Relocs = append(u.Relocs, out)
+	}
+	return at + uint32(k.Entry)
+}

@@ -1,0 +1,22 @@
+package attach
+
+import "slices"
+
+// helpers are the numbers of the helpers that a traced process has: those for which
+// bpftime_bpf_helper (internal/native/bpf.c) returns an address.
+var helpers = []int32{
+	1, 2, 3, // map_lookup_elem, map_update_elem, map_delete_elem
+	4, 45, 112, 113, 114, 115, // probe_read, _str, _user, _kernel, _user_str, _kernel_str
+	5, 125, 160, 208, // ktime_get_ns, _boot_ns, _coarse_ns, _tai_ns
+	6, 177, // trace_printk, trace_vprintk
+	7, 8, // get_prandom_u32, get_smp_processor_id
+	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
+	130, 131, 132, 133, 134, // ringbuf_output, reserve, submit, discard, query
+	165, 182, // snprintf, strncmp
+	173, 174, // get_func_ip, get_attach_cookie
+}
+
+func offered(id int32) bool { return slices.Contains(helpers, id) }
+
+// takesContext: all of them do; see BPF_ARGS in internal/native/bpf.h.
+func takesContext(int32) bool { return true }

@@ -1,0 +1,198 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/gadgets"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/vm/object"
+)
+
+// loaded is an object of the manifest on its way into the plan.
+type loaded struct {
+	*object.Object
+	c       *compiler
+	spec    *object.Spec
+	name    string // in the session
+	conf    *config.Object
+	planned []uint32 // by index of a map: its index in the plan + 1; 0: no program has asked for it
+	several bool     // programs, so that links name theirs
+}
+
+// object turns one object of the manifest into bindings.
+func (c *compiler) object(name string, conf *config.Object) error {
+	l, attach, err := c.load(name, conf)
+	if err != nil {
+		return err
+	}
+	return l.attach(attach)
+}
+
+// load reads and links an object, or a gadget, and says where its programs go.
+func (c *compiler) load(name string, conf *config.Object) (*loaded, []config.Program, error) {
+	spec, attach, options, err := source(conf)
+	if err != nil {
+		return nil, nil, c.located(conf.Pos, err)
+	}
+	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1}
+	l.Object, err = object.Link(spec, object.Options{Constants: c.constants(conf.Rodata), Maps: c.mapOptions(options), Helper: offered})
+	if err != nil {
+		return nil, nil, err
+	}
+	l.planned = make([]uint32, len(l.Maps))
+	return l, attach, nil
+}
+
+// source is what an entry of objects: names, and what it says about it.
+func source(conf *config.Object) (spec *object.Spec, attach []config.Program, options []config.Map, err error) {
+	if conf.Gadget == "" {
+		spec, err = object.LoadFile(conf.Path)
+		return spec, conf.Attach, conf.Maps, err
+	}
+	g, err := gadgets.Find(conf.Gadget)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if attach, options, err = g.Expand(conf.Args); err != nil {
+		return nil, nil, nil, err
+	}
+	spec, err = object.Load(g.Name+".bpf.o", g.Object)
+	return spec, attach, append(options, conf.Maps...), err
+}
+
+func (c *compiler) located(pos config.Pos, err error) error {
+	return &config.Error{File: c.Manifest.Name, Pos: pos, Msg: err.Error()}
+}
+
+func (c *compiler) where(pos config.Pos) string { return fmt.Sprintf("%s:%v", c.Manifest.Name, pos) }
+
+// constants are the manifest's, with the places they were written at.
+func (c *compiler) constants(in []config.Constant) (out []object.Constant) {
+	for _, k := range in {
+		out = append(out, object.Constant{Name: k.Name, Value: c.constantValue(k.Value), Where: c.where(k.Pos)})
+	}
+	return out
+}
+
+func (c *compiler) constantValue(v any) any {
+	switch v := v.(type) {
+	case []config.Constant:
+		return c.constants(v)
+	case []any:
+		list := make([]any, len(v))
+		for i := range v {
+			list[i] = c.constantValue(v[i])
+		}
+		return list
+	}
+	return v
+}
+
+func (c *compiler) mapOptions(in []config.Map) (out []object.MapOption) {
+	for _, m := range in {
+		out = append(out, object.MapOption{Name: m.Name, MaxEntries: m.MaxEntries, Where: c.where(m.Pos)})
+	}
+	return out
+}
+
+// attach compiles the programs of an object and binds them where the manifest
+// says, or else their sections. A program that cannot be compiled is told, and
+// the others go on.
+func (l *loaded) attach(programs []config.Program) error {
+	if len(programs) == 0 {
+		programs = l.sections()
+	}
+	if len(programs) == 0 {
+		return l.c.located(l.conf.Pos, fmt.Errorf("%s has no program that says where it attaches: name them under attach:", l.spec.Name))
+	}
+	for i := range programs {
+		p := &programs[i]
+		code, err := l.compile(p.Program)
+		for _, at := range p.At {
+			l.c.bindCode(l.linkOwner(p.Program), code, at, err)
+		}
+	}
+	return nil
+}
+
+// sections are the programs whose section says where they go.
+func (l *loaded) sections() (out []config.Program) {
+	for _, p := range l.spec.Programs {
+		if p.SEC.Optional {
+			continue
+		}
+		text, err := p.SEC.AttachSpec()
+		if err != nil {
+			l.c.Log(abi.LEVEL_WARN, fmt.Sprintf("%s: %s is not attached: %v", l.spec.Name, p.Name, err))
+			continue
+		}
+		at := config.Attachment{Pos: l.conf.Pos}
+		if at.Spec, err = config.ParseSpec(text); err != nil {
+			l.c.Log(abi.LEVEL_WARN, fmt.Sprintf("%s: %s is not attached: section %q: %v", l.spec.Name, p.Name, p.SEC.Name, err))
+			continue
+		}
+		out = append(out, config.Program{Program: p.Name, At: []config.Attachment{at}})
+	}
+	return out
+}
+
+// linkOwner is what the links of a program are listed under.
+func (l *loaded) linkOwner(program string) string {
+	if l.several {
+		return l.name + "." + program
+	}
+	return l.name
+}
+
+// bindCode makes the link of one program at one place; compiled is why there is
+// no code.
+func (c *compiler) bindCode(owner string, code *code, at config.Attachment, compiled error) {
+	b := binding{link: uint32(len(c.plan.Links)), spec: at.Spec, cookie: at.Cookie}
+	c.plan.Links = append(c.plan.Links, plan.Link{Name: linkName(owner, at.Spec.String()), Kind: linkKind(at.Spec)})
+	err := compiled
+	if err == nil {
+		err = supported(at.Spec)
+	}
+	switch {
+	case err == nil:
+		b.code = code
+		c.bindings = append(c.bindings, b)
+	case !c.Late:
+		c.fail(b, err)
+	}
+}
+
+func supported(s config.Spec) error {
+	switch {
+	case s.Kind != config.Uprobe && s.Kind != config.Uretprobe:
+		return fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", s.Kind)
+	case s.Offset != 0:
+		return errors.New("an offset inside a function is not supported yet")
+	}
+	return nil
+}
+
+func linkKind(s config.Spec) uint32 {
+	if s.OnReturn() {
+		return abi.LINK_RETURN
+	}
+	return abi.LINK_ENTRY
+}
+
+// linkName is by what processes find the link's slot in the session. One that is
+// too long for the slot keeps its beginning and is told apart by a hash.
+func linkName(object, arg string) string {
+	const most = abi.LINK_NAME_SIZE - 1
+	name := object + " " + arg
+	if len(name) <= most {
+		return name
+	}
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	sum := fmt.Sprintf("~%016x", h.Sum64())
+	return name[:most-len(sum)] + sum
+}
