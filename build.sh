@@ -12,7 +12,7 @@ agent=$out/libbpftime-agent.so
 
 # The shared library: no symbol table and no DWARF, and everything bound when it is loaded, so that no hit ever enters the
 # dynamic linker.
-agent_ldflags="-s -w '-extldflags=-Wl,-z,now -Wl,--version-script=$root/preload/exports.map'"
+agent_ldflags="-s -w '-extldflags=-Wl,-z,now -Wl,-z,nopack-relative-relocs -Wl,--version-script=$root/preload/exports.map'"
 # What Go's own runtime/cgo passes. It has unused parameters; ours must have none, which check_c sees to.
 cgo_warnings='-O2 -g -Wall -Wextra -Wno-unused-parameter -Werror'
 c_warnings=(-Wall -Wextra -Werror)

@@ -16,7 +16,7 @@
 #include "agent.h"
 #include "native.h"
 
-#define MAX_PLANS 16
+#define MAX_PLANS 64 /* one, and one for each module that a fresh compiler was asked about */
 #define MAX_PLACED 512
 #define MAX_FOUND 256
 

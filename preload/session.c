@@ -95,7 +95,9 @@ static long make_file(const char *path)
 	fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (failed(fd))
 		return fd;
-	r = SYS4(__NR_fallocate, fd, 0, 0, SESSION_SIZE);
+	do /* tmpfs gave up at a signal before Linux 5.14 */
+		r = SYS4(__NR_fallocate, fd, 0, 0, SESSION_SIZE);
+	while (r == -EINTR_);
 	at = failed(r) ? r : sys_mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	sys_close(fd);
 	if (failed(at)) {
