@@ -34,8 +34,8 @@ type Options struct {
 	Context func(id int32) bool
 }
 
-// Align is what the address of Text should be a multiple of: loops are laid out
-// for that. Elsewhere it runs too, a little slower.
+// Align is what the address of Text should be a multiple of, for loops are laid
+// out so. Elsewhere it runs too, if more slowly.
 const Align = 32
 
 // Code is a translated program: position-independent, to be relocated.
@@ -56,7 +56,9 @@ type Code struct {
 	// a number in Options.CallX calls that helper; any other value is undefined.
 	Functions []int
 
-	// Offsets are the offsets of the instructions, by index, and of the end.
+	// Offsets say where the code of each instruction begins, by index, and where
+	// all of it ends. Code of several instructions at once begins with the first;
+	// what waits until it is needed stands there; what needs none has none.
 	Offsets []int
 
 	// Stack is how many bytes below its return address the program uses at

@@ -29,7 +29,7 @@ func (c *compiler) rotate(i int, insns []vm.Instruction) int {
 	}
 	class, s := insns[0].OpCode.Class(), insns[0].Src
 	a, b, n := insns[0].Dst, s, 4
-	if isMove(insns[2]) && insns[2].Src == s && len(insns) > 4 {
+	if len(insns) > 4 && insns[2].OpCode == insns[0].OpCode && isMove(insns[2]) && insns[2].Src == s {
 		b, n = insns[2].Dst, 5
 	}
 	first, second, or := insns[1], insns[n-2], insns[n-1]
@@ -37,9 +37,6 @@ func (c *compiler) rotate(i int, insns []vm.Instruction) int {
 	joins := or.OpCode == class|vm.OR|vm.X && (or.Dst == a && or.Src == b || or.Dst == b && or.Src == a)
 	after := c.flow.liveAfter(i + n - 1)
 	if !ok || !joins || a == b || a == s || first.Dst != a || second.Dst != b || after.has(or.Src) {
-		return 0
-	}
-	if n == 5 && insns[2].OpCode.Class() != class {
 		return 0
 	}
 	c.live = after
@@ -114,7 +111,7 @@ func (c *compiler) operandInMemory(i int, insns []vm.Instruction) int {
 	t, d := load.Dst, use.Dst
 	op, ok := operationOf(size, use)
 	if load.OpCode != vm.LDX|vm.MEM|size || size != vm.W && size != vm.DW || !ok ||
-		use.OpCode.Source() != vm.X || use.Src != t || d == t || c.flow.liveAfter(i+1).has(t) {
+		use.OpCode.Source() != vm.X || use.Src != t || c.flow.liveAfter(i+1).has(t) {
 		return 0
 	}
 	c.live = c.flow.liveAfter(i + 1)

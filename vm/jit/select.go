@@ -19,11 +19,10 @@ const maxSelected = 2 // instructions jumped over
 // findSelections takes blocks that only change one register into the block that
 // may jump over them.
 func (f *flow) findSelections() {
-	before := f.predecessors()
 	for n := range f.blocks {
 		b := &f.blocks[n]
 		over := b.next
-		if b.taken == none || over == none || over == b.taken || over == 0 || len(before[over]) != 1 {
+		if b.taken == none || over == none || over == b.taken {
 			continue
 		}
 		if to, ok := f.blocks[over].onlySuccessor(); ok && to == b.taken && f.selects(over) && !f.comparesLoaded(b) {
@@ -89,10 +88,10 @@ func (f *flow) comparesLoaded(b *block) bool {
 	return false
 }
 
-// selection translates a jump and what it may jump over.
+// selection translates a jump and what it may jump over, which reads nothing that
+// is deferred still, for it comes after the jump.
 func (c *compiler) selection(in vm.Instruction) {
 	insns := c.flow.selected(c.at.selected)
-	c.settleAll()
 	other := c.alternative(insns)
 	c.compare(in)
 	c.emit(x86.Cmovcc(conditions[in.OpCode>>4].Not(), x86.W64, reg(insns[0].Dst), other))
