@@ -24,9 +24,10 @@ func checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check BINARY…",
 		Short: "Dry run: every function, the tactic it would get, or why not",
-		Long: `For every function of programs and libraries: the tactic that a probe at its entry and
-one at its return would get, or why it would be refused. Nothing is started and nothing
-is changed. BINARY is a path, a program in PATH, or a library's name (libc).`,
+		Long: `For every function of programs and libraries: the tactic that a probe at its
+entry and one at its return would get, or why it would be refused. Nothing is
+started and nothing is changed. BINARY is a path, a program in PATH, or a
+library's name (libc).`,
 		Example: "  bpftime check libc --match 'mem*'\n  bpftime check /usr/sbin/nginx --refused\n  bpftime check ./server --match '~http::*' --json",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -52,8 +53,8 @@ is changed. BINARY is a path, a program in PATH, or a library's name (libc).`,
 			return printBinaries(c.OutOrStdout(), views)
 		},
 	}
-	c.Flags().StringVar(&match, "match", "", "only functions whose names match; with a leading ~ their demangled names")
-	c.Flags().BoolVar(&refused, "refused", false, "list only those that are refused at entry or return")
+	c.Flags().StringVar(&match, "match", "", "only names that match `GLOB`; ~GLOB: demangled ones")
+	c.Flags().BoolVar(&refused, "refused", false, "list only what is refused at entry or return")
 	jsonFlag(c, &asJSON)
 	return c
 }

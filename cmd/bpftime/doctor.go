@@ -18,9 +18,10 @@ func doctorCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "What this machine and user can do, and the fix for what they cannot",
-		Long: `Looks at everything that tracing depends on, and traces /bin/true as a test. It needs no
-privilege and changes nothing. Exit code 1 if something fails that tracing needs.`,
+		Short: "What this machine and user can do, and fixes for the rest",
+		Long: `Looks at everything that tracing depends on, and traces /bin/true as a test. It
+needs no privilege and changes nothing. Exit code 1 if something fails that
+tracing needs.`,
 		Example: "  bpftime doctor\n  bpftime doctor --json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -40,7 +40,7 @@ func progListCommand() *cobra.Command {
 			return listPrograms(c.OutOrStdout(), name, asJSON)
 		},
 	}
-	sessionFlag(c, &name, "only this session")
+	sessionFlag(c, &name, ", only this one")
 	jsonFlag(c, &asJSON)
 	return c
 }

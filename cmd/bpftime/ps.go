@@ -37,7 +37,7 @@ func psCommand() *cobra.Command {
 			return printSessions(c.OutOrStdout(), views)
 		},
 	}
-	sessionFlag(c, &name, "only this session")
+	sessionFlag(c, &name, ", only this one")
 	jsonFlag(c, &asJSON)
 	return c
 }

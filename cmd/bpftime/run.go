@@ -27,38 +27,39 @@ func runCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [-m FILE]… [-o OBJ]… [-s SESSION] [--] CMD [ARG]…\n  bpftime run [-s SESSION] GADGET [ARG]… -- CMD [ARG]…",
 		Short: "Start a program with the agent, and print what it finds",
-		Long: `Start CMD with the agent and print what it finds: records of ring buffers and lines
-of bpf_printk as they come, links and maps at the end. CMD keeps its standard input,
-output and error; what is found goes to standard error too, or to --output FILE.
+		Long: `Start CMD with the agent and print what it finds: records of ring buffers and
+lines of bpf_printk as they come, links and maps at the end. CMD keeps its
+standard input, output and error; what is found goes to standard error too, or
+to --output FILE.
 
-What to attach is said by manifests (-m), by objects that clang -target bpf made (-o),
-which say it themselves, or by a built-in gadget:
+What to attach is said by manifests (-m), by objects that clang -target bpf made
+(-o), which say it themselves, or by a built-in gadget:
 
 ` + gadgetHelp() + `
-Without a session's name, from -s, BPFTIME_SESSION or a manifest, the maps are in a
-session of their own, which is removed at the end. A named one stays, and is used
-again.
+Without a session's name, from -s, BPFTIME_SESSION or a manifest, the maps are
+in a session of their own, which is removed at the end. A named one stays, and
+is used again.
 
-Exit code: that of CMD, or 128 and the number of the signal that ended it; 125 if
-bpftime failed, 126 if CMD cannot be executed, 127 if it was not found.`,
+Exit code: that of CMD, or 128 and the number of the signal that ended it; 125
+if bpftime failed, 126 if CMD cannot be executed, 127 if it was not found.`,
 		Example: `  bpftime run funccount uprobe/libc:malloc uprobe/libc:free -- sort file
   bpftime run -o latency.bpf.o -- ./server --port 80
   bpftime run -m trace.yaml -s web nginx`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error { return failedRun(run(o, args)) },
-		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) == 0 && len(o.manifests)+len(o.objects) == 0 {
-				return gadgetNames(), cobra.ShellCompDirectiveDefault
+		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 || len(o.manifests)+len(o.objects) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault
 			}
-			return nil, cobra.ShellCompDirectiveDefault
+			return withPrefix(gadgetNames(), word), cobra.ShellCompDirectiveDefault
 		},
 	}
 	f := c.Flags()
 	f.SetInterspersed(false) // what follows CMD is CMD's
-	f.StringArrayVarP(&o.manifests, "manifest", "m", nil, "manifest (YAML)")
-	f.StringArrayVarP(&o.objects, "object", "o", nil, "object file, attached where its sections say")
-	f.StringVar(&o.output, "output", "", "write what is found to this file instead of standard error")
-	sessionFlag(c, &o.session, "session that stays, and is used again")
+	f.StringArrayVarP(&o.manifests, "manifest", "m", nil, "`FILE` that says what to attach (YAML)")
+	f.StringArrayVarP(&o.objects, "object", "o", nil, "`OBJ`ect file, attached where its sections say")
+	f.StringVar(&o.output, "output", "", "`FILE` for what is found, instead of standard error")
+	sessionFlag(c, &o.session, " that stays, and is used again")
 	c.Flags().BoolVar(&o.asJSON, "json", false, "JSON Lines, for programs")
 	return c
 }

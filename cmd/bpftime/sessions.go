@@ -26,7 +26,7 @@ func owned(path string) bool {
 
 // sessionFlag adds -s.
 func sessionFlag(c *cobra.Command, name *string, help string) {
-	c.Flags().StringVarP(name, "session", "s", "", help)
+	c.Flags().StringVarP(name, "session", "s", "", "`SESSION`"+help)
 	_ = c.RegisterFlagCompletionFunc("session", complete(sessionNames))
 }
 

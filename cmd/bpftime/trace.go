@@ -15,8 +15,8 @@ func traceCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "trace",
 		Short: "Lines that programs print with bpf_printk",
-		Long: `Prints lines of bpf_printk as trace_pipe does: those that are there, and others as they
-come while traced processes live; with --follow for ever.`,
+		Long: `Prints lines of bpf_printk as trace_pipe does: those that are there, and others
+as they come while traced processes live; with --follow for ever.`,
 		Example: "  bpftime trace\n  bpftime trace -s web --follow --json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -77,7 +77,7 @@ type streamOptions struct {
 }
 
 func (o *streamOptions) flags(c *cobra.Command) {
-	sessionFlag(c, &o.session, "only this session")
+	sessionFlag(c, &o.session, ", only this one")
 	c.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on when no traced process is left")
 	c.Flags().BoolVar(&o.asJSON, "json", false, "JSON Lines, for programs")
 }

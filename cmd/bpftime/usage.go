@@ -112,16 +112,15 @@ func distance(a, b string) int {
 
 // complete offers words to the shell.
 func complete(words func() []string) cobra.CompletionFunc {
-	return func(_ *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		var out []cobra.Completion
-		for _, w := range words() {
-			if strings.HasPrefix(w, toComplete) {
-				out = append(out, w)
-			}
-		}
-		slices.Sort(out)
-		return slices.Compact(out), cobra.ShellCompDirectiveNoFileComp
+	return func(_ *cobra.Command, _ []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return withPrefix(words(), word), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+func withPrefix(words []string, prefix string) []string {
+	found := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return !strings.HasPrefix(w, prefix) })
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // atLeast asks for one argument or more.

@@ -1,0 +1,53 @@
+/* Functions for check, each of its own fate. */
+	.text
+
+	.macro function name
+	.balign 16
+	.globl	\name
+	.type	\name, @function
+\name:
+	.cfi_startproc
+	.endm
+
+	.macro end name
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
+	function probe_plain
+	push	%rbx
+	.cfi_adjust_cfa_offset 8
+	.cfi_offset rbx, -16
+	mov	%rdi, %rbx
+	lea	1(%rbx), %rax
+	pop	%rbx
+	.cfi_adjust_cfa_offset -8
+	ret
+	end probe_plain
+
+	function probe_loop		/* jumps to its second instruction */
+	xor	%eax, %eax
+1:	inc	%eax
+	dec	%edi
+	jnz	1b
+	ret
+	end probe_loop
+
+	function probe_return_address	/* looks at its own */
+	mov	(%rsp), %rax
+	nop
+	nop
+	ret
+	end probe_return_address
+
+	function probe_short		/* one byte, and then padding */
+	ret
+	end probe_short
+
+	function _ZN4http5serveEi	/* http::serve(int) */
+	lea	1(%rdi), %eax
+	add	%edi, %eax
+	ret
+	end _ZN4http5serveEi
+
+	.section .note.GNU-stack, "", @progbits
