@@ -18,16 +18,16 @@
 //	r0  r1  r2  r3  r4  r5  r6  r7  r8  r9  r10
 //	rax rdi rsi rdx rcx r8  rbx r13 r14 r15 rbp    scratch: r9 r10 r11
 //
+// So r1 to r5 are the arguments of a System V call and r6 to r10 the registers
+// a callee saves: helpers are called without moving anything, and every
+// function of a program is a System V function itself, which a helper may call
+// back. r12 holds the number of tail calls left in programs that make any.
+//
 // A function is looked at as a whole first (flow.go): its blocks, the loops, and
 // what is still needed where. Then its blocks are translated, along the loops
 // (layout.go), each instruction by itself, but that moves and additions wait
 // until something needs them (values.go) and that some are done together
 // (fuse.go, select.go).
-//
-// In registers, r1 to r5 are the arguments of a System V call and r6 to r10 those
-// that a callee saves: helpers are called without moving anything, and every
-// function of a program is a System V function itself, which a helper may call
-// back. r12 holds the number of tail calls left in programs that make any.
 //
 // A frame, from the top; parts that a function does not need are left out:
 //

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/bpftime-go/bpftime/internal/unverified"
 	"github.com/bpftime-go/bpftime/vm"
 	"github.com/bpftime-go/bpftime/vm/helper"
 	"github.com/bpftime-go/bpftime/vm/jit/exec"
+	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
 // A program that calls a helper written in Go, as machine code.
@@ -31,8 +31,15 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// Elsewhere the verifier vouches for a program.
-	p, err := exec.New(unverified.Program(prog), exec.Options{Helpers: helpers})
+	verified, err := verifier.Verify(prog, verifier.Options{
+		Context: 8,
+		Helper:  func(id int32) bool { return id == square },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	p, err := exec.New(verified, exec.Options{Helpers: helpers})
 	if err != nil {
 		log.Fatal(err)
 	}
