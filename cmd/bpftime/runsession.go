@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -54,7 +55,8 @@ func openRunSession(flag string, m *config.Manifest) (*runSession, error) {
 }
 
 // ownSession makes a session under a name that nobody has. A lock on its directory says
-// that its run lives: what a killed run left behind is removed by the next one.
+// that its run lives: what a killed run left behind is removed by the next one. It is
+// filled only once it is locked, since another run may remove it before.
 func ownSession(rundir string) (*runSession, error) {
 	removeStale(rundir)
 	for n := range 100 {
@@ -62,38 +64,55 @@ func ownSession(rundir string) (*runSession, error) {
 		if n > 0 {
 			name += fmt.Sprintf("-%d", n)
 		}
-		if _, err := os.Lstat(filepath.Join(rundir, name)); err == nil {
+		lock, err := claim(rundir, name)
+		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		dir, err := session.MakeDir(rundir, name)
 		if err != nil {
 			return nil, err
 		}
-		lock, err := lockDir(dir)
-		if err == nil {
-			return &runSession{rundir: rundir, name: name, dir: dir, lock: lock}, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
+		return &runSession{rundir: rundir, name: name, dir: filepath.Join(rundir, name), lock: lock}, nil
 	}
 	return nil, fmt.Errorf("no free name for a session in %s: give one with -s", rundir)
 }
 
-// lockDir locks a directory that is still there once it is locked.
+// claim makes and locks a session's directory; fs.ErrExist: it is somebody else's, or was
+// taken away.
+func claim(rundir, name string) (*os.File, error) {
+	dir := filepath.Join(rundir, name)
+	_ = os.Mkdir(rundir, 0o700)
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+		return nil, err
+	} else if err == nil {
+		lock, err := lockDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		_, err = session.MakeDir(rundir, name)
+		return lock, err
+	}
+	_, err := session.MakeDir(rundir, name) // says what is wrong
+	return nil, cmp.Or(err, fs.ErrExist)
+}
+
+// lockDir locks a directory that is still there once it is locked; fs.ErrExist: somebody
+// else has it.
 func lockDir(dir string) (*os.File, error) {
 	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fs.ErrExist
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", dir, fs.ErrNotExist) // being removed
+		return nil, fs.ErrExist
 	}
 	var held, there unix.Stat_t
 	if unix.Fstat(int(f.Fd()), &held) != nil || unix.Lstat(dir, &there) != nil || held.Ino != there.Ino {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", dir, fs.ErrNotExist)
+		return nil, fs.ErrExist
 	}
 	return f, nil
 }
