@@ -12,7 +12,9 @@ import (
 	"github.com/bpftime-go/bpftime/attach"
 	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
 // bench is a directory with libraries in it, and a request about them.
@@ -20,7 +22,8 @@ type bench struct {
 	*testing.T
 	dir string
 	attach.Request
-	log []string
+	log    []string
+	limits int // how often the log said verifier.Limits
 }
 
 const bias = 0x7f0000000000
@@ -28,13 +31,21 @@ const bias = 0x7f0000000000
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{T: t, dir: t.TempDir()}
-	b.Request = attach.Request{Dir: filepath.Join(b.dir, "session"), Log: func(level uint32, line string) {
-		b.log = append(b.log, fmt.Sprint(level, " ", strings.ReplaceAll(line, b.dir+"/", "")))
-	}}
+	b.Request = attach.Request{Dir: filepath.Join(b.dir, "session"), Log: b.note}
 	if err := os.MkdirAll(filepath.Join(b.Dir, "maps"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// note keeps a line of the log. What the verifier does not promise is said whenever
+// a program is compiled: it is counted apart.
+func (b *bench) note(level uint32, line string) {
+	if line == verifier.Limits && level == abi.LEVEL_INFO {
+		b.limits++
+		return
+	}
+	b.log = append(b.log, fmt.Sprint(level, " ", strings.ReplaceAll(line, b.dir+"/", "")))
 }
 
 // build makes NAME of testdata/lib.s.
@@ -108,16 +119,15 @@ func TestOrder(t *testing.T) {
 	b.want(`objects:
 - {gadget: funcsum, args: [uprobe/lib:second, uprobe/lib:first]}
 - {gadget: funccount, args: [uprobe/lib:first, uprobe/lib.so:first, "uprobe/DIR/lib.so:second"]}
-`, `link funcsum uprobe/lib:second entry jump
-link funcsum uprobe/lib:first entry jump
+`, `link funcsum.on_entry uprobe/lib:second entry jump
+link funcsum.on_entry uprobe/lib:first entry jump
 link funccount uprobe/lib:first entry jump
 link funccount uprobe/lib.so:first entry jump
 link funccount uprobe/lib.so:second entry jump
 map session/maps/funcsum.sums 36864
-map session/maps/funccount.counts 36864
 unit lib.so id `+libID+`
-  second jump: entry 0 map 0 key 0; entry 4 map 1 key 2
-  first jump: entry 1 map 0 key 1; entry 2 map 1 key 0; entry 3 map 1 key 1
+  second jump: entry 0 calls 174 1 map 0; entry 4 cookie 2
+  first jump: entry 1 cookie 1 calls 174 1 map 0; entry 2; entry 3 cookie 1
 `)
 }
 
@@ -129,10 +139,9 @@ func TestAliases(t *testing.T) {
 		`link funccount uprobe/lib:first_alias entry jump
 link funccount uprobe/lib:second entry jump
 link funccount uprobe/lib:first entry jump
-map session/maps/funccount.counts 36864
 unit lib.so id `+libID+`
-  first jump: entry 0 map 0 key 0; entry 2 map 0 key 2
-  second jump: entry 1 map 0 key 1
+  first jump: entry 0; entry 2 cookie 2
+  second jump: entry 1 cookie 1
 `)
 }
 
@@ -149,11 +158,10 @@ link funccount uretprobe/lib:second return return-a
 link funccount uprobe/lib:no_return entry jump
 link funccount uretprobe/lib:no_return return refused 1: lib.so+0x1030: it reads its own return address (+0x5); and its rets cannot be patched: the ret at +0xc has no five bytes of its own
 link funccount uretprobe/lib:first_alias return return-a
-map session/maps/funccount.counts 36864
 unit lib.so id `+libID+`
-  first jump: entry 1 map 0 key 1; return 0 map 0 key 0; return 5 map 0 key 5
-  second jump: return 2 map 0 key 2
-  no_return jump: entry 3 map 0 key 3
+  first jump: entry 1 cookie 1; return 0; return 5 cookie 5
+  second jump: return 2 cookie 2
+  no_return jump: entry 3 cookie 3
 `)
 }
 
@@ -162,16 +170,16 @@ func TestObjectsOfOneName(t *testing.T) {
 	b := newBench(t)
 	b.load(b.build("lib.so"))
 	b.want(`objects:
-- {gadget: funccount, args: [uprobe/lib:first]}
-- {gadget: funccount, args: [uprobe/lib:first, uprobe/lib:second]}
-`, `link funccount uprobe/lib:first entry jump
-link funccount-2 uprobe/lib:first entry jump
-link funccount-2 uprobe/lib:second entry jump
-map session/maps/funccount.counts 36864
-map session/maps/funccount-2.counts 36864
+- {gadget: funcsum, args: [uprobe/lib:first]}
+- {gadget: funcsum, args: [uprobe/lib:first, uretprobe/lib:second]}
+`, `link funcsum.on_entry uprobe/lib:first entry jump
+link funcsum-2.on_entry uprobe/lib:first entry jump
+link funcsum-2.on_return uretprobe/lib:second return return-a
+map session/maps/funcsum.sums 36864
+map session/maps/funcsum-2.sums 36864
 unit lib.so id `+libID+`
-  first jump: entry 0 map 0 key 0; entry 1 map 1 key 0
-  second jump: entry 2 map 1 key 1
+  first jump: entry 0 calls 174 1 map 0; entry 1 calls 174 1 map 1
+  second jump: return 2 cookie 1 calls 174 1 map 1
 `)
 }
 
@@ -185,29 +193,27 @@ func TestModules(t *testing.T) {
 		`link funccount uprobe/lib:first entry jump
 link funccount uprobe//proc/self/exe:second entry jump
 link funccount uprobe/lib:tiny entry refused 2: lib-2.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five
-map session/maps/funccount.counts 36864
 unit lib.so.1 id `+libID+`
-  first jump: entry 0 map 0 key 0
+  first jump: entry 0
 unit lib-2.so
-  first jump: entry 0 map 0 key 0
-  second jump: entry 1 map 0 key 1
+  first jump: entry 0
+  second jump: entry 1 cookie 1
 `)
 	b.wantError("{on_error: abort, objects: [{gadget: funcsum, args: [uprobe/lib:first, uprobe/lib:tiny]}]}",
 		"on_error: abort: 1 of 2 specifications cannot be attached")
 }
 
-// TestLoadedTwice: an applier finds the first of two copies, so only that one is
-// probed, and the link says so.
+// TestLoadedTwice: an applier finds both copies of a file, so that one unit is for
+// both.
 func TestLoadedTwice(t *testing.T) {
 	b := newBench(t)
 	again := *b.load(b.build("lib.so"))
 	again.Bias, again.Lo, again.Hi = again.Bias+1<<30, again.Lo+1<<30, again.Hi+1<<30
 	b.Modules = append(b.Modules, &again)
 	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`,
-		`link funccount uprobe/lib:first entry jump refused 1: lib.so is loaded twice, at 0x7f0000000000 and 0x7f0040000000: only the first is probed
-map session/maps/funccount.counts 36864
+		`link funccount uprobe/lib:first entry jump
 unit lib.so id `+libID+`
-  first jump: entry 0 map 0 key 0
+  first jump: entry 0
 `)
 }
 
@@ -223,9 +229,8 @@ func TestBuildIDs(t *testing.T) {
 		b := newBench(t)
 		b.load(b.build("lib.so", "-Wl,--build-id="+flag))
 		b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`, `link funccount uprobe/lib:first entry jump
-map session/maps/funccount.counts 36864
 unit lib.so`+want+`
-  first jump: entry 0 map 0 key 0
+  first jump: entry 0
 `)
 	}
 }
@@ -238,15 +243,15 @@ func TestSymbols(t *testing.T) {
 		"xyzzy": {link: "refused 1: lib.so: symbol \"xyzzy\": no such symbol"},
 		"tiny":  {link: "refused 1: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five"},
 		"twin": {link: "jump", unit: "unit lib.so id " + libID + "\n" +
-			"  twin#0 jump: entry 0 map 0 key 0\n  twin#1 jump: entry 0 map 0 key 0\n"},
+			"  twin#0 jump: entry 0\n  twin#1 jump: entry 0\n"},
 		"first.cold": {link: "refused 1: first.cold is a cold part, entered by a jump out of its function: probe the function"},
-		"second+0":   {link: "jump", unit: "unit lib.so id " + libID + "\n  second jump: entry 0 map 0 key 0\n"},
-		"second+4":   {link: "refused 1: an offset inside a function is not supported yet"},
+		"second+0x0": {link: "jump", unit: "unit lib.so id " + libID + "\n  second jump: entry 0\n"},
+		"second+0x4": {link: "refused 1: an offset inside a function is not supported yet"},
 	} {
 		t.Run(symbol, func(t *testing.T) {
 			b := newBench(t)
 			b.load(b.build("lib.so"))
-			b.want(fmt.Sprintf(head, symbol), "link funccount uprobe/lib:"+symbol+" entry "+c.link+"\nmap session/maps/funccount.counts 36864\n"+c.unit)
+			b.want(fmt.Sprintf(head, symbol), "link funccount uprobe/lib:"+symbol+" entry "+c.link+"\n"+c.unit)
 		})
 	}
 }
@@ -258,25 +263,38 @@ func TestStripped(t *testing.T) {
 	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:twin, uprobe/lib:second]}]`,
 		`link funccount uprobe/lib:twin entry refused 1: lib.so: symbol "twin": no such symbol (the file is stripped: only what it exports has a name)
 link funccount uprobe/lib:second entry jump
-map session/maps/funccount.counts 36864
 unit lib.so id `+libID+`
-  second jump: entry 1 map 0 key 1
+  second jump: entry 1 cookie 1
 `)
 }
 
-// TestSpecifications: texts that name nothing a gadget can be attached to.
+// TestSpecifications: kinds that cannot be attached yet are refused one by one.
 func TestSpecifications(t *testing.T) {
 	b := newBench(t)
 	b.load(b.build("lib.so"))
-	b.want(`objects: [{gadget: funccount, args: [usdt/lib:p:n, kretsyscall/openat, "uprobe.multi/lib:f*", uprobe, "lib:first", ""]}]`,
+	b.want(`objects: [{gadget: funccount, args: [usdt/lib:p:n, kretsyscall/openat, "uprobe.multi/lib:f*", "lib:first"]}]`,
 		`link funccount usdt/lib:p:n entry refused 1: usdt is not supported yet; uprobe and uretprobe are
 link funccount kretsyscall/openat return refused 1: kretsyscall is not supported yet; uprobe and uretprobe are
 link funccount uprobe.multi/lib:f* entry refused 1: uprobe.multi is not supported yet; uprobe and uretprobe are
-link funccount uprobe entry refused 1: "uprobe": nothing is named to attach to; write uprobe/libc:malloc
-link funccount lib:first entry refused 1: "lib:first": the kind of probe is missing; write uprobe/lib:first or uretprobe/lib:first
-link funccount  entry refused 1: "": unknown kind ""; known: uprobe, uretprobe, uprobe.multi, uretprobe.multi, uprobe.session, usdt, tracepoint, tp, raw_tracepoint, raw_tp, ksyscall, kretsyscall
-map session/maps/funccount.counts 36864
+link funccount uprobe/lib:first entry jump
+unit lib.so id `+libID+`
+  first jump: entry 3 cookie 3
 `)
+}
+
+// TestMalformed: a text that is no specification is a mistake in the manifest,
+// whatever on_error says. A gadget's arguments are judged here, those of attach by
+// config.
+func TestMalformed(t *testing.T) {
+	for arg, want := range map[string]string{
+		"uprobe":     `"uprobe": nothing is named to attach to; write uprobe/libc:malloc`,
+		"uprobe:f":   `"uprobe:f": a '/' must follow the kind uprobe; write uprobe/f`,
+		"uprob/lib:": `"uprob/lib:": unknown kind "uprob"; did you mean "uprobe"?`,
+		"first":      `"first": unknown kind "first"; known: uprobe, uretprobe, uprobe.multi, uretprobe.multi, uprobe.session, usdt, tracepoint, tp, raw_tracepoint, raw_tp, ksyscall, kretsyscall`,
+	} {
+		newBench(t).wantError("objects:\n- gadget: funccount\n  args: [uprobe/lib:first, \""+arg+"\"]\n",
+			"m.yaml:2:3: funccount: "+want+"; use: funccount SPEC…")
+	}
 }
 
 // TestUnreadable: a module whose file is not what is mapped.
@@ -286,7 +304,6 @@ func TestUnreadable(t *testing.T) {
 		Err: fmt.Errorf("/usr/lib/lib.so: deleted: %w", elfsym.ErrReplaced)})
 	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`,
 		`link funccount uprobe/lib:first entry refused 1: /usr/lib/lib.so: deleted: the file on disk is not the one that is mapped
-map session/maps/funccount.counts 36864
 `)
 }
 
@@ -318,31 +335,48 @@ func TestOnError(t *testing.T) {
 	}
 }
 
-// TestObjects: objects that are none. Without its object a manifest has no plan.
-func TestObjects(t *testing.T) {
+// TestGadgetNames: gadgets that there are not, or with nothing to do. Without its
+// object a manifest has no plan.
+func TestGadgetNames(t *testing.T) {
 	for manifest, want := range map[string]string{
-		"objects:\n- path: DIR/x.bpf.o":                                              "m.yaml:2:3: objects in files are not supported yet; write gadget: funccount",
-		"objects:\n- {gadget: funcount, args: [uprobe/libc:malloc]}":                 "m.yaml:2:3: unknown gadget \"funcount\"; there are funccount and funcsum",
-		"objects:\n- {gadget: funccount, args: [uprobe/lib:x]}\n- {gadget: funcsum}": "m.yaml:3:3: funcsum has nothing to attach to; write args: [uprobe/libc:malloc]",
+		"objects:\n- {gadget: funcount, args: [uprobe/libc:malloc]}":                 `m.yaml:2:3: unknown gadget "funcount": there are funccount, funclatency, funcsum, mallocs`,
+		"objects:\n- {gadget: funccount, args: [uprobe/lib:x]}\n- {gadget: funcsum}": "m.yaml:3:3: funcsum: nothing to attach to; use: funcsum SPEC…",
 	} {
 		newBench(t).wantError(manifest, want)
 	}
 }
 
-// TestMapFiles: the map of a session that has another one of that name, or no room
-// for it.
+// TestMapFiles: where the session has another map of that name, or no room for it,
+// the programs that use it are refused, and no others.
 func TestMapFiles(t *testing.T) {
+	const manifest = "objects: [{gadget: funcsum, args: [%s]}, {gadget: funccount, args: [uprobe/lib:first]}]"
 	b := newBench(t)
 	b.load(b.build("lib.so"))
-	if _, err := b.compile("objects: [{gadget: funccount, args: [uprobe/lib:first]}]"); err != nil {
+	one, two := fmt.Sprintf(manifest, "uprobe/lib:first"), fmt.Sprintf(manifest, "uprobe/lib:first, uretprobe/lib:second")
+	if _, err := b.compile(one); err != nil {
 		t.Fatal(err)
 	}
-	b.wantError("objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/lib:second]}]",
-		"maps: another map has this name: session/maps/funccount.counts is a percpu_array of 1 entries, 8-byte values, flags 0x0; wanted are percpu_array, 2, 8, 0x0: use another session, or remove it")
-	b.Dir = "/nowhere"
-	if _, err := b.compile("objects: [{gadget: funccount, args: [uprobe/lib:first]}]"); err == nil ||
-		!strings.HasPrefix(err.Error(), "maps: /nowhere/maps/funccount.counts: open /nowhere/maps/funccount.counts.") {
-		t.Errorf("error %v", err)
+	p, err := b.compile(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range p.Links[:2] {
+		if want := "maps: another map has this name: " + b.Dir + "/maps/funcsum.sums"; l.Refused != 1 || !strings.HasPrefix(l.Why, want) {
+			t.Errorf("%s: refused %d, %q\nwant %q…", l.Name, l.Refused, l.Why, want)
+		}
+	}
+	const others = "\nlink funccount uprobe/lib:first entry jump\nunit lib.so id " + libID + "\n  first jump: entry 2\n"
+	if all := describe(t, p, b.dir); !strings.HasSuffix(all, others) {
+		t.Errorf("plan\n%swant it to end in%s", all, others)
+	}
+	b.wantError(two+"\non_error: abort", "on_error: abort: 2 of 3 specifications cannot be attached")
+
+	b.Dir, b.log = filepath.Join(b.dir, "nowhere"), nil
+	if p, err = b.compile(one); err != nil {
+		t.Fatal(err)
+	}
+	if why, want := p.Links[0].Why, "maps: "+b.Dir+"/maps/funcsum.sums: open "+b.Dir+"/maps/funcsum.sums."; !strings.HasPrefix(why, want) || p.Links[1].Refused != 0 {
+		t.Errorf("%q\nwant %q…; the other link: %+v", why, want, p.Links[1])
 	}
 }
 
@@ -366,7 +400,7 @@ func TestLinkNames(t *testing.T) {
 	if !seen["funccount uprobe/lib:"+fits] {
 		t.Errorf("the name that fits was changed: %q", p.Links[0].Name)
 	}
-	again, err := b.compile(fmt.Sprintf("objects: [{gadget: funccount, args: [uprobe/lib:%s1, uprobe/lib:1, uprobe/lib:2, uprobe/lib:3]}]", long))
+	again, err := b.compile(fmt.Sprintf("objects: [{gadget: funccount, args: [uprobe/lib:%s1, uprobe/lib:a, uprobe/lib:b, uprobe/lib:c]}]", long))
 	if err != nil || again.Links[0].Name != p.Links[2].Name {
 		t.Errorf("%q was %q (%v)", again.Links[0].Name, p.Links[2].Name, err)
 	}

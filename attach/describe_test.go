@@ -20,9 +20,11 @@ import (
 //	map FILE SIZE
 //	wish PATH
 //	unit PATH late id 0123…
-//	  first jump: entry 0 map 0 key 0; return 1 map 0 key 1
+//	  first jump: entry 0; return 1 cookie 1 calls 174 1 map 0
 //
-// A number behind entry or return is a link's. dir is cut from paths.
+// A number behind entry or return is a link's; behind it stand its cookie, unless
+// that is 0, and what its program refers to: helpers by the kernel's numbers, and
+// maps, in the order of its code. dir is cut from paths.
 func describe(t *testing.T, p *plan.Plan, dir string) string {
 	t.Helper()
 	b, err := p.Encode()
@@ -154,18 +156,53 @@ func list(t *testing.T, u *plan.Unit, x plan.Patch, kind string, at uint32) (out
 		if counter.Sym != link.Sym || ip.Addend != int64(x.Vaddr) {
 			t.Errorf("run at %#x: link %d, counter of %d, function %#x at site %#x", at, link.Sym, counter.Sym, ip.Addend, x.Vaddr)
 		}
-		out = append(out, fmt.Sprintf("%s %d %s", kind, link.Sym, counted(t, u, code)))
+		cookie := binary.LittleEndian.Uint64(u.Code[at+abi.RUN_COOKIE:])
+		out = append(out, fmt.Sprintf("%s %d", kind, link.Sym)+number(" cookie", cookie)+refersTo(u, code))
 	}
 }
 
-// counted is which value of which map a gadget's code adds to.
-func counted(t *testing.T, u *plan.Unit, code uint32) string {
-	t.Helper()
-	for at := code; at < code+32; at++ {
-		if r, ok := reloc(u, abi.RELOC_MAP_ABS64, at); ok {
-			return fmt.Sprintf("map %d key %d", r.Sym, (r.Addend-abi.MAP_DATA_OFF)/8)
+func number(name string, n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %d", name, n)
+}
+
+// refersTo lists the helpers and the maps of the program that begins at code. What
+// is behind it refers to neither, except for other programs.
+func refersTo(u *plan.Unit, code uint32) string {
+	end := uint32(len(u.Code))
+	for _, at := range programs(u) {
+		if at > code {
+			end = min(end, at)
 		}
 	}
-	t.Errorf("the code at %#x uses no map", code)
-	return ""
+	calls, uses := "", ""
+	for _, r := range u.Relocs {
+		switch {
+		case r.At < code || r.At >= end:
+		case r.Kind == abi.RELOC_HELPER_ABS64 && r.Sym >= abi.HELPER_BPF:
+			calls += fmt.Sprintf(" %d", r.Sym-abi.HELPER_BPF)
+		case r.Kind == abi.RELOC_MAP_ABS64 && r.Addend != 0:
+			uses += fmt.Sprintf(" map %d+%d", r.Sym, r.Addend)
+		case r.Kind == abi.RELOC_MAP_ABS64:
+			uses += fmt.Sprintf(" map %d", r.Sym)
+		}
+	}
+	if calls != "" {
+		calls = " calls" + calls
+	}
+	return calls + uses
+}
+
+// programs are where the programs of a unit begin, one entry for each run of one.
+func programs(u *plan.Unit) (out []uint32) {
+	for _, r := range u.Relocs {
+		if r.Kind == abi.RELOC_LINK_ABS64 {
+			if at, ok := arena(u, r.At-abi.RUN_LINK+abi.RUN_FN); ok {
+				out = append(out, at)
+			}
+		}
+	}
+	return out
 }

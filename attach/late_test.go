@@ -70,11 +70,10 @@ link funccount uprobe/late.so:first entry jump
 link funccount uretprobe/late.so.1:second return return-a
 link funccount uretprobe/late:first return return-a
 link funccount uretprobe/late.so:first return return-a
-map session/maps/funccount.counts 36864
 wish late
 unit late.so.1 late id `+libID+`
-  first jump: entry 0 map 0 key 0; entry 1 map 0 key 1; return 3 map 0 key 3; return 4 map 0 key 4
-  second jump: return 2 map 0 key 2
+  first jump: entry 0; entry 1 cookie 1; return 3 cookie 3; return 4 cookie 4
+  second jump: return 2 cookie 2
 `+hookUnit(t, linker))
 }
 
@@ -85,9 +84,8 @@ func TestLateAlone(t *testing.T) {
 	b.build("late.so")
 	b.want(`objects: [{gadget: funccount, args: ["uprobe/DIR/late.so:first"]}]`,
 		`link funccount uprobe/late.so:first entry jump
-map session/maps/funccount.counts 36864
 unit late.so late id `+libID+`
-  first jump: entry 0 map 0 key 0
+  first jump: entry 0
 `+hookUnit(t, linker))
 }
 
@@ -104,7 +102,6 @@ func TestLateRefused(t *testing.T) {
 		`link funccount uprobe/late.so:frist entry refused 1: late.so: symbol "frist": no such symbol; did you mean first?
 link funccount uprobe/text.so:f entry refused 1: text.so: not a usable ELF file: no ELF header
 link funccount uprobe/late.so:chosen entry refused 1: chosen is an IFUNC of a module that is not loaded yet: which of its implementations is used is not known before: name the implementation
-map session/maps/funccount.counts 36864
 `)
 }
 
@@ -118,7 +115,6 @@ func TestWishes(t *testing.T) {
 link funccount uprobe/plugin:b entry
 link funccount uretprobe/none.so:f return
 link funccount uprobe/plugin.so:a entry
-map session/maps/funccount.counts 36864
 wish none.so
 wish plugin
 wish plugin.so
@@ -132,9 +128,8 @@ func TestNoHook(t *testing.T) {
 	b.load(b.build("lib.so"))
 	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first]}]`,
 		`link funccount uprobe/lib:first entry jump
-map session/maps/funccount.counts 36864
 unit lib.so id `+libID+`
-  first jump: entry 0 map 0 key 0
+  first jump: entry 0
 `)
 }
 
@@ -184,7 +179,7 @@ func (b *bench) wantLog(lines ...string) {
 // alone: no map is made, nothing is waited for, and what is wrong with a
 // specification was said at the start.
 func TestLateCompiler(t *testing.T) {
-	const manifest = `objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/other:f, "uprobe/DIR/none.so:f", usdt/lib:p:n, uprobe, uprobe/lib:first+4,
+	const manifest = `objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/other:f, "uprobe/DIR/none.so:f", usdt/lib:p:n, uprobe/lib:first+4,
   uprobe/lib:frist, uprobe/lib:chosen]}]`
 	b := newBench(t)
 	if err := os.RemoveAll(b.Dir); err != nil {
@@ -200,13 +195,11 @@ func TestLateCompiler(t *testing.T) {
 link funccount uprobe/other:f entry
 link funccount uprobe/none.so:f entry
 link funccount usdt/lib:p:n entry
-link funccount uprobe entry
-link funccount uprobe/lib:first+4 entry
+link funccount uprobe/lib:first+0x4 entry
 link funccount uprobe/lib:frist entry refused 1: lib.so: symbol "frist": no such symbol; did you mean first?
 link funccount uprobe/lib:chosen entry refused 1: chosen is an IFUNC of a module that is not loaded yet: which of its implementations is used is not known before: name the implementation
-map session/maps/funccount.counts 36864
 unit lib.so late id `+libID+`
-  first jump: entry 0 map 0 key 0
+  first jump: entry 0
 `)
 	if _, err := os.Stat(b.Dir); !os.IsNotExist(err) {
 		t.Errorf("the session's directory: %v", err)
@@ -234,9 +227,8 @@ func TestIFunc(t *testing.T) {
 	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:chosen, uprobe/lib:implementation]}]`,
 		`link funccount uprobe/lib:chosen entry jump
 link funccount uprobe/lib:implementation entry jump
-map session/maps/funccount.counts 36864
 unit lib.so id `+libID+`
-  implementation jump: entry 0 map 0 key 0; entry 1 map 0 key 1
+  implementation jump: entry 0; entry 1 cookie 1
 `)
 }
 
@@ -262,7 +254,7 @@ func TestIFuncRefused(t *testing.T) {
 			b := newBench(t)
 			b.load(b.build("lib.so"))
 			b.IFunc = c.ifunc
-			b.want("objects: [{gadget: funccount, args: [uprobe/lib:chosen]}]", "link funccount uprobe/lib:chosen entry refused 1: "+c.want+"\nmap session/maps/funccount.counts 36864\n")
+			b.want("objects: [{gadget: funccount, args: [uprobe/lib:chosen]}]", "link funccount uprobe/lib:chosen entry refused 1: "+c.want+"\n")
 		})
 	}
 }

@@ -68,7 +68,9 @@ func (c *compiler) located(pos config.Pos, err error) error {
 	return &config.Error{File: c.Manifest.Name, Pos: pos, Msg: err.Error()}
 }
 
-func (c *compiler) where(pos config.Pos) string { return fmt.Sprintf("%s:%v", c.Manifest.Name, pos) }
+func (c *compiler) where(pos config.Pos) string {
+	return fmt.Sprintf("%s:%d:%d", c.Manifest.Name, pos.Line, pos.Col)
+}
 
 // constants are the manifest's, with the places they were written at.
 func (c *compiler) constants(in []config.Constant) (out []object.Constant) {
@@ -107,7 +109,7 @@ func (l *loaded) attach(programs []config.Program) error {
 		programs = l.sections()
 	}
 	if len(programs) == 0 {
-		return l.c.located(l.conf.Pos, fmt.Errorf("%s has no program that says where it attaches: name them under attach:", l.spec.Name))
+		return l.c.located(l.conf.Pos, fmt.Errorf("%s has no program that says where it attaches; name them under attach", l.spec.Name))
 	}
 	for i := range programs {
 		p := &programs[i]
