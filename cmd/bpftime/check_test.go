@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCheck: each function's fate, for people and for programs.
+func TestCheck(t *testing.T) {
+	u := newUser(t)
+	library := victim(t, "functions.so", "functions.S", "-shared", "-nostdlib")
+	u.golden("check.txt", u.must("check", library, "--match", "probe_*").stdout)
+	u.golden("check-refused.txt", u.must("check", library, "--match", "*", "--refused").stdout)
+	u.golden("check-demangled.txt", u.must("check", library, "--match", "~http::*").stdout)
+
+	var got struct {
+		Binaries []struct {
+			Path      string
+			BuildID   string `json:"build_id"`
+			Summary   summaryView
+			Functions []functionView
+		}
+	}
+	if err := json.Unmarshal([]byte(u.must("check", library, library, "--json", "--match", "probe_[js]*").stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Binaries) != 2 || got.Binaries[1].Path != library || len(got.Binaries[1].BuildID) != 40 {
+		t.Fatalf("%+v", got)
+	}
+	b := got.Binaries[0]
+	if b.Summary.Functions != 2 || b.Summary.Entry["jump"] != 1 || b.Summary.Entry["padding"] != 1 || b.Summary.Return["refused"] != 1 {
+		t.Errorf("summary %+v", b.Summary)
+	}
+	if f := b.Functions[0]; f.Name != "probe_jumps_on" || f.Vaddr == 0 || f.Size != 7 || f.Entry != "jump" || f.EntryWhy != "" || f.Return != "" ||
+		!strings.HasPrefix(f.ReturnWhy, "it leaves by an indirect jump at +0x5") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestCheckLibc: a name will do, every function is listed, and nearly all can be probed.
+func TestCheckLibc(t *testing.T) {
+	u := newUser(t)
+	r := u.must("check", "libc")
+	u.columns("libc", r.stdout)
+	rows := 0
+	for line := range strings.Lines(r.stdout) {
+		if strings.HasPrefix(line, "jump ") || strings.HasPrefix(line, "padding ") || strings.HasPrefix(line, "refused ") || strings.HasPrefix(line, "ifunc ") {
+			rows++
+		}
+	}
+	if rows < 2000 || !strings.Contains(r.stdout, "\njump      return-a  malloc\n") || !strings.Contains(r.stdout, "ifunc     ifunc     memcpy\n") {
+		t.Errorf("%d rows, and\n%s", rows, r.stdout[len(r.stdout)-300:])
+	}
+	if r.stderr != "" {
+		t.Errorf("progress on a pipe: %q", r.stderr)
+	}
+	if u.must("check", "libc.so.6", "--match", "malloc").stdout == "" || !strings.Contains(u.must("check", "sh").stdout, " (no name)\n") {
+		t.Error("names are not found")
+	}
+}
+
+// TestCheckFails: files that cannot be checked, and names that are not there.
+func TestCheckFails(t *testing.T) {
+	u := newUser(t)
+	library := victim(t, "functions.so", "functions.S", "-shared", "-nostdlib")
+	text := u.write("text", "text")
+	b, err := os.ReadFile(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := u.write("short.so", string(b[:100]))
+	for _, c := range []struct{ binary, match, want string }{
+		{"./nope", "", "stat ./nope: no such file or directory"},
+		{"nope", "", "nope: no such file, no program in PATH, and no library in /lib/x86_64-linux-gnu, "},
+		{text, "", "DIR/text: not a usable ELF file: no ELF header"},
+		{short, "", "DIR/short.so: "},
+		{library, "nothing*", `BIN/functions.so: pattern "nothing*": no such symbol`},
+	} {
+		args := []string{"check", c.binary}
+		if c.match != "" {
+			args = append(args, "--match", c.match)
+		}
+		if r := u.run(args...); r.code != 1 || r.stdout != "" || !strings.HasPrefix(u.normal(r.stderr), "bpftime: "+c.want) {
+			t.Errorf("%s: exit code %d, standard output %q, error %s", c.binary, r.code, r.stdout, u.normal(r.stderr))
+		}
+	}
+}
+
+// TestDoctor: where tracing works, every check is there and none fails.
+func TestDoctor(t *testing.T) {
+	u := newUser(t)
+	var got struct{ Checks []finding }
+	if err := json.Unmarshal([]byte(u.must("doctor", "--json").stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range got.Checks {
+		names = append(names, f.Check)
+		if f.Found == "" || f.Status != statusOK && f.Status != statusWarn {
+			t.Errorf("%+v", f)
+		}
+	}
+	const all = "system, agent, C library, run directory, space, limits, memfd, /proc/self/mem, seccomp, ptrace, kernel eBPF, test"
+	if got := strings.Join(names, ", "); got != all {
+		t.Errorf("checks %s\nwant   %s", got, all)
+	}
+	text := u.must("doctor").stdout
+	u.columns("doctor", text)
+	if !strings.Contains(text, "\nok    test            /bin/true was traced: exit was called once\n") {
+		t.Error(text)
+	}
+	if left := u.sessions(); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestDoctorFinds: what is wrong is named with its fix, and the exit code says so.
+func TestDoctorFinds(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(u *user)
+		want    []string
+		code    int
+	}{
+		"no agent": {func(u *user) { u.env = []string{"BPFTIME_AGENT=/nowhere/agent.so"} }, []string{
+			"fail  agent           no agent at /nowhere/agent.so: build it with ./build.sh,\n" +
+				"                      or set BPFTIME_AGENT to its path\n" +
+				"                      fix: ./build.sh makes it in build/; elsewhere, set\n" +
+				"                           BPFTIME_AGENT\n",
+			"fail  test            tracing /bin/true: no agent at "}, 1},
+		"agent does not work": {func(u *user) { u.env = []string{"BPFTIME_AGENT=" + victim(u.t, "empty.so", "empty.c", "-shared", "-fPIC")} }, []string{
+			"ok    agent           ", "fail  test            tracing /bin/true: the agent did not start: "}, 1},
+		"agent is for root only": {func(u *user) {
+			b, err := os.ReadFile(filepath.Join(bin, agentName))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(u.dir, "agent.so"), b, 0o700)
+			}
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			u.env = []string{"BPFTIME_AGENT=agent.so"}
+		}, []string{"warn  agent           ", "ok    test "}, 0},
+		"run directory of others": {func(u *user) { u.directory(u.rundir, 0o777) }, []string{"fail  run directory   others may write to", "fix: chmod 700", "fail  test "}, 1},
+		"run directory is a file": {func(u *user) { u.write("rundir", "") }, []string{"fail  run directory   ", "is no directory"}, 1},
+		"run directory is relative": {func(u *user) { u.env = []string{"BPFTIME_RUNDIR=here"} }, []string{"fail  run directory   BPFTIME_RUNDIR: the path \"here\" is relative",
+			"fail  space           no run directory"}, 1},
+		"run directory lies nowhere": {func(u *user) { u.env = []string{"BPFTIME_RUNDIR=" + u.dir + "/a/b"} }, []string{"fail  run directory   ", "is not there, and"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t)
+			c.prepare(u)
+			r := u.run("doctor")
+			if r.code != c.code || r.stderr != "" {
+				t.Errorf("exit code %d, want %d; standard error %q", r.code, c.code, r.stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(r.stdout, want) {
+					t.Errorf("no %q in\n%s", want, r.stdout)
+				}
+			}
+		})
+	}
+}
+
+// TestDoctorLimits: a resource limit of the shell is found.
+func TestDoctorLimits(t *testing.T) {
+	u := newUser(t)
+	cmd := u.command()
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", "ulimit -f 100; bpftime doctor"}
+	out, err := cmd.Output()
+	if err == nil || !strings.Contains(string(out), "fail  limits          ulimit -f is 0.0 MiB, 16.0 MiB is needed\n                      fix: ulimit -f unlimited\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
