@@ -29,6 +29,7 @@ func (c *compiler) object(name string, conf *config.Object) error {
 	if err != nil {
 		return err
 	}
+	l.keepTypes()
 	return l.attach(attach)
 }
 
