@@ -8,9 +8,11 @@ import "github.com/bpftime-go/bpftime/vm"
 // overwritten only every other time.
 
 func (g *generator) idiom() statement {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
 	case 0:
 		return statement{code: g.rotation()}
+	case 6:
+		return statement{code: g.copies()}
 	case 1:
 		return statement{code: g.changeInMemory()}
 	case 2:
@@ -164,4 +166,42 @@ func (g *generator) indexed() []vm.Instruction {
 		}
 	}
 	return append(code, alu64Imm(vm.MOV, array, g.imm()), alu64Imm(vm.MOV, base, g.imm()))
+}
+
+// copies copies memory piece by piece, also onto itself.
+func (g *generator) copies() []vm.Instruction {
+	size := pick(g, vm.B, vm.B, vm.H, vm.W)
+	step := size.Bytes()
+	from, to := g.reg(), vm.R10
+	for to = g.reg(); to == from; {
+		to = g.reg()
+	}
+	t := g.regBut(from, to)
+	var code, after []vm.Instruction
+	place := func(r vm.Register) (base vm.Register, off, room int) {
+		switch g.IntN(3) {
+		case 0:
+			return vm.R10, g.fn.bottom(), g.fn.area
+		case 1:
+			code = append(code, move(r, vm.R10))
+			off, room = g.fn.bottom(), g.fn.area
+		default:
+			code = append(code, load(vm.DW, r, vm.R10, memSlot))
+			room = inputSize
+		}
+		after = append(after, alu64Imm(vm.MOV, r, g.imm()))
+		return r, off, room
+	}
+	n := min(2+g.IntN(12), 32/step) // no area is smaller
+	src, off, room := place(from)
+	off += step * g.IntN((room-n*step)/step+1)
+	dst, toOff, room := place(to)
+	toOff += step * g.IntN((room-n*step)/step+1)
+	for i := range n {
+		if g.IntN(10) == 0 && i > 0 {
+			continue
+		}
+		code = append(code, load(size, t, src, int16(off+i*step)), store(size, dst, t, int16(toOff+i*step)))
+	}
+	return append(append(code, g.kill(t)...), after...)
 }

@@ -125,6 +125,7 @@ type compiler struct {
 	following int         // block that is placed next, or none
 	live      registerSet // after the instruction being translated
 	values    values
+	waiting   copies
 
 	targets []Reloc // by symbol - 1
 	err     error
@@ -204,7 +205,12 @@ func (c *compiler) symbol(t Target, id int32) x86.Symbol {
 	return x86.Symbol(len(c.targets))
 }
 
-func (c *compiler) emit(instrs ...x86.Instr) { c.asm.Emit(instrs...) }
+func (c *compiler) emit(instrs ...x86.Instr) {
+	if c.waiting.n != 0 {
+		c.flushCopies()
+	}
+	c.asm.Emit(instrs...)
+}
 
 // later places code behind the function, out of the way of what usually runs.
 // It begins at the label returned and must jump back by itself.

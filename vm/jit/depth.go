@@ -27,22 +27,23 @@ const maxVisits = 8
 
 type pointers [vm.NumRegisters]int16
 
-type depthAnalysis struct {
+// stackUse is what the analysis knows of a function.
+type stackUse struct {
 	prog      *vm.Program
 	fn        vm.Function
 	callsBack bool       // a helper may call functions of the program
 	at        []pointers // on entry to an instruction; by index - fn.Start
 	visits    []uint8    // 0: not reached
 	work      []int
-	depth     int
+	depth     int // how many bytes below r10 may be touched
 }
 
-// stackDepth is how many bytes below r10 function number f may touch.
-func stackDepth(p *vm.Program, f int) int {
+// useOfStack analyses function number f.
+func useOfStack(p *vm.Program, f int) *stackUse {
 	fn := p.Functions()[f]
-	a := &depthAnalysis{prog: p, fn: fn, callsBack: takesAddresses(p)}
+	a := &stackUse{prog: p, fn: fn, callsBack: takesAddresses(p)}
 	if !a.copiesFP() {
-		return a.depth
+		return a
 	}
 	a.at = make([]pointers, fn.End-fn.Start)
 	a.visits = make([]uint8, fn.End-fn.Start)
@@ -52,7 +53,19 @@ func stackDepth(p *vm.Program, f int) int {
 		a.work = a.work[:len(a.work)-1]
 		a.visit(i)
 	}
-	return a.depth
+	return a
+}
+
+// elsewhere reports that before the instruction at index i the register points to
+// nothing in the function's own frame.
+func (a *stackUse) elsewhere(i int, r vm.Register) bool {
+	switch {
+	case r == vm.R10, a.depth == vm.FrameSize: // then not all has been looked at
+		return false
+	case a.at == nil: // r10 is never copied
+		return true
+	}
+	return a.visits[i-a.fn.Start] != 0 && a.at[i-a.fn.Start][r] == notStack
 }
 
 // takesAddresses reports whether functions are called other than by name.
@@ -62,7 +75,7 @@ func takesAddresses(p *vm.Program) bool {
 
 // copiesFP is the common case: r10 is the base of accesses and nothing else.
 // The deepest of them is noted.
-func (a *depthAnalysis) copiesFP() bool {
+func (a *stackUse) copiesFP() bool {
 	for _, in := range a.prog.Instructions()[a.fn.Start:a.fn.End] {
 		if in.OpCode.IsALU() && in.OpCode.Source() == vm.X && in.Src == vm.R10 ||
 			in.OpCode.Class() == vm.STX && in.Src == vm.R10 {
@@ -101,12 +114,12 @@ func accessBase(in vm.Instruction) (vm.Register, bool) {
 }
 
 // reach notes a use of the byte at r10+at and of those above.
-func (a *depthAnalysis) reach(at int) {
+func (a *stackUse) reach(at int) {
 	a.depth = min(max(a.depth, -at), vm.FrameSize)
 }
 
 // flow joins p into what is known at instruction i.
-func (a *depthAnalysis) flow(i int, p pointers) {
+func (a *stackUse) flow(i int, p pointers) {
 	n := i - a.fn.Start
 	if a.visits[n] == 0 {
 		a.at[n], a.visits[n] = p, 1
@@ -128,7 +141,7 @@ func (a *depthAnalysis) flow(i int, p pointers) {
 	}
 }
 
-func (a *depthAnalysis) visit(i int) {
+func (a *stackUse) visit(i int) {
 	in := a.prog.Instructions()[i]
 	p := a.at[i-a.fn.Start]
 	a.use(in, &p)
@@ -142,7 +155,7 @@ func (a *depthAnalysis) visit(i int) {
 }
 
 // use notes what the instruction touches.
-func (a *depthAnalysis) use(in vm.Instruction, p *pointers) {
+func (a *stackUse) use(in vm.Instruction, p *pointers) {
 	if base, ok := accessBase(in); ok {
 		a.access(p[base], in.Off)
 	}
@@ -163,7 +176,7 @@ func (a *depthAnalysis) use(in vm.Instruction, p *pointers) {
 	}
 }
 
-func (a *depthAnalysis) access(base, off int16) {
+func (a *stackUse) access(base, off int16) {
 	switch base {
 	case notStack:
 	case anywhere:
@@ -174,7 +187,7 @@ func (a *depthAnalysis) access(base, off int16) {
 }
 
 // step computes the registers after the instruction.
-func (a *depthAnalysis) step(in vm.Instruction, p *pointers) {
+func (a *stackUse) step(in vm.Instruction, p *pointers) {
 	switch op := in.OpCode; {
 	case op.IsALU():
 		p[in.Dst] = aluPointer(in, p)
@@ -190,7 +203,7 @@ func (a *depthAnalysis) step(in vm.Instruction, p *pointers) {
 }
 
 // stepAtomic: what comes out of memory is no stack pointer, for none went in.
-func (a *depthAnalysis) stepAtomic(in vm.Instruction, p *pointers) {
+func (a *stackUse) stepAtomic(in vm.Instruction, p *pointers) {
 	switch {
 	case in.Imm == vm.LOAD_ACQ:
 		p[in.Dst] = notStack

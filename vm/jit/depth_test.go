@@ -72,7 +72,7 @@ func TestStackDepth(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		if got := stackDepth(p, 0); got != c.want {
+		if got := useOfStack(p, 0).depth; got != c.want {
 			t.Errorf("%s: depth %d, want %d", c.name, got, c.want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestStackDepthOfNestedLoops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := stackDepth(p, 0); got != 0 {
+	if got := useOfStack(p, 0).depth; got != 0 {
 		t.Errorf("depth %d of a function that touches no stack", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 // frame is what a function keeps on the host's stack; doc.go draws it.
 type frame struct {
 	fp      bool      // r10 is used
+	stack   *stackUse // how, then
 	entered bool      // from outside: r1 is the context, to be kept
 	depth   int       // bytes of BPF stack, a multiple of 8
 	pad     int       // bytes
@@ -39,7 +40,8 @@ func (c *compiler) layout(f int) frame {
 		}
 	}
 	if fr.fp {
-		fr.depth = (stackDepth(c.prog, f) + 7) &^ 7
+		fr.stack = useOfStack(c.prog, f)
+		fr.depth = (fr.stack.depth + 7) &^ 7
 	}
 	if c.callsAny(fn) {
 		fr.pad = (16 - fr.bytes()%16) % 16

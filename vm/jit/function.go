@@ -44,6 +44,7 @@ func (c *compiler) block(b *block) {
 	}
 	c.instructions(b.start, b.end, true)
 	c.settleAll()
+	c.flushCopies()
 	if b.next != none {
 		c.goTo(b.next)
 	}

@@ -9,7 +9,7 @@ import (
 // returns how many it took, 0 if none. insns are those to the end of the block,
 // the first at index i.
 func (c *compiler) fuse(i int, insns []vm.Instruction) int {
-	for _, f := range []func(int, []vm.Instruction) int{c.rotate, c.changeMemory, c.operandInMemory} {
+	for _, f := range []func(int, []vm.Instruction) int{c.rotate, c.changeMemory, c.operandInMemory, c.copyMemory} {
 		if n := f(i, insns); n != 0 {
 			return n
 		}
