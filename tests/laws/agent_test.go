@@ -101,7 +101,7 @@ func TestRelocations(t *testing.T) {
 			t.Errorf("%d relocations %v: what does that do in a host?", count, kind)
 		}
 	}
-	const most = 2000
+	const most = 2500
 	if total > most {
 		t.Errorf("%d relocations, at most %d; was internal/postlink run?", total, most)
 	}

@@ -11,8 +11,7 @@ import (
 
 const mostStack = 400 // law 5
 
-// TestStack measures what probes take of the host's stack: by each tactic of a return probe, with programs that need all
-// registers saved and with leaf programs, at a thread's first hit and at a later one, on its own stack and on another.
+// TestStack measures what probes take of the host's stack: by each tactic of a return probe, with each kind of program, at a thread's first hit and at a later one, on its own stack and on another.
 func TestStack(t *testing.T) {
 	needsAgent(t)
 	victim := host.Build(t, "gcc", "stack", "../laws/testdata/stack.c", "-pthread")
@@ -20,21 +19,21 @@ func TestStack(t *testing.T) {
 		"plain": "return-a", "seventh": "return-b", "sixteenth": "return-b", "curious": "return-c",
 	} {
 		for _, where := range []string{"near", "far", "thread"} {
-			for _, gadget := range []string{"funccount", "funcsum"} {
-				t.Run(function+" "+where+" "+gadget, func(t *testing.T) { measure(t, victim, function, where, gadget, tactic) })
+			for _, k := range kinds {
+				t.Run(function+" "+where+" "+k.name, func(t *testing.T) { k.measure(t, victim, function, where, tactic) })
 			}
 		}
 	}
 }
 
-func measure(t *testing.T, victim, function, where, gadget, tactic string) {
+func (k kind) measure(t *testing.T, victim, function, where, tactic string) {
 	dir := host.WorkDir(t)
 	rundir := filepath.Join(filepath.Dir(dir), "run")
 	spec := fmt.Sprintf("probe/%s:%s", victim, function)
 	c := host.Cmd{Args: []string{victim, function, where}, Dir: dir}
 	before := stackBytes(t, host.Run(t, c, nil))
 	c.Env = []string{"LD_PRELOAD=" + host.Agent(t), "BPFTIME_RUNDIR=" + rundir,
-		fmt.Sprintf(`BPFTIME_MANIFEST={objects: [{gadget: %s, args: ["u%s", "uret%s"]}]}`, gadget, spec, spec)}
+		"BPFTIME_MANIFEST=" + k.manifest(t, "u"+spec, "uret"+spec)}
 	after := stackBytes(t, host.Run(t, c, nil))
 	s, err := session.Open(filepath.Join(rundir, "default"))
 	if err != nil {
