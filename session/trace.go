@@ -99,20 +99,22 @@ func parseTrace(b []byte) Trace {
 // A TraceReader reads lines as they come, in the order in which they were begun.
 // Reading takes nothing away: each reader sees all lines.
 type TraceReader struct {
-	s     *Session
-	next  uint64
-	lost  uint64
-	stuck time.Time // since when line next is being written
+	s    *Session
+	next uint64
+	lost uint64
+	late uint64    // lines below were begun long ago
+	mark uint64    // lines below were begun before
+	at   time.Time // this
 }
 
-// traceDeadline is how long a line may be in the making. It takes microseconds; a
-// writer may be stopped, and is likely dead.
-const traceDeadline = time.Second
+// traceDeadline is how long a line may be in the making before the reader goes on
+// without it. It takes microseconds: the writer is stopped, and is likely dead.
+const traceDeadline = 200 * time.Millisecond
 
 // FollowTrace returns a reader that begins with the oldest line the ring holds.
 func (s *Session) FollowTrace() *TraceReader {
 	head := s.u64(abi.SESSION_HDR_TRACE_HEAD)
-	return &TraceReader{s: s, next: head - min(head, abi.SESSION_NTRACES)}
+	return &TraceReader{s: s, next: head - min(head, abi.SESSION_NTRACES), mark: head, at: time.Now()}
 }
 
 // Lost counts the lines that were gone before they were read, or never whole.
@@ -120,32 +122,32 @@ func (r *TraceReader) Lost() uint64 { return r.lost }
 
 // Read returns the lines that are there and were not returned yet.
 func (r *TraceReader) Read() (lines []Trace) {
-	head := r.s.u64(abi.SESSION_HDR_TRACE_HEAD)
-	r.next = min(r.next, head)
-	if gone := head - r.next; gone > abi.SESSION_NTRACES {
-		r.lost += gone - abi.SESSION_NTRACES
-		r.next = head - abi.SESSION_NTRACES
-	}
-	for ; r.next < head; r.next++ {
+	for head := r.look(); r.next < head; r.next++ {
 		t, state := r.s.trace(r.next)
-		if state == tracePending && !r.late() {
-			return lines
-		}
-		r.stuck = time.Time{}
-		if state == traceWhole {
+		switch {
+		case state == traceWhole:
 			lines = append(lines, t)
-		} else {
+		case state == tracePending && r.next >= r.late:
+			return lines
+		default:
 			r.lost++
 		}
 	}
 	return lines
 }
 
-func (r *TraceReader) late() bool {
-	if r.stuck.IsZero() {
-		r.stuck = time.Now()
+// look returns how many lines were begun, and passes over those that are gone.
+func (r *TraceReader) look() uint64 {
+	head := r.s.u64(abi.SESSION_HDR_TRACE_HEAD)
+	if now := time.Now(); now.Sub(r.at) >= traceDeadline {
+		r.late, r.mark, r.at = r.mark, head, now
 	}
-	return time.Since(r.stuck) >= traceDeadline
+	r.next = min(r.next, head)
+	if gone := head - r.next; gone > abi.SESSION_NTRACES {
+		r.lost += gone - abi.SESSION_NTRACES
+		r.next = head - abi.SESSION_NTRACES
+	}
+	return head
 }
 
 // Wait is Read, but waits until there is something. The error is ctx's.

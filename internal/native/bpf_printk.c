@@ -19,7 +19,7 @@
 #define MAX_WIDTH ((1 << 23) - 1)
 #define MAX_ARGS 12
 
-/* Text that is cut at room; n goes on counting. */
+/* Text that is cut at room, behind which there is a byte for a NUL; n goes on counting. */
 struct out {
 	char *text;
 	u64 room, n, ctx;
@@ -247,12 +247,13 @@ static inline void move_right(struct out *o, u64 n, s64 by)
 	}
 }
 
-/* A string of the process, read into its place. */
+/* A string of the process, read into its place. What does not fit is not counted. */
 static HOT void string(struct out *o, const struct spec *s, u64 from)
 {
-	u64 room = o->n < o->room ? o->room - o->n : 0, n;
+	u64 n = 0;
 
-	n = room ? bpftime_probe_read_str((u64)o->text + o->n, room, from, 0, 0, o->ctx) : 0;
+	if (o->n < o->room)
+		n = bpftime_probe_read_str((u64)o->text + o->n, o->room - o->n + 1, from, 0, 0, o->ctx);
 	n = n && !failed(n) ? n - 1 : 0;
 	o->n += n;
 	if (s->left)
@@ -345,7 +346,7 @@ static HOT u64 trace(const char *format, const u64 *args, u64 ctx)
 	struct session *s = bpftime_resident.session;
 	u64 seq = __atomic_fetch_add(&s->hdr.trace_head, 1, __ATOMIC_RELAXED) + 1;
 	struct session_trace *t = &s->traces[(seq - 1) % SESSION_NTRACES];
-	struct out o = {t->text, TRACE_TEXT_SIZE, 0, ctx};
+	struct out o = {t->text, TRACE_TEXT_SIZE - 1, 0, ctx};
 
 	__atomic_store_n(&t->seq, 0, __ATOMIC_RELEASE);
 	print(&o, format, args);

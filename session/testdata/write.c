@@ -1,6 +1,7 @@
 /* Writes a session file through the structures of structs.h.
  *
  *   write fill FILE     what TestReads expects, in a new file
+ *   write trace FILE    what TestTrace expects, in a new file
  *   write run FILE      changes links, counters and log of a file as traced
  *                       processes do, until its standard input ends
  */
@@ -95,6 +96,51 @@ static void fill(struct session *s)
 	log_text(s, 6, 7, LEVEL_WARN, 4, "after the head");
 }
 
+/* The sum that abi.h describes, over bytes. */
+static u64 sum_of(const struct session_trace *t, u64 seq)
+{
+	u32 end = TRACE_TEXT + (t->len < TRACE_TEXT_SIZE ? t->len : TRACE_TEXT_SIZE);
+	u64 sum = seq, word;
+
+	for (u32 at = TRACE_TIME; at < end; at += 8) {
+		memcpy(&word, (const u8 *)t + at, 8);
+		sum = (sum ^ word) * TRACE_SUM_FACTOR;
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+static void trace_line(struct session *s, u64 number, u64 seq, u32 len, const char *text)
+{
+	struct session_trace *t = &s->traces[number % SESSION_NTRACES];
+
+	*t = (struct session_trace){.seq = seq, .time = 1234567890123 + number, .tgid = 10, .pid = 11, .cpu = 3, .len = len, .comm = "worker"};
+	memcpy(t->text, text, strlen(text));
+	t->sum = sum_of(t, seq);
+}
+
+static void fill_traces(struct session *s)
+{
+	s->hdr.version = SESSION_VERSION;
+	s->hdr.size = SESSION_SIZE;
+	s->hdr.magic = SESSION_MAGIC;
+	s->hdr.trace_head = 9;
+	trace_line(s, 0, 1, 5, "first, and more");
+	trace_line(s, 1, 2, 8, "newline\n");
+	trace_line(s, 2, 0, 4, "this is being written");
+	trace_line(s, 3, 4, 4, "torn");
+	s->traces[3].time++;
+	trace_line(s, 4, 5, 4, "its sum is another's");
+	s->traces[4].sum = s->traces[3].sum;
+	trace_line(s, 5, 6 + SESSION_NTRACES, 4, "overtaken");
+	trace_line(s, 6, 7, ~0u, "longer than it can be");
+	trace_line(s, 7, 8, 7, "a\377\nb\0c");
+	memset(s->traces[7].comm, 'c', 16);
+	s->traces[7].sum = sum_of(&s->traces[7], 8);
+	trace_line(s, 8, 9, 0, "");
+	trace_line(s, 9, 10, 4, "after the head");
+}
+
 static void run(struct session *s)
 {
 	struct pollfd in = {.fd = 0, .events = POLLIN};
@@ -111,8 +157,8 @@ static void run(struct session *s)
 
 int main(int argc, char **argv)
 {
-	int filling = argc == 3 && !strcmp(argv[1], "fill");
-	struct session *s = argc == 3 ? map_file(argv[2], filling ? O_CREAT | O_EXCL : 0) : 0;
+	int filling = argc == 3 && !strcmp(argv[1], "fill"), tracing = argc == 3 && !strcmp(argv[1], "trace");
+	struct session *s = argc == 3 ? map_file(argv[2], filling || tracing ? O_CREAT | O_EXCL : 0) : 0;
 
 	if (!s) {
 		perror("write");
@@ -120,6 +166,8 @@ int main(int argc, char **argv)
 	}
 	if (filling)
 		fill(s);
+	else if (tracing)
+		fill_traces(s);
 	else
 		run(s);
 	return 0;

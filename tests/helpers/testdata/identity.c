@@ -1,0 +1,340 @@
+// identity SCENARIO: who runs the program, in threads, children, other users and under other names.
+#include "harness.h"
+
+#include <spawn.h>
+#include <sys/stat.h>
+
+static u64 truth(void) { return (u64)getpid() << 32 | (u32)syscall(SYS_gettid); }
+static u64 said(void) { return call(GET_CURRENT_PID_TGID); }
+
+#define same(...) \
+	do { \
+		u64 said_ = said(), truth_ = truth(); \
+		check(said_ == truth_, "it says %#lx, and is %#lx: " __VA_ARGS__, said_, truth_); \
+	} while (0)
+
+// As if this thread, or this process since it was forked, had not asked yet.
+static void forget(void) { bpftime_self.pid_tgid = 0; }
+static void forget_process(void) { bpftime_private.pid = 0; }
+
+static void twice(void)
+{
+	same("first");
+	same("again");
+}
+
+static void new_thread(void)
+{
+	check(!bpftime_self.pid_tgid, "a thread begins with %#lx", bpftime_self.pid_tgid);
+	twice();
+}
+
+static void threads(void)
+{
+	for (int i = 0; i < 20; i++) {
+		in_thread(new_thread, 0);
+		in_thread(new_thread, 16384);
+		twice();
+	}
+}
+
+static void child(void)
+{
+	check(!bpftime_private.pid, "fork does not wipe");
+	twice();
+	threads();
+	in_child(twice);
+}
+
+// Another thread of the child asks first.
+static void child_by_thread(void)
+{
+	in_thread(new_thread, 0);
+	twice();
+}
+
+static void grandchild(void) { in_child(child); }
+
+static void forking_thread(void)
+{
+	twice();
+	in_child(child);
+	in_child(child_by_thread);
+	in_child(grandchild);
+	forget();
+	in_child(child);
+	in_child(child_by_thread);
+	in_child(grandchild);
+}
+
+static void forks(void)
+{
+	forking_thread();
+	in_thread(forking_thread, 0);
+}
+
+// A fork that the libc knows nothing of: what it noted of this thread is its parent's.
+static void raw_fork(void (*f)(void))
+{
+	int status;
+	pid_t pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (!pid) {
+		f();
+		_exit(0);
+	}
+	need(pid > 0 && waitpid(pid, &status, 0) == pid, "clone");
+	check(!status, "a child ended with %#x", status);
+}
+
+static void raw_grandchild(void) { raw_fork(twice); }
+
+static void raw_forks(void)
+{
+	twice();
+	raw_fork(twice);
+	raw_fork(child_by_thread);
+	raw_fork(raw_grandchild);
+	forget();
+	raw_fork(twice);
+	raw_fork(raw_grandchild);
+}
+
+// A child on our memory may get our pair or its own, but must not spoil ours.
+static u64 parent;
+
+static void shared(const char *what)
+{
+	u64 now = said();
+	check(now == parent || now == truth(), "%s: %#lx, the parent is %#lx and it is %#lx", what, now, parent, truth());
+}
+
+static int clone_vm(void *unused)
+{
+	(void)unused;
+	shared("clone");
+	return 0;
+}
+
+static void share_memory(void)
+{
+	static char stack[65536];
+	int status;
+	pid_t pid;
+	parent = truth();
+	pid = vfork();
+	if (!pid) {
+		shared("vfork");
+		_exit(0);
+	}
+	need(waitpid(pid, &status, 0) == pid, "vfork");
+	same("after vfork");
+	forget();
+	pid = clone(clone_vm, stack + sizeof stack, CLONE_VM | SIGCHLD, 0);
+	need(waitpid(pid, &status, 0) == pid, "clone");
+	same("after clone");
+	forget();
+}
+
+static void vforks(void)
+{
+	twice();
+	share_memory();
+	forget();
+	share_memory();
+	in_child(share_memory);
+	forget();
+	in_child(share_memory);
+	forget();
+	forget_process();
+	share_memory();
+	raw_fork(share_memory);
+}
+
+// A libc whose TCB is not known.
+static void unknown_libc(void)
+{
+	bpftime_resident.tid_offset = 0;
+	twice();
+	threads();
+	in_child(twice);
+	in_child(child_by_thread);
+	raw_forks();
+	vforks();
+}
+
+static void namespace_of(void)
+{
+	struct stat st;
+	u32 info[2] = {1, 1};
+	need(!stat("/proc/self/ns/pid", &st), "/proc/self/ns/pid");
+	check(!call(GET_NS_CURRENT_PID_TGID, st.st_dev, st.st_ino, info, 8), "our own");
+	check(info[0] == (u32)syscall(SYS_gettid) && info[1] == (u32)getpid(), "%u %u", info[0], info[1]);
+	for (int i = 0; i < 4; i++) {
+		u64 dev = st.st_dev + (i == 0), ino = i == 3 ? 0 : st.st_ino + (i == 1), size = i == 2 ? 4 : 8;
+		info[0] = info[1] = 1;
+		check(call(GET_NS_CURRENT_PID_TGID, dev, ino, info, size) == (u64)-EINVAL, "case %d", i);
+		check(!info[0] && info[1] == (size == 4), "case %d: %u %u", i, info[0], info[1]);
+	}
+}
+
+static void in_namespace(void)
+{
+	namespace_of();
+	in_thread(namespace_of, 0);
+}
+
+// ---- users ----
+
+#define same_user() \
+	do { \
+		u64 r_ = call(GET_CURRENT_UID_GID); \
+		check(r_ == ((u64)getgid() << 32 | getuid()), "%#lx, and is uid %u gid %u", r_, getuid(), getgid()); \
+	} while (0)
+
+static void as_another(void)
+{
+	same_user();
+	need(!syscall(SYS_setresgid, 4242, 4243, 0) && !syscall(SYS_setresuid, 4244, 4245, 0), "setresuid"); // of this thread alone
+	same_user();
+	check(call(GET_CURRENT_UID_GID) == (4242ul << 32 | 4244), "%#lx, want the real ones", call(GET_CURRENT_UID_GID));
+}
+
+static void as_user(void) { same_user(); }
+
+static void drop(void)
+{
+	need(!setgid(65534) && !setuid(65534), "setuid");
+	same_user();
+	in_thread(as_user, 0);
+}
+
+static void users(void)
+{
+	same_user();
+	if (getuid())
+		return;
+	in_thread(as_another, 0);
+	same_user();
+	in_child(drop);
+}
+
+// ---- names ----
+
+static void named(const char *want)
+{
+	static const u64 sizes[] = {1, 2, 8, 15, 16, 17, 64};
+	for (u64 i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		char buf[80], name[80] = {0};
+		u64 n = sizes[i];
+		memset(buf, 0xee, sizeof buf);
+		memset(name + n, 0xee, sizeof name - n);
+		strncpy(name, want, n < 16 ? n - 1 : 15);
+		check(!call(GET_CURRENT_COMM, buf, n), "%s, %lu bytes", want, n);
+		check(!memcmp(buf, name, sizeof buf), "%lu bytes of %s: %.16s", n, want, buf);
+	}
+	check(call(GET_CURRENT_COMM, 0, 0) == (u64)-EINVAL, "no room");
+}
+
+static void rename_self(const char *name)
+{
+	need(!prctl(PR_SET_NAME, name), "PR_SET_NAME");
+	named(name);
+}
+
+static void named_thread(void)
+{
+	named("parent");
+	rename_self("thread");
+}
+
+static pthread_barrier_t barrier;
+
+static void renamed_by_others(void)
+{
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	named("by another");
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	named("by a file");
+}
+
+static void rename_other(void)
+{
+	char path[64];
+	pthread_t t;
+	pthread_barrier_init(&barrier, 0, 2);
+	need(!pthread_create(&t, 0, (void *(*)(void *))renamed_by_others, 0), "pthread_create");
+	pthread_barrier_wait(&barrier);
+	need(!pthread_setname_np(t, "by another"), "pthread_setname_np");
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	snprintf(path, sizeof path, "/proc/self/task/%d/comm", *(pid_t *)((char *)t + bpftime_resident.tid_offset));
+	int fd = open(path, O_WRONLY);
+	need(fd >= 0 && write(fd, "by a file", 9) == 9, path);
+	pthread_barrier_wait(&barrier);
+	pthread_join(t, 0);
+}
+
+static void named_child(void)
+{
+	named("parent");
+	rename_self("child");
+}
+
+static void names(void)
+{
+	rename_self("");
+	rename_self("a");
+	rename_self("exactly fifteen");
+	rename_self("longer than fifteen");
+	rename_self("parent");
+	in_thread(named_thread, 0);
+	in_child(named_child);
+	rename_other();
+	named("parent");
+}
+
+// ---- another image ----
+
+static char *self;
+
+static void execs(void)
+{
+	char *argv[] = {self, "after", 0};
+	pid_t pid;
+	int status;
+	twice();
+	need(!posix_spawn(&pid, self, 0, 0, argv, environ) && waitpid(pid, &status, 0) == pid, "posix_spawn");
+	check(!status, "the spawned program ended with %#x", status);
+	finish(); // before it is another
+	fflush(stdout);
+	execv(self, argv);
+	need(0, "execv");
+}
+
+static void after(void)
+{
+	twice();
+	named("identity");
+	same_user();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*f)(void);
+	} scenarios[] = {
+		{"threads", threads}, {"forks", forks}, {"raw_forks", raw_forks}, {"vforks", vforks}, {"unknown_libc", unknown_libc},
+		{"namespace", in_namespace}, {"users", users}, {"names", names}, {"execs", execs}, {"after", after},
+	};
+	self = argv[0];
+	start(0);
+	for (u64 i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+		if (argc == 2 && !strcmp(argv[1], scenarios[i].name)) {
+			scenarios[i].f();
+			return finish();
+		}
+	return 2;
+}

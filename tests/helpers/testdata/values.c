@@ -1,0 +1,307 @@
+// values SCENARIO: clocks, CPU, random numbers, strings, what a run record says; and what needs no system call.
+#include "harness.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <time.h>
+
+// ---- clocks ----
+
+static u64 clock_of(clockid_t id)
+{
+	struct timespec t;
+	need(!syscall(SYS_clock_gettime, id, &t), "clock_gettime");
+	return t.tv_sec * 1000000000ul + t.tv_nsec;
+}
+
+static const struct {
+	u32 helper;
+	clockid_t id;
+} clocks[] = {
+	{KTIME_GET_NS, CLOCK_MONOTONIC}, {KTIME_GET_BOOT_NS, CLOCK_BOOTTIME},
+	{KTIME_GET_COARSE_NS, CLOCK_MONOTONIC_COARSE}, {KTIME_GET_TAI_NS, CLOCK_TAI},
+};
+
+static void right_time(void)
+{
+	for (u64 i = 0; i < 400; i++) {
+		u32 k = i % 4;
+		u64 before = clock_of(clocks[k].id), now = call(clocks[k].helper), after = clock_of(clocks[k].id);
+		check(before <= now && now <= after, "helper %u says %lu, it is %lu to %lu", clocks[k].helper, now, before, after);
+	}
+}
+
+static void times(void)
+{
+	right_time();
+	in_thread(right_time, 16384);
+	in_child(right_time);
+	bpftime_resident.clock = 0; // a kernel without a vDSO
+	right_time();
+}
+
+// The time-stamp counter is forbidden: by whoever started us, so that it is known; by us, so that it is not.
+static void no_tsc(void)
+{
+	need(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV), "PR_SET_TSC");
+	u64 before = clock_of(CLOCK_MONOTONIC_COARSE), now = call(KTIME_GET_COARSE_NS);
+	check(before <= now && now <= clock_of(CLOCK_MONOTONIC_COARSE), "%lu, it was %lu", now, before);
+	check(call(GET_PRANDOM_U32) <= ~0u && call(GET_CURRENT_PID_TGID) == ((u64)getpid() << 32 | getpid()), "others");
+	bpftime_bpf_ready();
+	check(bpftime_resident.no_tsc, "it was not noticed");
+	right_time();
+}
+
+// ---- CPU ----
+
+static void right_cpu(void)
+{
+	cpu_set_t all, one;
+	int found = 0;
+	need(!sched_getaffinity(0, sizeof all, &all), "sched_getaffinity");
+	for (u64 i = 0; i < CPU_SETSIZE; i++) {
+		if (!CPU_ISSET(i, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		need(!sched_setaffinity(0, sizeof one, &one), "sched_setaffinity");
+		check(call(GET_SMP_PROCESSOR_ID) == i, "CPU %lu says %lu", i, call(GET_SMP_PROCESSOR_ID));
+		found++;
+	}
+	check(found > 0, "no CPU");
+	sched_setaffinity(0, sizeof all, &all);
+}
+
+static void cpu(void)
+{
+	right_cpu();
+	in_thread(right_cpu, 0);
+	bpftime_resident.getcpu = 0;
+	right_cpu();
+}
+
+// ---- random numbers ----
+
+enum { DRAWS = 100000 };
+
+static void random_bits(void)
+{
+	int ones[32] = {0}, repeats = 0;
+	u64 last = ~0ul;
+	for (int i = 0; i < DRAWS; i++) {
+		u64 v = call(GET_PRANDOM_U32);
+		check(v <= ~0u, "%#lx", v);
+		repeats += v == last;
+		last = v;
+		for (int k = 0; k < 32; k++)
+			ones[k] += v >> k & 1;
+	}
+	check(repeats < 5, "%d repeats", repeats);
+	for (int k = 0; k < 32; k++)
+		check(ones[k] > DRAWS / 2 - DRAWS / 50 && ones[k] < DRAWS / 2 + DRAWS / 50, "bit %d: %d of %d", k, ones[k], DRAWS);
+}
+
+// Two leases have sequences of their own, and each goes on where it was.
+static void random_leases(void)
+{
+	static u64 drawn[2][1000];
+	u32 mine = bpftime_self.lease;
+	int same = 0;
+	for (int i = 0; i < 1000; i++) {
+		bpftime_self.lease = 7 + i % 2;
+		drawn[i % 2][i / 2] = call(GET_PRANDOM_U32);
+	}
+	bpftime_self.lease = mine;
+	for (int i = 0; i < 500; i++)
+		for (int k = 0; k < 500; k++)
+			same += drawn[0][i] == drawn[1][k];
+	check(same < 5, "%d numbers in both sequences", same);
+	check(bpftime_resident.session->leases[7].random && bpftime_resident.session->leases[8].random, "states");
+	check(!bpftime_resident.session->leases[9].random, "a lease that nobody held");
+}
+
+static void randoms(void)
+{
+	random_bits();
+	random_leases();
+	printf("first %#lx\n", call(GET_PRANDOM_U32)); // the test compares two processes
+}
+
+// ---- the rest ----
+
+static void run_record(void)
+{
+	check(call(GET_FUNC_IP, 0) == run.ip, "%#lx", call(GET_FUNC_IP, 0));
+	check(call(GET_ATTACH_COOKIE, 0) == run.cookie, "%#lx", call(GET_ATTACH_COOKIE, 0));
+}
+
+static int sign(long v) { return v < 0 ? -1 : v > 0; }
+
+static void strings(void)
+{
+	static const char *const s[] = {"", "a", "b", "ab", "abc", "abd", "\x80", "a\xff", "abcdefghijklmnopqrstuvwxyz"};
+	enum { N = sizeof s / sizeof *s };
+	for (int i = 0; i < N * N; i++)
+		for (u64 n = 0; n < 30; n++) {
+			const char *a = s[i % N], *b = s[i / N];
+			long r = (long)call(STRNCMP, a, n, b);
+			check(r == sign(strncmp(a, b, n)), "%s and %s to %lu: %ld", a, b, n, r);
+		}
+}
+
+// ---- no system call ----
+
+static void kill_for_all_calls(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog prog = {sizeof code / sizeof *code, code};
+	need(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog), "seccomp");
+}
+
+// Does the kernel read this clock without a call of its own?
+static int clocks_in_vdso(void)
+{
+	char name[32] = "";
+	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY);
+	need(fd < 0 || read(fd, name, sizeof name - 1) >= 0, "clocksource");
+	close(fd);
+	return !strncmp(name, "tsc", 3) || !strncmp(name, "kvm-clock", 9) || !strncmp(name, "hyperv", 6);
+}
+
+static u64 ask_all(int with_clocks)
+{
+	char buf[64];
+	u64 args[2] = {1, 2}, sum = call(GET_CURRENT_PID_TGID);
+	for (u32 i = 0; with_clocks && i < 4; i++)
+		sum += call(clocks[i].helper);
+	sum += call(KTIME_GET_COARSE_NS) + call(GET_PRANDOM_U32) + call(GET_SMP_PROCESSOR_ID) + call(GET_FUNC_IP) + call(GET_ATTACH_COOKIE);
+	sum += call(STRNCMP, "a", 2, "b") + call(SNPRINTF, buf, sizeof buf, "%d %lx", args, sizeof args);
+	sum += call(GET_NS_CURRENT_PID_TGID, bpftime_resident.pidns_dev, bpftime_resident.pidns_ino, buf, 8);
+	return sum;
+}
+
+static int in_vdso;
+
+static void silent_child(void)
+{
+	kill_for_all_calls();
+	ask_all(in_vdso);
+	_exit(0);
+}
+
+static void asked_child(void)
+{
+	call(GET_CURRENT_PID_TGID);
+	in_child(silent_child); // its first question
+}
+
+static void silent_thread(void) { in_child(asked_child); }
+
+static void silent(void)
+{
+	in_vdso = clocks_in_vdso();
+	in_thread(silent_thread, 0);
+	asked_child();
+	bpftime_self.pid_tgid = 0; // the first question of a process that was not forked
+	kill_for_all_calls();
+	ask_all(in_vdso);
+	_exit(7);
+}
+
+// ---- stack ----
+
+enum { STACK = 65536 };
+
+static u8 *stack;
+static u32 measured;
+
+static void on_stack(void (*f)(void))
+{
+	__asm__ volatile("mov %%rsp, %%rbx\n\t"
+			 "mov %0, %%rsp\n\t"
+			 "call *%1\n\t"
+			 "mov %%rbx, %%rsp"
+			 :
+			 : "r"(stack + STACK), "r"(f)
+			 : "rbx", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+}
+
+static void call_measured(void)
+{
+	static u64 args[12] = {(u64)"a string of the process"}, here[64];
+	switch (measured) {
+	case TRACE_PRINTK:
+		call(TRACE_PRINTK, "%d of %40s at %pI4", 19, 1, args[0], here);
+		return;
+	case TRACE_VPRINTK:
+		call(TRACE_VPRINTK, "[%-40s] %pks %pI6", 18, args, sizeof args);
+		return;
+	case SNPRINTF:
+		call(SNPRINTF, here, sizeof here, "[%-40s] %pks %pI6", args, sizeof args);
+		return;
+	case STRNCMP:
+		call(STRNCMP, "a", 2, "a");
+		return;
+	default:
+		call(measured, here, 64, here);
+	}
+}
+
+static u64 depth(u32 id)
+{
+	u64 untouched = 0;
+	measured = id;
+	memset(stack, 0xa5, STACK);
+	on_stack(call_measured);
+	while (stack[untouched] == 0xa5)
+		untouched++;
+	return STACK - untouched;
+}
+
+static void stacks(void)
+{
+	static const u32 ids[] = {PROBE_READ, KTIME_GET_NS, TRACE_PRINTK, GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, GET_CURRENT_PID_TGID,
+				  GET_CURRENT_UID_GID, GET_CURRENT_COMM, PROBE_READ_STR, GET_NS_CURRENT_PID_TGID, KTIME_GET_COARSE_NS,
+				  SNPRINTF, GET_ATTACH_COOKIE, TRACE_VPRINTK, STRNCMP};
+	stack = pages(STACK / 4096);
+	u64 least = depth(GET_FUNC_IP);
+	for (u64 i = 0; i < sizeof ids / sizeof *ids; i++) {
+		u32 id = ids[i];
+		u64 used = depth(id) - least, most = id == TRACE_PRINTK || id == TRACE_VPRINTK || id == SNPRINTF ? 640 : 320;
+		printf("stack %u %lu\n", id, used);
+		check(used <= most, "helper %u takes %lu bytes of stack, at most %lu", id, used, most);
+	}
+}
+
+// Which helpers there are, for the test to compare.
+static void list(void)
+{
+	for (u32 id = 0; id < HELPER_COUNT; id++)
+		if (bpftime_bpf_helper(id))
+			printf("helper %u\n", id);
+	check(!bpftime_bpf_helper(1u << 31) && !bpftime_bpf_helper(-1u), "numbers that the kernel does not have");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*f)(void);
+	} scenarios[] = {
+		{"times", times}, {"no_tsc", no_tsc}, {"cpu", cpu}, {"randoms", randoms}, {"run_record", run_record},
+		{"strings", strings}, {"silent", silent}, {"stacks", stacks}, {"list", list},
+	};
+	start(0);
+	for (u64 i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+		if (argc == 2 && !strcmp(argv[1], scenarios[i].name)) {
+			scenarios[i].f();
+			return finish();
+		}
+	return 2;
+}
