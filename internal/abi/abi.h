@@ -51,8 +51,10 @@
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
 #define THREAD_STACK 16   /* the lease is used on the stack [this, this + window) */
 #define THREAD_LEASE 24   /* u32 index of the lease */
+#define THREAD_RENAMES 28 /* u32: NAME is that after this rename; 0: there is none */
 #define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; 0: was not asked */
-#define THREAD_SIZE 40
+#define THREAD_NAME 40    /* 16 bytes: bpf_get_current_comm */
+#define THREAD_SIZE 56
 
 /* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
 #define PRIVATE_WINDOW 0 /* u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet */

@@ -35,8 +35,10 @@ const (
 	THREAD_HOLDER           = 8   // rsp of the frame that runs a program; 0: none does
 	THREAD_STACK            = 16  // the lease is used on the stack [this, this + window)
 	THREAD_LEASE            = 24  // u32 index of the lease
+	THREAD_RENAMES          = 28  // u32: NAME is that after this rename; 0: there is none
 	THREAD_PID_TGID         = 32  // what bpf_get_current_pid_tgid said last; 0: was not asked
-	THREAD_SIZE             = 40  // struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK).
+	THREAD_NAME             = 40  // 16 bytes: bpf_get_current_comm
+	THREAD_SIZE             = 56  // struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK).
 	PRIVATE_WINDOW          = 0   // u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet
 	PRIVATE_PROC            = 8   // u32: our process slot + 1; 0: not taken yet
 	PRIVATE_PID             = 12  // u32: our process id; 0: a child of fork that did not ask yet

@@ -18,14 +18,16 @@ typedef int64_t s64;
 
 struct bpftime_thread {
 	u64 counters, holder, stack;
-	u32 lease, pad;
-	u64 pid_tgid;
+	u32 lease, renames;
+	u64 pid_tgid, name[2];
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
 AT(bpftime_thread, stack, THREAD_STACK);
 AT(bpftime_thread, lease, THREAD_LEASE);
+AT(bpftime_thread, renames, THREAD_RENAMES);
 AT(bpftime_thread, pid_tgid, THREAD_PID_TGID);
+AT(bpftime_thread, name, THREAD_NAME);
 SIZE(bpftime_thread, THREAD_SIZE);
 
 struct bpftime_run {

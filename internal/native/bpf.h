@@ -49,7 +49,7 @@ HIDDEN u64 bpftime_probe_read_str(BPF_ARGS);
 /* bpf_task.c: 14, 15, 16, 120, and what runs where */
 HIDDEN u64 bpftime_get_current_pid_tgid(void);
 HIDDEN u64 bpftime_get_current_uid_gid(void);
-HIDDEN u64 bpftime_get_current_comm(u64 to, u64 size);
+HIDDEN u64 bpftime_get_current_comm(BPF_ARGS);
 HIDDEN u64 bpftime_get_ns_current_pid_tgid(u64 dev, u64 ino, u64 to, u64 size);
 HIDDEN u64 bpftime_get_smp_processor_id(void);
 HIDDEN u64 bpftime_get_prandom_u32(BPF_ARGS);

@@ -329,7 +329,7 @@ static inline u64 trace_sum(const struct session_trace *t, u64 seq)
 	return sum;
 }
 
-static inline void describe(struct session_trace *t)
+static inline void describe(struct session_trace *t, u64 ctx)
 {
 	u64 who = bpftime_get_current_pid_tgid();
 
@@ -337,7 +337,7 @@ static inline void describe(struct session_trace *t)
 	t->tgid = (u32)(who >> 32);
 	t->pid = (u32)who;
 	t->cpu = (u32)bpftime_get_smp_processor_id();
-	bpftime_get_current_comm((u64)t->comm, sizeof t->comm);
+	bpftime_get_current_comm((u64)t->comm, sizeof t->comm, 0, 0, 0, ctx);
 }
 
 /* Who is killed in between has no record: its number is never complete. */
@@ -352,7 +352,7 @@ static HOT u64 trace(const char *format, const u64 *args, u64 ctx)
 	print(&o, format, args);
 	t->len = (u32)(o.n < o.room ? o.n : o.room);
 	zero(t->text + t->len, -(u64)t->len % 8);
-	describe(t);
+	describe(t, ctx);
 	t->sum = trace_sum(t, seq);
 	__atomic_store_n(&t->seq, seq, __ATOMIC_RELEASE);
 	return o.n;

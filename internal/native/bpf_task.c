@@ -16,8 +16,11 @@
  * the host's own), the kernel is asked, and what it says is kept only if it cannot be
  * said of a child that shares our memory.
  *
- * uid, gid and comm are asked each time. Any thread may change them at any time, comm
- * even another process (/proc/PID/comm), and nothing in our memory changes with them.
+ * uid, gid and comm may be changed by any thread at any time, comm even by another
+ * process (/proc/PID/comm), and nothing in our memory changes with them: they are asked
+ * for each time. But whoever hooks what changes names (prctl, pthread_setname_np) counts
+ * bpftime_resident.renames up from 1, behind each change; then a thread keeps its name
+ * in its TLS until the next. It starts with the name of who made it, and asks once.
  */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
@@ -82,17 +85,47 @@ HOT u64 bpftime_get_current_uid_gid(void)
 	return failed(gid) || failed(uid) ? error(EINVAL_) : pair((u32)gid, (u32)uid);
 }
 
-/* long bpf_get_current_comm(void *buf, u32 size) */
-HOT u64 bpftime_get_current_comm(u64 to, u64 size)
+/* The thread's name, NUL-padded. Kept only by who has this TLS to itself, and only while somebody notices renaming. */
+static inline int take_name(u64 name[2], u64 ctx)
 {
-	u64 name[2] = {0, 0}, n = (u32)size, i = 0;
-	int bad = failed(bpftime_syscall(__NR_prctl, 16 /* PR_GET_NAME */, (u64)name, 0, 0, 0));
-	u8 *buf = (u8 *)to;
+	struct bpftime_thread *t = &bpftime_self;
+	u32 renames = *(volatile u32 *)&bpftime_resident.renames;
 
-	for (const u8 *from = (const u8 *)name; i + 1 < n && i < sizeof name && from[i]; i++)
-		buf[i] = from[i];
-	zero(buf + i, n - i);
-	return bad || !n ? error(EINVAL_) : 0;
+	if (likely(renames && t->renames == renames)) {
+		name[0] = t->name[0];
+		name[1] = t->name[1];
+		return 1;
+	}
+	if (failed(bpftime_syscall(__NR_prctl, 16 /* PR_GET_NAME */, (u64)name, 0, 0, 0)))
+		return 0;
+	if (renames && thread_of(ctx) == t) {
+		t->renames = 0; /* a signal may come in between */
+		*(volatile u64 *)&t->name[0] = name[0];
+		*(volatile u64 *)&t->name[1] = name[1];
+		*(volatile u32 *)&t->renames = renames;
+	}
+	return 1;
+}
+
+/* long bpf_get_current_comm(void *buf, u32 size) */
+HOT u64 bpftime_get_current_comm(BPF_ARGS)
+{
+	u64 name[2] = {0, 0}, n = (u32)r2;
+	u8 *buf = (u8 *)r1;
+
+	if (!n || !take_name(name, ctx)) {
+		zero(buf, n);
+		return error(EINVAL_);
+	}
+	if (likely(n >= sizeof name)) {
+		__builtin_memcpy(buf, name, sizeof name);
+		zero(buf + sizeof name, n - sizeof name);
+		return 0;
+	}
+	for (u64 i = 0; i < n - 1; i++)
+		buf[i] = ((u8 *)name)[i];
+	buf[n - 1] = 0;
+	return 0;
 }
 
 /* long bpf_get_ns_current_pid_tgid(u64 dev, u64 ino, struct bpf_pidns_info *nsdata, u32 size): nsdata is pid, tgid. The

@@ -39,7 +39,8 @@ struct bpftime_resident {
 	long (*getcpu)(u32 *cpu, u32 *node, void *unused); /* the vDSO's, or 0 */
 	u64 seed;                       /* of bpf_get_prandom_u32 */
 	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
-	u32 no_tsc, pad;                /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
+	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
+	u32 renames;                    /* of threads, counted from 1; 0: nobody counts them */
 };
 
 extern struct bpftime_resident bpftime_resident HIDDEN;

@@ -23,7 +23,7 @@ func TestReads(t *testing.T) {
 
 // TestIdentity: who runs the program is who the kernel says.
 func TestIdentity(t *testing.T) {
-	scenarios(t, "identity", "threads", "forks", "raw_forks", "vforks", "unknown_libc", "namespace", "users", "names", "execs")
+	scenarios(t, "identity", "threads", "forks", "raw_forks", "vforks", "unknown_libc", "namespace", "users", "names", "kept_names", "execs")
 }
 
 // TestValues: clocks lie between two looks of the C library at the same clock, and so on.

@@ -119,11 +119,14 @@ static inline void start(const char *session)
 
 typedef u64 (*helper)(u64, u64, u64, u64, u64, u64);
 
+static int call_borrowed; // the lease is not the thread's own
+
 // A thunk's frame, with a helper called below it.
 static __attribute__((noinline)) u64 call5(u32 id, u64 r1, u64 r2, u64 r3, u64 r4, u64 r5)
 {
 	volatile u64 frame[FRAME_RA / 8 + 1];
-	frame[FRAME_THREAD / 8] = (u64)&bpftime_self;
+	struct bpftime_thread borrower = bpftime_self;
+	frame[FRAME_THREAD / 8] = (u64)(call_borrowed ? &borrower : &bpftime_self);
 	frame[FRAME_RUN / 8] = (u64)&run;
 	return ((helper)bpftime_bpf_helper(id))(r1, r2, r3, r4, r5, (u64)frame + FRAME_REGS);
 }

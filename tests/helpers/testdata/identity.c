@@ -238,6 +238,7 @@ static void named(const char *want)
 static void rename_self(const char *name)
 {
 	need(!prctl(PR_SET_NAME, name), "PR_SET_NAME");
+	bpftime_resident.renames += !!bpftime_resident.renames;
 	named(name);
 }
 
@@ -280,6 +281,29 @@ static void named_child(void)
 {
 	named("parent");
 	rename_self("child");
+}
+
+// Somebody counts renames.
+static void kept_names(void)
+{
+	for (int i = 0; i < 20; i++) {
+		char text[16];
+		snprintf(text, sizeof text, "name %d", i);
+		need(!prctl(PR_SET_NAME, text), "PR_SET_NAME");
+		bpftime_resident.renames++;
+		named(text);
+		need(!prctl(PR_SET_NAME, "unnoticed"), "PR_SET_NAME");
+		named(text);
+	}
+	need(!prctl(PR_SET_NAME, "parent"), "PR_SET_NAME");
+	bpftime_resident.renames++;
+	in_child(named_child);
+	in_thread(named_thread, 0);
+	named("parent");
+	call_borrowed = 1;
+	bpftime_resident.renames++;
+	named("parent");
+	check(bpftime_self.renames != bpftime_resident.renames, "a borrower keeps a name");
 }
 
 static void names(void)
@@ -327,7 +351,7 @@ int main(int argc, char **argv)
 		void (*f)(void);
 	} scenarios[] = {
 		{"threads", threads}, {"forks", forks}, {"raw_forks", raw_forks}, {"vforks", vforks}, {"unknown_libc", unknown_libc},
-		{"namespace", in_namespace}, {"users", users}, {"names", names}, {"execs", execs}, {"after", after},
+		{"namespace", in_namespace}, {"users", users}, {"names", names}, {"kept_names", kept_names}, {"execs", execs}, {"after", after},
 	};
 	self = argv[0];
 	start(0);
