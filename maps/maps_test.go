@@ -58,8 +58,12 @@ func TestSpec(t *testing.T) {
 		{8, 9, 128, 4096 + 128*512, 8, 4096 + 64},
 		{1, 3, 64, 4096 + 64*512, 2, 4096 + 16},
 		{12, 3, 64, 4096 + 64*512, 2, 4096 + 32},
-		{1 << 20, 2, 2 << 20, 4096 + 1<<30, 1, 4096 + 1<<20},
-		{1 << 20, 1<<32 - 1, 1<<52 - 1<<20, 4096 + (1<<52-1<<20)*512, 1<<32 - 1, 4096 + 1<<52 - 1<<20},
+		{1 << 14, 1, 1 << 14, 4096 + 8<<20, 0, 4096}, // as many blocks as leases
+		{1<<14 + 1, 1, 1<<14 + 64, 8396800, 0, 4096},
+		{1 << 15, 1, 1 << 15, 8192 + 8<<20, 0, 4096}, // 256, and the control page
+		{1 << 17, 1, 1 << 17, 8192 + 8<<20, 0, 4096},
+		{1 << 20, 2, 2 << 20, 8192 + 128<<20, 1, 4096 + 1<<20}, // 64 at least
+		{1 << 20, 1<<32 - 1, 1<<52 - 1<<20, 8192 + (1<<52-1<<20)*64, 1<<32 - 1, 4096 + 1<<52 - 1<<20},
 	} {
 		s := maps.Spec{Type: maps.PercpuArray, KeySize: 4, ValueSize: c.value, MaxEntries: c.entries}
 		if s.Stride() != c.stride || s.Size() != c.size || s.Offset(c.key) != c.offset {
@@ -142,15 +146,15 @@ func put(t *testing.T, path string, at int64, v uint64) {
 func TestAnotherDefinition(t *testing.T) {
 	path := make1(t, counters)
 	for want, change := range map[string]func(*maps.Spec){
-		"percpu_array, 3, 8, 0x0":  func(s *maps.Spec) { s.MaxEntries = 3 },
-		"percpu_array, 2, 16, 0x0": func(s *maps.Spec) { s.ValueSize = 16 },
-		"percpu_array, 2, 8, 0x80": func(s *maps.Spec) { s.Flags = 0x80 },
+		"max_entries 2, wanted 3":                              func(s *maps.Spec) { s.MaxEntries = 3 },
+		"value size 8, wanted 16":                              func(s *maps.Spec) { s.ValueSize = 16 },
+		"flags 0x0, wanted 0x80":                               func(s *maps.Spec) { s.Flags = 0x80 },
+		"type percpu_array, wanted hash, key size 4, wanted 8": func(s *maps.Spec) { s.Type, s.KeySize = maps.Hash, 8 },
 	} {
 		s := counters
 		change(&s)
 		err := maps.Make(path, s)
-		text := "maps: another map has this name: " + path + " is a percpu_array of 2 entries, 8-byte values, flags 0x0; wanted are " + want +
-			": use another session, or remove it"
+		text := "maps: another map has this name: " + path + ": " + want + ": use another session, or remove it"
 		if !errors.Is(err, maps.ErrDefinition) || err.Error() != text {
 			t.Errorf("error %v\nwant  %s", err, text)
 		}
@@ -159,15 +163,23 @@ func TestAnotherDefinition(t *testing.T) {
 
 // TestMakeRefuses: definitions nobody can make. Nothing is left on disk.
 func TestMakeRefuses(t *testing.T) {
+	const percpu, hash, ring = maps.PercpuArray, maps.Hash, maps.Ringbuf
 	for want, s := range map[string]maps.Spec{
-		"map type 1 is not supported": {Type: 1, KeySize: 4, ValueSize: 8, MaxEntries: 1},
-		"map type 0 is not supported": {},
-		"a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 8 and 8 (1 entries)":                                   {maps.PercpuArray, 8, 8, 1, 0},
-		"a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 4 and 0 (1 entries)":                                   {maps.PercpuArray, 4, 0, 1, 0},
-		"a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 4 and 1048577 (1 entries)":                             {maps.PercpuArray, 4, 1<<20 + 1, 1, 0},
-		"a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 4 and 8 (0 entries)":                                   {maps.PercpuArray, 4, 8, 0, 0},
-		"262137 entries of 8 bytes take 1025 MiB over all leases; at most 1024 MiB: use a smaller max_entries":                    {maps.PercpuArray, 4, 8, 262137, 0},
-		"4294967295 entries of 1048576 bytes take 2199023255041 MiB over all leases; at most 1024 MiB: use a smaller max_entries": {maps.PercpuArray, 4, 1 << 20, 1<<32 - 1, 0},
+		"map type 3 is not supported":                                                                                               {Type: 3, KeySize: 4, ValueSize: 8, MaxEntries: 1},
+		"map type 0 is not supported":                                                                                               {},
+		"the keys of percpu_array are indexes of 4 bytes, not 8":                                                                    {percpu, 8, 8, 1, 0},
+		"a percpu_array has values of at least 1 byte, at most 1 GiB, not 0 bytes":                                                  {percpu, 4, 0, 1, 0},
+		"a percpu_array has values of at least 1 byte, at most 1 GiB, not 4294967295 bytes":                                         {percpu, 4, 1<<32 - 1, 1, 0},
+		"a percpu_array has max_entries, at least 1":                                                                                {percpu, 4, 8, 0, 0},
+		"a percpu_array of 2097152 entries of 8 bytes takes 1024 MiB; at most 1024 MiB: use a smaller max_entries":                  {percpu, 4, 8, 1 << 21, 0},
+		"a percpu_array of 4294967295 entries of 1048576 bytes takes 274877906880 MiB; at most 1024 MiB: use a smaller max_entries": {percpu, 4, 1 << 20, 1<<32 - 1, 0},
+		"an array of 4294967295 entries of 1073741824 bytes takes 4398046510080 MiB; at most 1024 MiB: use a smaller max_entries":   {maps.Array, 4, 1 << 30, 1<<32 - 1, 0},
+		"a hash has keys of 1 to 512 bytes, not 0":                                                                                  {hash, 0, 8, 1, 0},
+		"a hash has keys of 1 to 512 bytes, not 513":                                                                                {hash, 513, 8, 1, 0},
+		"a hash of 4294967295 entries of 1073741824 bytes takes 4398046674944 MiB; at most 1024 MiB: use a smaller max_entries":     {hash, 8, 1 << 30, 1<<32 - 1, 0},
+		"a ringbuf has no keys and values, but here they have 4 and 0 bytes":                                                        {ring, 4, 0, 4096, 0},
+		"max_entries of a ringbuf is its size in bytes: a power of two from 4096 to 536870912, not 2048":                            {ring, 0, 0, 2048, 0},
+		"max_entries of a ringbuf is its size in bytes: a power of two from 4096 to 536870912, not 12288":                           {ring, 0, 0, 12288, 0},
 	} {
 		path := filepath.Join(t.TempDir(), "m")
 		if err := maps.Make(path, s); err == nil || err.Error() != "maps: "+path+": "+want {
@@ -291,7 +303,8 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		}
 	}
-	const takes = "; 2 entries take 512 slots of 64 bytes"
+	const of = " in that of a percpu_array of 2 entries, keys of 4 bytes, values of 8, flags 0x0"
+	const has = "; a percpu_array of 2 entries, keys of 4 bytes, values of 8, flags 0x0 has 36864"
 	for name, c := range map[string]struct {
 		spoil func(*testing.T, string)
 		want  string
@@ -299,26 +312,26 @@ func TestOpenRefuses(t *testing.T) {
 		"missing":       {instead(func(string) error { return nil }), "maps: open PATH: no such file or directory"},
 		"empty":         {resize(0), "maps: PATH: shorter than the header of a map: EOF"},
 		"half a header": {resize(4095), "maps: PATH: shorter than the header of a map: EOF"},
-		"only a header": {resize(4096), "maps: PATH: 4096 bytes, 512 slots of 64 bytes" + takes},
-		"cut":           {resize(4096 + 64*512 - 1), "maps: PATH: 36863 bytes, 512 slots of 64 bytes" + takes},
-		"longer":        {resize(4096 + 64*512 + 1), "maps: PATH: 36865 bytes, 512 slots of 64 bytes" + takes},
+		"only a header": {resize(4096), "maps: PATH: 4096 bytes" + has},
+		"cut":           {resize(4096 + 64*512 - 1), "maps: PATH: 36863 bytes" + has},
+		"longer":        {resize(4096 + 64*512 + 1), "maps: PATH: 36865 bytes" + has},
 		"magic":         {field(abi.MAP_HDR_MAGIC, 0), "maps: PATH: not a map of version 1"},
 		"version":       {field(abi.MAP_HDR_VERSION, 2), "maps: PATH: not a map of version 1"},
-		"type":          {field(abi.MAP_HDR_TYPE, 27), "maps: PATH: map type 27 is not supported"},
+		"type":          {field(abi.MAP_HDR_TYPE, 3), "maps: PATH: map type 3 is not supported"},
 		"key size": {field(abi.MAP_HDR_KEY_SIZE, 0),
-			"maps: PATH: a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 0 and 8 (2 entries)"},
+			"maps: PATH: the keys of percpu_array are indexes of 4 bytes, not 0"},
 		"value size": {field(abi.MAP_HDR_VALUE_SIZE, 1<<32-1),
-			"maps: PATH: a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 4 and 4294967295 (2 entries)"},
+			"maps: PATH: a percpu_array has values of at least 1 byte, at most 1 GiB, not 4294967295 bytes"},
 		"no entries": {field(abi.MAP_HDR_MAX_ENTRIES, 0),
-			"maps: PATH: a percpu_array has 4-byte keys and values of 1 byte to 1 MiB, not 4 and 8 (0 entries)"},
+			"maps: PATH: a percpu_array has max_entries, at least 1"},
 		"more entries": {field(abi.MAP_HDR_MAX_ENTRIES, 9),
-			"maps: PATH: 36864 bytes, 512 slots of 64 bytes; 9 entries take 512 slots of 128 bytes"},
+			"maps: PATH: byte 40 of the header is 0x40, but 0x80 in that of a percpu_array of 9 entries, keys of 4 bytes, values of 8, flags 0x0"},
 		"far more entries": {field(abi.MAP_HDR_MAX_ENTRIES, 1<<32-1),
-			"maps: PATH: 4294967295 entries of 8 bytes take 16777217 MiB over all leases; at most 1024 MiB: use a smaller max_entries"},
-		"slots":              {field(abi.MAP_HDR_NSLOTS, 513), "maps: PATH: 36864 bytes, 513 slots of 64 bytes" + takes},
-		"stride":             {field(abi.MAP_HDR_STRIDE, 128), "maps: PATH: 36864 bytes, 512 slots of 128 bytes" + takes},
-		"stride, upper half": {field(abi.MAP_HDR_STRIDE+4, 1), "maps: PATH: 36864 bytes, 512 slots of 4294967360 bytes" + takes},
-		"size in the header": {field(abi.MAP_HDR_SIZE, 4096), "maps: PATH: 36864 bytes, 512 slots of 64 bytes" + takes},
+			"maps: PATH: a percpu_array of 4294967295 entries of 8 bytes takes 2097152 MiB; at most 1024 MiB: use a smaller max_entries"},
+		"slots":              {field(abi.MAP_HDR_NSLOTS, 513), "maps: PATH: byte 32 of the header is 0x1, but 0x0" + of},
+		"stride":             {field(abi.MAP_HDR_STRIDE, 128), "maps: PATH: byte 40 of the header is 0x80, but 0x40" + of},
+		"stride, upper half": {field(abi.MAP_HDR_STRIDE+4, 1), "maps: PATH: byte 44 of the header is 0x1, but 0x0" + of},
+		"size in the header": {field(abi.MAP_HDR_SIZE, 4096), "maps: PATH: byte 49 of the header is 0x10, but 0x90" + of},
 		"directory":          {instead(func(path string) error { return os.Mkdir(path, 0o700) }), "maps: PATH: not a file"},
 		"fifo":               {instead(func(path string) error { return unix.Mkfifo(path, 0o600) }), "maps: PATH: not a file"},
 		"symbolic link": {instead(func(path string) error { return os.Symlink(path+".old", path) }),

@@ -195,7 +195,6 @@
 /* control page: what changes, and belongs to no lease */
 #define MAP_CTL_MISSES 0   /* u64: a value had no place: no block for the lease, or the ring was full */
 #define MAP_CTL_BUSY 8     /* u64: -EBUSY, and records lost to other producers */
-#define MAP_CTL_LOST 16    /* u64: nodes that a killed process may have held, not found again */
 #define MAP_CTL_TABLE 1024 /* u16[SESSION_NLEASES]: lease -> block + 1 */
 #define MAP_CTL_OWNERS 2048 /* u16[SESSION_NLEASES]: block -> lease + 1 */
 #define MAP_CTL_SIZE 4096
@@ -213,6 +212,7 @@
 #define MAP_REC_HAND 8   /* u64: node + 1 that is taken or filled; MAP_HAND_SPARE: for REC_SPARE */
 #define MAP_REC_VICTIM 16 /* u64: node + 1 that is unlinked */
 #define MAP_REC_CURSOR 24 /* u64: word of the free bits where to look first */
+#define MAP_REC_FAILURES 32 /* u64: how often there was no node */
 #define MAP_HAND_SPARE 0x100000000
 
 /* a ring: see maps/ringbuf/doc.go */

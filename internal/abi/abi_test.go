@@ -161,10 +161,10 @@ var offsets = map[string]int{
 	"map_header.seed": abi.MAP_HDR_SEED, "map_header.bucket_mask": abi.MAP_HDR_BUCKET_MASK, "map_header.nnodes": abi.MAP_HDR_NNODES,
 	"map_header.node_stride": abi.MAP_HDR_NODE_STRIDE, "map_header.value_at": abi.MAP_HDR_VALUE_AT, "map_header.control": abi.MAP_HDR_CONTROL,
 
-	"map_control.misses": abi.MAP_CTL_MISSES, "map_control.busy": abi.MAP_CTL_BUSY, "map_control.lost": abi.MAP_CTL_LOST,
+	"map_control.misses": abi.MAP_CTL_MISSES, "map_control.busy": abi.MAP_CTL_BUSY,
 	"map_control.table": abi.MAP_CTL_TABLE, "map_control.owners": abi.MAP_CTL_OWNERS,
 	"map_record.spare": abi.MAP_REC_SPARE, "map_record.hand": abi.MAP_REC_HAND, "map_record.victim": abi.MAP_REC_VICTIM,
-	"map_record.cursor": abi.MAP_REC_CURSOR,
+	"map_record.cursor": abi.MAP_REC_CURSOR, "map_record.failures": abi.MAP_REC_FAILURES,
 
 	"handoff.mode": abi.HANDOFF_MODE, "handoff.verdict": abi.HANDOFF_VERDICT, "handoff.abort": abi.HANDOFF_ABORT,
 	"handoff.level": abi.HANDOFF_LEVEL, "handoff.plan_size": abi.HANDOFF_PLAN_SIZE, "handoff.log_size": abi.HANDOFF_LOG_SIZE,

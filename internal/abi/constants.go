@@ -148,7 +148,6 @@ const (
 	MAP_DATA_OFF            = 4096        // MAP_HDR_DATA of arrays and per-CPU arrays
 	MAP_CTL_MISSES          = 0           // u64: a value had no place: no block for the lease, or the ring was full
 	MAP_CTL_BUSY            = 8           // u64: -EBUSY, and records lost to other producers
-	MAP_CTL_LOST            = 16          // u64: nodes that a killed process may have held, not found again
 	MAP_CTL_TABLE           = 1024        // u16[SESSION_NLEASES]: lease -> block + 1
 	MAP_CTL_OWNERS          = 2048        // u16[SESSION_NLEASES]: block -> lease + 1
 	MAP_CTL_SIZE            = 4096        // a link of a hash: node, mark, tag
@@ -162,6 +161,7 @@ const (
 	MAP_REC_HAND            = 8           // u64: node + 1 that is taken or filled; MAP_HAND_SPARE: for REC_SPARE
 	MAP_REC_VICTIM          = 16          // u64: node + 1 that is unlinked
 	MAP_REC_CURSOR          = 24          // u64: word of the free bits where to look first
+	MAP_REC_FAILURES        = 32          // u64: how often there was no node
 	MAP_HAND_SPARE          = 0x100000000 // a ring: see maps/ringbuf/doc.go
 	MAP_RING_CONSUMER       = 8192        // u64: bytes given back to producers
 	MAP_RING_READ           = 8200        // u64: bytes delivered

@@ -170,23 +170,23 @@ AT(map_header, value_at, MAP_HDR_VALUE_AT);
 AT(map_header, control, MAP_HDR_CONTROL);
 
 struct map_control {
-	u64 misses, busy, lost;
-	u8 pad[MAP_CTL_TABLE - 24];
+	u64 misses, busy;
+	u8 pad[MAP_CTL_TABLE - 16];
 	u16 table[SESSION_NLEASES], owners[SESSION_NLEASES];
 	u8 pad2[MAP_CTL_SIZE - MAP_CTL_OWNERS - 2 * SESSION_NLEASES];
 };
 SIZE(map_control, MAP_CTL_SIZE);
 AT(map_control, busy, MAP_CTL_BUSY);
-AT(map_control, lost, MAP_CTL_LOST);
 AT(map_control, table, MAP_CTL_TABLE);
 AT(map_control, owners, MAP_CTL_OWNERS);
 
 struct map_record {
-	u64 spare, hand, victim, cursor, pad[4];
+	u64 spare, hand, victim, cursor, failures, pad[3];
 };
 AT(map_record, hand, MAP_REC_HAND);
 AT(map_record, victim, MAP_REC_VICTIM);
 AT(map_record, cursor, MAP_REC_CURSOR);
+AT(map_record, failures, MAP_REC_FAILURES);
 SIZE(map_record, MAP_REC_SIZE);
 
 /* A plan: offsets are bytes from its start; tables are 8-aligned. */

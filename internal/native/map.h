@@ -1,0 +1,114 @@
+/* Maps as programs use them. A map is the address of its file's mapping: the header
+ * (abi.h MAP_HDR_*), which the applier has checked once with bpftime_map_check and
+ * which nobody can change in this process, then what all processes of the session
+ * share and anybody may have spoilt. So sizes and offsets come from the header only;
+ * an index that comes from the rest is compared with the header's before it is used.
+ *
+ * maps/doc.go tells the layouts; map_hash.c, map_block.c and map_ringbuf.c why they
+ * are right at every instruction.
+ */
+#ifndef BPFTIME_MAP_H
+#define BPFTIME_MAP_H
+
+#include "bpf.h"
+
+enum { TYPE_HASH = 1, TYPE_ARRAY = 2, TYPE_PERCPU_HASH = 5, TYPE_PERCPU_ARRAY = 6, TYPE_RINGBUF = 27 };
+enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
+enum { ENOENT_ = 2, E2BIG_ = 7, EAGAIN_ = 11, EBUSY_ = 16, EEXIST_ = 17, ENOTSUPP_ = 524 };
+
+/* For the table of helpers: 1, 2, 3, 130 to 134. */
+HIDDEN u64 bpftime_map_lookup_elem(BPF_ARGS);
+HIDDEN u64 bpftime_map_update_elem(BPF_ARGS);
+HIDDEN u64 bpftime_map_delete_elem(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_output(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_reserve(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_submit(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_discard(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_query(BPF_ARGS);
+
+/* For the applier: may programs use this file of size bytes? Else -EINVAL. */
+HIDDEN long bpftime_map_check(const struct map_header *h, u64 size);
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* ---- memory that others change ---- */
+
+#define unlikely(c) __builtin_expect(!!(c), 0)
+#define load(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define cas(p, old, new) __atomic_compare_exchange_n(p, &(__typeof__(*(p))){old}, new, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+
+/* Nothing is moved over it; the processor keeps the order of stores by itself. */
+static inline void barrier(void) { __asm__ volatile("" ::: "memory"); }
+
+static inline u8 *map_at(struct map_header *h, u64 offset) { return (u8 *)h + offset; }
+static inline struct map_control *map_control(struct map_header *h) { return (struct map_control *)map_at(h, h->control); }
+
+static inline void map_count(u64 *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+
+/* ---- bytes ---- */
+
+static inline u64 load8(const u8 *p)
+{
+	u64 v;
+
+	__builtin_memcpy(&v, p, 8);
+	return v;
+}
+
+static inline void store8(u8 *p, u64 v) { __builtin_memcpy(p, &v, 8); }
+
+/* The 1 to 8 bytes at p, then zeros. */
+static inline u64 load_tail(const u8 *p, u64 n)
+{
+	u32 lo, hi;
+	u16 first, last;
+
+	if (likely(n == 8))
+		return load8(p);
+	if (n >= 4) {
+		__builtin_memcpy(&lo, p, 4);
+		__builtin_memcpy(&hi, p + n - 4, 4);
+		return lo | (u64)hi << 8 * (n - 4);
+	}
+	if (n == 1)
+		return *p;
+	__builtin_memcpy(&first, p, 2);
+	__builtin_memcpy(&last, p + n - 2, 2);
+	return first | (u64)last << 8 * (n - 2);
+}
+
+/* To 8-aligned memory of a map, whole words; what follows the n bytes there is zero. */
+static inline void copy_in(u8 *to, const u8 *from, u64 n)
+{
+	for (; n > 8; n -= 8, to += 8, from += 8)
+		store8(to, load8(from));
+	store8(to, load_tail(from, n));
+}
+
+/* ---- blocks of values, one for a lease (map_block.c) ---- */
+
+HIDDEN u32 bpftime_map_assign(struct map_header *h, u32 lease);
+
+/* The block of a lease; 0: there is none left. */
+static inline u8 *map_block(struct map_header *h, u32 lease)
+{
+	u32 n = lease;
+
+	if (h->control) {
+		n = load(&map_control(h)->table[lease]) - 1u;
+		if (unlikely(n >= h->nslots))
+			n = bpftime_map_assign(h, lease);
+		if (unlikely(n >= h->nslots))
+			return 0;
+	}
+	return map_at(h, h->data) + n * h->stride;
+}
+
+/* ---- hashes (map_hash.c) ---- */
+
+HIDDEN u64 bpftime_hash_lookup(struct map_header *h, const u8 *key, u32 lease);
+HIDDEN u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease);
+HIDDEN u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease);
+
+#endif

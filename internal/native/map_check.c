@@ -1,0 +1,70 @@
+/* Is a header one that programs may use? Asked once, by the applier, of a header that
+ * nobody can change any more: then no operation leaves the file, whatever the rest of
+ * it holds. */
+#pragma GCC target("general-regs-only")
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#include "map.h"
+
+#define MOST_KEY 512
+
+/* Are there n things of each bytes from offset on, behind the header? */
+static HOT int inside(const struct map_header *h, u64 offset, u64 n, u64 each)
+{
+	return offset >= MAP_DATA_OFF && offset % 8 == 0 && offset <= h->size && each && n && n <= (h->size - offset) / each;
+}
+
+static inline u64 padded(u64 n) { return (n + 7) & ~7ul; }
+
+static HOT int has_control(const struct map_header *h) { return inside(h, h->control, 1, MAP_CTL_SIZE); }
+
+static HOT int has_blocks(const struct map_header *h, u64 values)
+{
+	return h->nslots && h->nslots <= SESSION_NLEASES && h->stride % 8 == 0 && values <= h->stride / h->value_stride &&
+	       inside(h, h->data, h->nslots, h->stride);
+}
+
+static HOT int is_array(const struct map_header *h)
+{
+	if (h->key_size != 4 || h->data != MAP_DATA_OFF || !has_blocks(h, h->max_entries))
+		return 0;
+	if (h->type == TYPE_ARRAY || h->control)
+		return h->type == TYPE_ARRAY || has_control(h);
+	return h->nslots == SESSION_NLEASES;
+}
+
+static HOT int is_hash(const struct map_header *h)
+{
+	u64 key = padded(h->key_size), words = ((u64)h->nnodes + 63) / 64;
+
+	if (!h->key_size || h->key_size > MOST_KEY || h->bucket_mask & (h->bucket_mask + 1ul) || h->node_stride % 8 || h->value_at != 8 + key)
+		return 0;
+	if (h->node_stride < 8 + key + (h->type == TYPE_HASH ? h->value_stride : 0u) || h->nnodes >= 1u << 31)
+		return 0;
+	if (!has_control(h) || !inside(h, h->records, MAP_NRECORDS, MAP_REC_SIZE) || !inside(h, h->buckets, h->bucket_mask + 1ul, 8))
+		return 0;
+	return inside(h, h->free, 2 * words, 8) && inside(h, h->nodes, h->nnodes, h->node_stride) &&
+	       (h->type == TYPE_HASH || has_blocks(h, h->nnodes));
+}
+
+static HOT int is_ring(const struct map_header *h)
+{
+	return h->max_entries >= 4096 && !(h->max_entries & (h->max_entries - 1)) && h->control == MAP_DATA_OFF &&
+	       h->data == MAP_RING_OFF && h->size == MAP_RING_OFF + (u64)h->max_entries;
+}
+
+HOT long bpftime_map_check(const struct map_header *h, u64 size)
+{
+	int ok = h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == size;
+
+	if (ok && h->type == TYPE_RINGBUF)
+		ok = is_ring(h);
+	else
+		ok = ok && h->value_size && h->value_stride && h->value_stride == padded(h->value_size);
+	if (h->type == TYPE_ARRAY || h->type == TYPE_PERCPU_ARRAY)
+		ok = ok && is_array(h);
+	else if (h->type == TYPE_HASH || h->type == TYPE_PERCPU_HASH)
+		ok = ok && is_hash(h);
+	else if (h->type != TYPE_RINGBUF)
+		ok = 0;
+	return ok ? 0 : -(long)EINVAL_;
+}

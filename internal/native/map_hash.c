@@ -1,0 +1,469 @@
+/* hash and percpu_hash: chains of nodes, changed by compare-and-swap only, so that
+ * nobody ever waits for a process that was killed or stopped.
+ *
+ *   head of the bucket ──▶ node ──▶ node ──▶ end
+ *
+ * A *link* is the head, or what lies in a node: the number of the next node, marks
+ * about the node it lies in, and a tag that counts its changes, also while the node
+ * is nowhere, so a link never has a value twice. Numbers are below nnodes; any other
+ * is the end. Keys are in a chain once. A node's key does not change while it is in
+ * a chain.
+ *
+ * Every change is one successful compare-and-swap:
+ *
+ *   insert   head: first → node, whose link is first. The key was looked for in
+ *            the chain that begins with this value of the head, and keys are
+ *            inserted here only: so nobody has inserted it meanwhile.
+ *   remove   the *last* node of a chain: the link that names it → end. Nothing
+ *            hangs on it, and its own link stays `end`, since what follows a node
+ *            only ever disappears.
+ *   replace  the last node: the link that names it → new node.
+ *            Another node could get another next one at this moment, so its own
+ *            link is frozen first, and that is the change:
+ *   remove   link → the same next node, with the mark DELETED
+ *   replace  link → new node, whose link is the next one, with the mark REPLACED
+ *            (REPLACED | DELETED: the same, but for the pool the node goes to)
+ *            Then whoever comes by unlinks it: the link that names it → what its
+ *            own link names.
+ *
+ * A walker has read the link `at` when it comes to a node. It reads the node's key and
+ * link, then `at` again: unchanged and without mark, so the node is in the chain, was
+ * so all the time, and what was read is its own. So who reaches the end without the
+ * key has passed every node that was there all the while, wherever nodes were used
+ * again meanwhile. Otherwise it begins again. `budget` bounds all this; then -EBUSY.
+ *
+ * Who unlinks a node, or takes its bit from a pool, has it alone. The pool FREE holds
+ * as many nodes as entries may still be inserted. SPARES are for replacing: each lease
+ * keeps one as `spare`, publishes it, and keeps the node that it replaced. What a
+ * lease has in hand is in its record before the compare-and-swap that makes it so:
+ *
+ *   hand     taken from a pool; filled; published
+ *   victim   unlinked; given to a pool, or kept as spare
+ *
+ * The next who uses the lease finds them when its holder was killed; map_lost.c finds
+ * out whose the nodes are. Killed anywhere, an operation has happened or has not:
+ *
+ *   before the change      the key is as it was; hand or victim names a node of ours,
+ *                          or one that is in its place
+ *   behind the change      marked, but not unlinked: whoever comes by unlinks it, and
+ *                          victim names it too
+ *   behind the unlinking   victim names the node
+ *   behind giving it       its bit is set, or it is the spare: victim names nothing
+ *                          that could be lost
+ *
+ * A value is written before its node is published. A program that holds a pointer to
+ * a value when the node is removed writes into a node that may be used again: as the
+ * kernel's (preallocated) hashes have it. Before a node is filled its tag changes, so
+ * who copies a value and then finds the link as it was has one value.
+ *
+ * A percpu_hash has no values in its nodes; node n's are the n-th of each block
+ * (map_block.c). They are zeroed while the node is in hand.
+ */
+#pragma GCC target("general-regs-only")
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#include "map_hash.h"
+
+#define BUDGET (1u << 16)
+#define RECLAIM_EVERY 64 /* failures of a lease to get a node */
+#define FEW 64
+#define NONE 0xffffffffu
+
+enum { ABSENT, FOUND, EXHAUSTED };   /* of find() */
+enum { DONE, AGAIN, FULL, NO_NODE }; /* of a change */
+
+/* An operation. It lives in registers: its address goes nowhere. */
+struct walk {
+	struct map_header *h;
+	struct map_record *mine;
+	const u8 *key;
+	u64 *head;
+	u32 lease, budget;
+	/* where find() stopped */
+	u64 first;     /* value of the head when it began */
+	u64 *at, link; /* the link it came by, with its value */
+	struct map_node *node;
+	u64 next;      /* the node's own link */
+};
+
+INLINE int same_key(const struct map_header *h, const struct map_node *node, const u8 *key)
+{
+	const u8 *k = node->key;
+	u64 n = h->key_size;
+
+	for (; unlikely(n > 8); n -= 8, k += 8, key += 8)
+		if (load8(k) != load8(key))
+			return 0;
+	return load8(k) == load_tail(key, n);
+}
+
+INLINE struct walk begin(struct map_header *h, const u8 *key, u32 lease)
+{
+	struct map_record *r = map_record(h, lease);
+
+	if (unlikely(r->hand | r->victim))
+		bpftime_hash_recover(h, lease);
+	return (struct walk){.h = h, .mine = r, .key = key, .head = map_head(h, map_hash(h, key)), .lease = lease, .budget = BUDGET};
+}
+
+INLINE void from_head(struct walk *w)
+{
+	w->at = w->head;
+	w->link = w->first = load(w->head);
+}
+
+/* A node that is marked next goes out of its chain. What at is then; 0: somebody was
+ * faster. */
+static HOT u64 unlink_marked(struct map_header *h, struct map_record *mine, u64 *at, u64 link, u64 next)
+{
+	u64 after = relinked(link, NODE(next));
+
+	store(&mine->victim, NODE(link) + 1ul);
+	if (cas(at, link, after))
+		map_give(h, pool_of(next), NODE(link));
+	else
+		after = 0;
+	store(&mine->victim, 0);
+	return after;
+}
+
+INLINE void pass_marked(struct walk *w)
+{
+	u64 after = unlink_marked(w->h, w->mine, w->at, w->link, w->next);
+
+	if (!after) {
+		from_head(w);
+		return;
+	}
+	if (w->at == w->head)
+		w->first = after;
+	w->link = after;
+}
+
+INLINE int find(struct walk *w)
+{
+	from_head(w);
+	while (w->budget-- > 1) {
+		int same;
+
+		if (NODE(w->link) >= w->h->nnodes)
+			return ABSENT;
+		w->node = map_node(w->h, NODE(w->link));
+		w->next = load(&w->node->link);
+		same = same_key(w->h, w->node, w->key);
+		if (unlikely(load(w->at) != w->link)) {
+			from_head(w);
+		} else if (unlikely(w->next & MARKS)) {
+			pass_marked(w);
+		} else if (same) {
+			return FOUND;
+		} else {
+			w->at = &w->node->link;
+			w->link = w->next;
+		}
+	}
+	w->budget = 1;
+	return EXHAUSTED;
+}
+
+/* The lease's value of node n in a percpu_hash; 0: there is no block. */
+INLINE u8 *own_value(struct map_header *h, u64 n, u32 lease)
+{
+	u8 *block = map_block(h, lease);
+
+	return block ? block + n * h->value_stride : 0;
+}
+
+static HOT u64 percpu_value(struct map_header *h, u64 n, u32 lease) { return (u64)own_value(h, n, lease); }
+
+INLINE u64 value_of(struct map_header *h, struct map_node *node, u64 n, u32 lease)
+{
+	return likely(h->type == TYPE_HASH) ? (u64)node + h->value_at : percpu_value(h, n, lease);
+}
+
+static HOT u64 lookup(struct map_header *h, const u8 *key, u32 lease)
+{
+	struct walk w = begin(h, key, lease);
+	int found = find(&w);
+
+	if (found == EXHAUSTED)
+		map_count(&map_control(h)->busy);
+	return found == FOUND ? value_of(h, w.node, NODE(w.link), lease) : 0;
+}
+
+/* find() in few registers, for short keys and those who meet nobody. */
+HOT u64 bpftime_hash_lookup(struct map_header *h, const u8 *key, u32 lease)
+{
+	u64 k, *at, link;
+
+	if (unlikely(h->key_size > 8))
+		return lookup(h, key, lease);
+	k = load_tail(key, h->key_size);
+	at = map_head(h, mix(h->seed ^ k, GOLDEN));
+	link = load(at);
+	for (u32 n = 0; n < FEW; n++) {
+		struct map_node *node = map_node(h, NODE(link));
+		u64 next;
+		int same;
+
+		if (NODE(link) >= h->nnodes)
+			return 0;
+		next = load(&node->link);
+		same = load8(node->key) == k;
+		if (unlikely(load(at) != link || next & MARKS))
+			break;
+		if (same)
+			return value_of(h, node, NODE(link), lease);
+		at = &node->link;
+		link = next;
+	}
+	return lookup(h, key, lease);
+}
+
+/* ---- nodes ---- */
+
+/* A node of word at of the pool comes into our hand; bounded, whatever others do. */
+INLINE int take_bit(struct map_header *h, struct map_record *mine, u64 kind, u64 *words, u32 at)
+{
+	for (u32 tries = 0; tries < BUDGET; tries++) {
+		u64 word = load(&words[at]);
+		u32 node = at * 64 + (u32)__builtin_ctzl(word | 1ul << 63);
+
+		if (!word || node >= h->nnodes)
+			return 0;
+		store(&mine->hand, kind | (node + 1ul));
+		if (cas(&words[at], word, word & (word - 1)))
+			return 1;
+	}
+	return 0;
+}
+
+static HOT int take_from(struct map_header *h, struct map_record *mine, enum pool p)
+{
+	u64 *words = map_pool(h, p), kind = p == SPARES ? MAP_HAND_SPARE : 0;
+	u32 n = map_words(h), at = (u32)mine->cursor;
+
+	for (u32 i = 0; i < n; i++, at++) {
+		at = at < n ? at : 0;
+		if (take_bit(h, mine, kind, words, at)) {
+			mine->cursor = at;
+			return 1;
+		}
+	}
+	store(&mine->hand, 0);
+	return 0;
+}
+
+static HOT int take_free(struct map_header *h, struct map_record *mine)
+{
+	if (take_from(h, mine, FREE))
+		return 1;
+	if (mine->failures++ % RECLAIM_EVERY)
+		return 0;
+	bpftime_hash_reclaim(h);
+	return take_from(h, mine, FREE);
+}
+
+static HOT void give_back(struct map_header *h, struct map_record *mine)
+{
+	u64 hand = mine->hand;
+
+	if (NODE(hand) - 1 < h->nnodes)
+		map_give(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
+	store(&mine->hand, 0);
+}
+
+/* The values of node n are zero in every block that a lease ever had, and value in
+ * ours; 0: there is no block for us. */
+static HOT int fill_blocks(struct map_header *h, u32 lease, u64 n, const u8 *value)
+{
+	u8 *mine = own_value(h, n, lease), *at = map_at(h, h->data) + n * h->value_stride;
+
+	if (!mine)
+		return 0;
+	for (u32 i = 0; i < h->nslots; i++, at += h->stride)
+		for (u32 k = 0; load(&map_control(h)->owners[i]) && k < h->value_stride; k += 8)
+			store8(at + k, 0);
+	copy_in(mine, value, h->value_size);
+	return 1;
+}
+
+INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value)
+{
+	struct map_node *node = map_node(w->h, n);
+
+	store(&node->link, relinked(node->link, next));
+	barrier();
+	copy_in(node->key, w->key, w->h->key_size);
+	if (w->h->type == TYPE_PERCPU_HASH)
+		return fill_blocks(w->h, w->lease, n, value);
+	copy_in((u8 *)node + w->h->value_at, value, w->h->value_size);
+	return 1;
+}
+
+/* A node to replace another with comes to be the spare, or into the hand. */
+static HOT void find_replacement(struct map_header *h, struct map_record *mine)
+{
+	if (take_from(h, mine, SPARES)) {
+		store(&mine->spare, NODE(mine->hand));
+		store(&mine->hand, 0);
+	} else {
+		take_free(h, mine);
+	}
+}
+
+/* ---- the three changes. What is in the record may have been spoilt. ---- */
+
+INLINE int insert(struct walk *w, const u8 *value)
+{
+	u32 n;
+
+	if (!w->mine->hand && !take_free(w->h, w->mine))
+		return FULL;
+	n = NODE(w->mine->hand) - 1;
+	if (n >= w->h->nnodes || !fill(w, n, NODE(w->first), value))
+		return NO_NODE;
+	if (!cas(w->head, w->first, relinked(w->first, n)))
+		return AGAIN;
+	store(&w->mine->hand, 0);
+	return DONE;
+}
+
+INLINE int is_last(struct walk *w) { return NODE(w->next) >= w->h->nnodes; }
+
+/* Freezes the node's own link, if something hangs on it, so that it names next. What
+ * happens to the node from here on, our record names it. */
+INLINE int freeze(struct walk *w, u32 next, u64 mark)
+{
+	store(&w->mine->victim, NODE(w->link) + 1ul);
+	return is_last(w) || cas(&w->node->link, w->next, relinked(w->next, next) | mark);
+}
+
+/* The link that names the node → next; then the node is ours. */
+INLINE int take_out(struct walk *w, u32 next) { return cas(w->at, w->link, relinked(w->link, next)); }
+
+/* For nothing: somebody was faster. */
+INLINE int again(struct walk *w)
+{
+	store(&w->mine->victim, 0);
+	return AGAIN;
+}
+
+INLINE int replace(struct walk *w, const u8 *value)
+{
+	struct map_record *r = w->mine;
+	int spare, ours;
+	u64 n;
+
+	if (unlikely(!r->hand && !r->spare))
+		find_replacement(w->h, r);
+	spare = !r->hand;
+	n = (spare ? r->spare : NODE(r->hand)) - 1ul;
+	if (n >= w->h->nnodes)
+		return NO_NODE;
+	fill(w, (u32)n, NODE(w->next), value);
+	if (!freeze(w, (u32)n, spare ? MAP_LINK_REPLACED : MARKS))
+		return again(w);
+	ours = take_out(w, (u32)n);
+	if (!ours && is_last(w))
+		return again(w);
+	if (spare)
+		store(&r->spare, ours ? NODE(w->link) + 1ul : 0);
+	else if (ours)
+		map_give(w->h, FREE, NODE(w->link));
+	store(&r->victim, 0);
+	if (!spare)
+		store(&r->hand, 0);
+	return DONE;
+}
+
+INLINE int discard(struct walk *w)
+{
+	if (!freeze(w, NODE(w->next), MAP_LINK_DELETED))
+		return again(w);
+	if (take_out(w, NODE(w->next)))
+		map_give(w->h, FREE, NODE(w->link));
+	else if (is_last(w))
+		return again(w);
+	store(&w->mine->victim, 0);
+	return DONE;
+}
+
+/* ---- operations ---- */
+
+/* In place: the value is the lease's own. */
+INLINE int overwrite(struct walk *w, const u8 *value)
+{
+	u8 *to = own_value(w->h, NODE(w->link), w->lease);
+
+	if (!to)
+		return NO_NODE;
+	copy_in(to, value, w->h->value_size);
+	return DONE;
+}
+
+static HOT u64 failure(struct map_header *h, struct map_record *mine, int e)
+{
+	if (mine->hand)
+		give_back(h, mine);
+	if (e == EBUSY_)
+		map_count(&map_control(h)->busy);
+	return error(e);
+}
+
+INLINE u64 finish(struct walk *w, int e)
+{
+	return likely(!e && !w->mine->hand) ? 0 : failure(w->h, w->mine, e);
+}
+
+/* What forbids an update; 0: nothing. */
+INLINE int refusal(int found, u64 flags)
+{
+	if (found == EXHAUSTED)
+		return EBUSY_;
+	if (found == FOUND)
+		return flags == BPF_NOEXIST ? EEXIST_ : 0;
+	return flags == BPF_EXIST ? ENOENT_ : 0;
+}
+
+HOT u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease)
+{
+	struct walk w = begin(h, key, lease);
+	int r;
+
+	if (flags > BPF_EXIST)
+		return error(EINVAL_);
+	do {
+		int found = find(&w), e = refusal(found, flags);
+
+		if (e)
+			return finish(&w, e);
+		if (found == ABSENT)
+			r = insert(&w, value);
+		else
+			r = h->type == TYPE_HASH ? replace(&w, value) : overwrite(&w, value);
+	} while (unlikely(r == AGAIN));
+	if (likely(r == DONE))
+		return finish(&w, 0);
+	return finish(&w, r == FULL ? E2BIG_ : EBUSY_);
+}
+
+/* Unlinks what is marked in the key's chain. */
+HOT void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease)
+{
+	struct walk w = {.h = h, .mine = map_record(h, lease), .key = key, .head = map_head(h, map_hash(h, key)), .budget = BUDGET};
+
+	find(&w);
+}
+
+HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)
+{
+	struct walk w = begin(h, key, lease);
+
+	do {
+		int found = find(&w);
+
+		if (found != FOUND)
+			return finish(&w, found == ABSENT ? ENOENT_ : EBUSY_);
+	} while (unlikely(discard(&w) == AGAIN));
+	return 0;
+}

@@ -1,0 +1,161 @@
+/* ringbuf: records of many producers, for one consumer.
+ *
+ * Producers share one word: the end of the last record, its length and the lease that
+ * reserved it. A record is reserved by one compare-and-swap of this word, so nobody
+ * waits for a producer that was killed or stopped. Then its header is written:
+ *
+ *   len | WRITTEN | BUSY    and the lease, the link and the run it belongs to
+ *
+ * and again without BUSY, or with DISCARD, when it is submitted or discarded. Space
+ * that belongs to no record holds, in each word, the lap of its position and nothing
+ * else; the consumer leaves it so. So everybody can see whether a header is written.
+ *
+ * Killed between reserving and the header, a producer leaves a record without one;
+ * but its length is in the word. Whoever reserves next writes that header first, by
+ * compare-and-swap from the empty word of that very lap, hence
+ *
+ *   every record but the last one has its header                          (*)
+ *
+ * after every instruction. Its own producer, if it lives, writes the header all the
+ * same: with the same length.
+ *
+ * A record stays BUSY when its run has ended without submitting it: the process was
+ * killed, or a signal handler left by longjmp. The consumer can tell by lease, link
+ * and run (maps/ringbuf), and passes over it; never by the time that went by, since
+ * who is only stopped will go on to write.
+ *
+ * The applier maps the records twice, one behind the other, so each is contiguous.
+ * Positions are in words of 8 bytes here, modulo 2^RING_POS_BITS.
+ */
+#pragma GCC target("general-regs-only")
+#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#include "map.h"
+
+#define POS_MASK ((1ul << RING_POS_BITS) - 1)
+#define LEN_MASK ((1ul << RING_LEN_BITS) - 1)
+#define TRIES 1024
+
+enum { NO_WAKEUP = 1, FORCE_WAKEUP = 2 };                                  /* BPF_RB_* of submit */
+enum { AVAIL_DATA, RING_SIZE, CONS_POS, PROD_POS };                        /* BPF_RB_* of query */
+
+static inline u64 *producer(struct map_header *h) { return (u64 *)map_at(h, MAP_RING_PRODUCER); }
+static inline u64 consumed(struct map_header *h) { return load((u64 *)map_at(h, MAP_RING_CONSUMER)); }
+
+static inline u64 words_of(const struct map_header *h) { return h->max_entries / 8; }
+
+/* max_entries is a power of two, and no more than the mapping has. */
+static inline u64 *word_at(struct map_header *h, u64 pos)
+{
+	return (u64 *)map_at(h, MAP_RING_OFF) + (pos & (words_of(h) - 1));
+}
+
+/* What a word of a position holds when no record does. */
+static inline u64 empty(struct map_header *h, u64 pos) { return (pos >> __builtin_ctzl(words_of(h))) << 32; }
+
+/* Words in use between the consumer's position and the end of the last record. A
+ * spoilt position makes the ring full. */
+static inline u64 used(struct map_header *h, u64 last) { return ((last & POS_MASK) - consumed(h) / 8) & POS_MASK; }
+
+/* (*) for the record that is the last one until now. */
+static HOT void help(struct map_header *h, u64 last)
+{
+	u64 len = last >> RING_LEN_SHIFT & LEN_MASK, pos = ((last & POS_MASK) - len) & POS_MASK, *word = word_at(h, pos);
+	u64 id = last >> RING_LEASE_SHIFT & (SESSION_NLEASES - 1);
+
+	if (len && load(word) == empty(h, pos))
+		cas(word, empty(h, pos), id << (32 + RING_HDR_LEASE) | RING_BUSY | RING_WRITTEN | RING_HELPED | ((len - 1) * 8));
+}
+
+static inline u64 identity(u64 ctx)
+{
+	struct bpftime_thread *t = thread_of(ctx);
+	u32 at = run_of(ctx)->counter;
+
+	return (u64)(t->lease & (SESSION_NLEASES - 1)) << RING_HDR_LEASE | (u64)(at / 8 & (SESSION_NLINKS - 1)) << RING_HDR_LINK |
+	       (*(u64 *)(t->counters + at) & 0x7fff) << RING_HDR_RUN;
+}
+
+/* A reserved record of len words with its header; 0: there is no room, or too many
+ * others were faster. */
+static HOT u64 *reserve(struct map_header *h, u64 size, u64 ctx)
+{
+	struct map_control *c = map_control(h);
+	u64 len = (size + 7) / 8 + 1, lease = thread_of(ctx)->lease;
+
+	for (u32 tries = 0; tries < TRIES; tries++) {
+		u64 last = load(producer(h)), pos = last & POS_MASK, *word = word_at(h, pos);
+
+		if (used(h, last) + len > words_of(h)) {
+			map_count(&c->misses);
+			return 0;
+		}
+		help(h, last);
+		if (!cas(producer(h), last, ((pos + len) & POS_MASK) | len << RING_LEN_SHIFT | lease << RING_LEASE_SHIFT))
+			continue;
+		store(word, identity(ctx) << 32 | RING_BUSY | RING_WRITTEN | size);
+		return word;
+	}
+	map_count(&c->busy);
+	return 0;
+}
+
+static inline void end_record(u64 sample, u32 flag)
+{
+	u32 *header = (u32 *)(sample - RING_HEADER);
+
+	store(header, (*header & ~RING_BUSY) | flag);
+}
+
+static inline int fits(u64 size) { return size <= (LEN_MASK - 1) * 8; }
+
+/* r1: map, r2: size, r3: flags */
+HOT u64 bpftime_ringbuf_reserve(BPF_ARGS)
+{
+	u64 *record = r3 || !fits(r2) ? 0 : reserve((struct map_header *)r1, r2, ctx);
+
+	return record ? (u64)(record + 1) : 0;
+}
+
+/* r1: sample, r2: flags */
+HOT u64 bpftime_ringbuf_submit(BPF_ARGS)
+{
+	end_record(r1, 0);
+	return 0;
+}
+
+HOT u64 bpftime_ringbuf_discard(BPF_ARGS)
+{
+	end_record(r1, RING_DISCARD);
+	return 0;
+}
+
+/* r1: map, r2: data, r3: size, r4: flags */
+HOT u64 bpftime_ringbuf_output(BPF_ARGS)
+{
+	u64 *record;
+
+	if (r4 & ~(u64)(NO_WAKEUP | FORCE_WAKEUP))
+		return error(EINVAL_);
+	record = fits(r3) ? reserve((struct map_header *)r1, r3, ctx) : 0;
+	if (!record)
+		return error(EAGAIN_);
+	if (r3)
+		copy_in((u8 *)(record + 1), (const u8 *)r2, r3);
+	end_record((u64)(record + 1), 0);
+	return 0;
+}
+
+/* r1: map, r2: what */
+HOT u64 bpftime_ringbuf_query(BPF_ARGS)
+{
+	struct map_header *h = (struct map_header *)r1;
+	u64 avail = used(h, load(producer(h))) * 8;
+
+	if (r2 == AVAIL_DATA)
+		return avail;
+	if (r2 == RING_SIZE)
+		return h->max_entries;
+	if (r2 == CONS_POS)
+		return consumed(h);
+	return r2 == PROD_POS ? consumed(h) + avail : 0;
+}

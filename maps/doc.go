@@ -1,0 +1,35 @@
+// Package maps makes, reads and writes eBPF maps in files of a session.
+//
+// Protocol. A map is one position-independent file `maps/OBJECT.NAME`. Whoever makes
+// it writes it under a temporary name with all its blocks allocated, and links it into
+// place; a file that is there already is used when its definition is the same, and
+// refused with the difference when it is not. Programs write through a shared mapping
+// (internal/native/map_*.c), Go through another one; neither needs the other to be
+// alive, and nobody waits for anybody: whoever is killed or stopped in the middle of
+// an operation leaves the map as it was before it, or as it is behind it.
+//
+// The file begins with a header of 4096 bytes that never changes (internal/abi,
+// MAP_HDR_*): the definition, and every size and offset that follows from it. Nothing
+// else in the file says where anything is; numbers of nodes and blocks that lie in it
+// are compared with the header's before they are used.
+//
+//	array         header | values                       a value has a multiple of 8 bytes
+//	percpu_array  header | blocks | control
+//	hash          header | control | records | heads | free bits | spare bits | nodes
+//	percpu_hash   the same, nodes without values | blocks
+//	ringbuf       header | control | consumer's page | producers' page | records
+//
+// Per-CPU types are per *lease* here: a block of values belongs to one running program
+// at a time, so plain increments are exact. There are as many blocks as 8 MiB hold, at
+// least 64 and at most 512, one for each lease; which lease has which one is in the
+// control page, when there are fewer (map_block.c). A lease that gets none finds no
+// value, and a miss is counted. Readers fold the blocks.
+//
+// A hash is chains of nodes, changed by compare-and-swap only; map_hash.c says how and
+// why it is right. There are max_entries nodes for entries and up to 512 spares, with
+// which values are replaced as a whole. Readers walk a chain twice: the same links
+// mean that all of them were there at once. Those who write from Go lock the file
+// against each other (flock) and use the last record, which is nobody's lease.
+//
+// Rings are read by package ringbuf.
+package maps

@@ -1,0 +1,161 @@
+package maps
+
+import (
+	"encoding/binary"
+	"iter"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+)
+
+// Flags of Update, as the kernel's BPF_*.
+const (
+	Any     = 0
+	NoExist = 1
+	Exist   = 2
+)
+
+// Lookup returns the values of a key: one, or, for per-CPU types, one for each block
+// that a lease has or had. The error wraps ENOENT if there is no such key.
+func (m *Map) Lookup(key []byte) ([][]byte, error) {
+	switch {
+	case m.spec.Type == Ringbuf:
+		return nil, m.fail("a ringbuf has no keys", unix.ENOTSUP)
+	case len(key) != int(m.spec.KeySize):
+		return nil, m.fail("lookup: size of the key", unix.EINVAL)
+	case m.spec.Type.isHash():
+		return m.lookupHash(key)
+	}
+	index := binary.LittleEndian.Uint32(key)
+	if index >= m.spec.MaxEntries {
+		return nil, m.fail("lookup", unix.ENOENT)
+	}
+	return m.values(index), nil
+}
+
+// All yields each key with its values, as Lookup returns them. Of a hash, each key that
+// is there all the while comes once, in no order.
+func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
+	switch {
+	case m.spec.Type == Ringbuf:
+		return func(func([]byte, [][]byte) bool) {}
+	case m.spec.Type.isHash():
+		return m.allOfHash
+	}
+	return func(yield func([]byte, [][]byte) bool) {
+		for index := range m.spec.MaxEntries {
+			if !yield(binary.LittleEndian.AppendUint32(nil, index), m.values(index)) {
+				return
+			}
+		}
+	}
+}
+
+// Update sets the value of a key. In a per-CPU type it is the value of one block, and
+// the others are zero; what a program adds at the same moment may get lost, as in the
+// kernel. Errors wrap the kernel's: E2BIG, EEXIST, ENOENT, EINVAL, EPERM, EBUSY.
+func (m *Map) Update(key, value []byte, flags uint64) error {
+	if err := m.writable("update"); err != nil {
+		return err
+	}
+	if len(key) != int(m.spec.KeySize) || len(value) != int(m.spec.ValueSize) {
+		return m.fail("update: size of key or value", unix.EINVAL)
+	}
+	if flags > Exist {
+		return m.fail("update: flags", unix.EINVAL)
+	}
+	if m.spec.Type.isHash() {
+		return m.locked(func(w *walk) error { return w.update(value, flags) }, key)
+	}
+	index := binary.LittleEndian.Uint32(key)
+	if index >= m.spec.MaxEntries {
+		return m.fail("update", unix.E2BIG)
+	}
+	if flags == NoExist {
+		return m.fail("update", unix.EEXIST)
+	}
+	m.setValues(index, value)
+	return nil
+}
+
+// Delete removes a key.
+func (m *Map) Delete(key []byte) error {
+	if err := m.writable("delete"); err != nil {
+		return err
+	}
+	if !m.spec.Type.isHash() || len(key) != int(m.spec.KeySize) {
+		return m.fail("delete", unix.EINVAL)
+	}
+	return m.locked((*walk).remove, key)
+}
+
+func (m *Map) writable(what string) error {
+	switch {
+	case m.spec.Type == Ringbuf:
+		return m.fail("a ringbuf has no keys", unix.ENOTSUP)
+	case m.file == nil:
+		return m.fail(what+": it is open for reading only", unix.EBADF)
+	case m.spec.Flags&(ReadOnly|ReadOnlyProgram) != 0:
+		return m.fail(what+": it is read only", unix.EPERM)
+	}
+	return nil
+}
+
+// Sum adds up the 8-byte values of a key of an array over all blocks.
+func (m *Map) Sum(key uint32) (sum uint64) {
+	if m.spec.Type.isHash() || key >= m.spec.MaxEntries || m.spec.ValueSize < 8 {
+		return 0
+	}
+	for block := range m.blocksInUse() {
+		sum += m.u64(m.valueAtBlock(block, key))
+	}
+	return sum
+}
+
+// ---- the n-th value of each block ----
+
+func (m *Map) valueAtBlock(block, n uint32) uint64 {
+	return m.data + uint64(block)*m.stride + uint64(n)*uint64(m.layout.valueStride)
+}
+
+// blocksInUse yields the blocks that hold anything. Without a control page, all might.
+func (m *Map) blocksInUse() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for block := range m.nslots {
+			if (m.control == 0 || m.ownerOf(block) != 0) && !yield(block) {
+				return
+			}
+		}
+	}
+}
+
+// ownerOf is the lease + 1 that has the block; 0: none ever had.
+func (m *Map) ownerOf(block uint32) uint16 {
+	at := m.control + abi.MAP_CTL_OWNERS + 2*uint64(block)
+	return uint16(m.u64(at&^7) >> (at % 8 * 8))
+}
+
+func (m *Map) values(n uint32) (out [][]byte) {
+	for block := range m.blocksInUse() {
+		out = append(out, m.read(m.valueAtBlock(block, n), m.spec.ValueSize))
+	}
+	return out
+}
+
+func (m *Map) setValues(n uint32, value []byte) {
+	m.needBlock()
+	for block := range m.blocksInUse() {
+		m.write(m.valueAtBlock(block, n), value)
+		value = make([]byte, len(value))
+	}
+}
+
+// needBlock gives a block to somebody, when nobody has one yet: to the last lease, which
+// finds it when it needs one.
+func (m *Map) needBlock() {
+	for range m.blocksInUse() {
+		return
+	}
+	m.cas(m.control+abi.MAP_CTL_OWNERS, 0, abi.SESSION_NLEASES)
+}

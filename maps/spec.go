@@ -1,0 +1,258 @@
+package maps
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strconv"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+)
+
+// Type is a map type, numbered as the kernel's enum bpf_map_type.
+type Type uint32
+
+const (
+	Hash        Type = 1
+	Array       Type = 2
+	PercpuHash  Type = 5
+	PercpuArray Type = 6
+	Ringbuf     Type = 27
+)
+
+var typeNames = map[Type]string{Hash: "hash", Array: "array", PercpuHash: "percpu_hash", PercpuArray: "percpu_array", Ringbuf: "ringbuf"}
+
+func (t Type) String() string {
+	if name, ok := typeNames[t]; ok {
+		return name
+	}
+	return "map type " + strconv.Itoa(int(t))
+}
+
+func (t Type) isHash() bool   { return t == Hash || t == PercpuHash }
+func (t Type) isPercpu() bool { return t == PercpuArray || t == PercpuHash }
+
+// Flags of a map that matter here, as the kernel's BPF_F_*.
+const (
+	ReadOnly        = 1 << 3 // user space does not write
+	ZeroSeed        = 1 << 6
+	ReadOnlyProgram = 1 << 7 // programs do not write: constants
+)
+
+// Spec defines a map.
+type Spec struct {
+	Type       Type
+	KeySize    uint32 // bytes
+	ValueSize  uint32 // bytes; in the file a multiple of 8
+	MaxEntries uint32 // of a ringbuf: bytes
+	Flags      uint32
+}
+
+const (
+	maxSize   = 1 << 30 // of a file
+	maxKey    = 512     // of a hash, as the kernel's
+	blockRoom = 8 << 20
+	minBlocks = 64
+	spareRoom = 1 << 20
+	minSpares = 64
+	maxSpares = abi.SESSION_NLEASES
+)
+
+// layout is where things are: a function of the Spec alone.
+type layout struct {
+	nslots, valueStride            uint32
+	stride, size, data             uint64
+	buckets, nodes, free, records  uint64
+	bucketMask, nnodes, nodeStride uint32
+	valueAt                        uint32
+	control                        uint64
+}
+
+func padded(n uint32) uint32          { return uint32(roundUp(uint64(n), 8)) }
+func roundUp(n, to uint64) uint64     { return (n + to - 1) &^ (to - 1) }
+func between(v, lo, hi uint64) uint64 { return max(lo, min(v, hi)) }
+
+// times is a product, or something no file is large enough for.
+func times(a, b uint64) uint64 {
+	if hi, lo := bits.Mul64(a, b); hi == 0 && lo < 1<<62 {
+		return lo
+	}
+	return 1 << 62
+}
+
+func (s Spec) layout() layout {
+	l := layout{valueStride: padded(s.ValueSize)}
+	switch s.Type {
+	case Array:
+		l.data, l.nslots = abi.MAP_DATA_OFF, 1
+		l.stride = roundUp(times(uint64(s.MaxEntries), uint64(l.valueStride)), 64)
+		l.size = l.data + l.stride
+	case PercpuArray:
+		l.data = abi.MAP_DATA_OFF
+		l.blocks(uint64(s.MaxEntries))
+		l.size = l.data + times(l.stride, uint64(l.nslots))
+		if l.nslots < abi.SESSION_NLEASES {
+			l.control = roundUp(l.size, 4096)
+			l.size = l.control + abi.MAP_CTL_SIZE
+		}
+	case Hash, PercpuHash:
+		s.hashLayout(&l)
+	case Ringbuf:
+		l.control, l.data = abi.MAP_DATA_OFF, abi.MAP_RING_OFF
+		l.size = l.data + uint64(s.MaxEntries)
+	}
+	return l
+}
+
+// blocks sizes those of leases: whole cache lines, so that no two share one.
+func (l *layout) blocks(values uint64) {
+	l.stride = max(64, roundUp(times(values, uint64(l.valueStride)), 64))
+	l.nslots = uint32(between(blockRoom/l.stride, minBlocks, abi.SESSION_NLEASES))
+}
+
+func (s Spec) hashLayout(l *layout) {
+	l.valueAt = 8 + padded(s.KeySize)
+	l.nodeStride = l.valueAt
+	nodes := uint64(s.MaxEntries)
+	if s.Type == Hash {
+		l.nodeStride += l.valueStride
+		nodes += between(spareRoom/uint64(l.nodeStride), minSpares, maxSpares)
+	}
+	l.nnodes = uint32(min(nodes, 1<<32-1))
+	l.bucketMask = uint32(1)<<bits.Len32(max(s.MaxEntries, 1)-1) - 1
+	l.control = abi.MAP_DATA_OFF
+	l.records = l.control + abi.MAP_CTL_SIZE
+	l.buckets = l.records + abi.MAP_NRECORDS*abi.MAP_REC_SIZE
+	l.free = roundUp(l.buckets+8*(uint64(l.bucketMask)+1), 64)
+	l.nodes = roundUp(l.free+16*l.words(), 64)
+	l.size = l.nodes + nodes*uint64(l.nodeStride)
+	if s.Type == PercpuHash {
+		l.blocks(nodes)
+		l.data = roundUp(l.size, 4096)
+		l.size = l.data + times(l.stride, uint64(l.nslots))
+	}
+}
+
+// words is the length of the free bits, and of the spare bits behind them.
+func (l *layout) words() uint64 { return (uint64(l.nnodes) + 63) / 64 }
+
+// Size is the size of the file.
+func (s Spec) Size() uint64 { return s.layout().size }
+
+// Stride is the distance of two blocks of a per-CPU type.
+func (s Spec) Stride() uint64 { return s.layout().stride }
+
+// Offset is where the value of a key of an array lies, in block 0.
+func (s Spec) Offset(key uint32) int64 {
+	return abi.MAP_DATA_OFF + int64(key)*int64(padded(s.ValueSize))
+}
+
+// Check says why no such map can be made.
+func (s Spec) Check() error {
+	if s.Type == Ringbuf {
+		return s.checkRing()
+	}
+	switch {
+	case typeNames[s.Type] == "":
+		return fmt.Errorf("%v is not supported", s.Type)
+	case s.Type.isHash() && (s.KeySize == 0 || s.KeySize > maxKey):
+		return fmt.Errorf("a %v has keys of 1 to %d bytes, not %d", s.Type, maxKey, s.KeySize)
+	case !s.Type.isHash() && s.KeySize != 4:
+		return fmt.Errorf("the keys of %v are indexes of 4 bytes, not %d", s.Type, s.KeySize)
+	case s.ValueSize == 0 || s.ValueSize > maxSize:
+		return fmt.Errorf("%v has values of at least 1 byte, at most 1 GiB, not %d bytes", s.Type.article(), s.ValueSize)
+	case s.MaxEntries == 0:
+		return fmt.Errorf("%v has max_entries, at least 1", s.Type.article())
+	}
+	if size := s.Size(); size > maxSize {
+		return fmt.Errorf("%v of %d entries of %d bytes takes %d MiB; at most %d MiB: use a smaller max_entries", s.Type.article(), s.MaxEntries, s.ValueSize, size>>20, maxSize>>20)
+	}
+	return nil
+}
+
+func (s Spec) checkRing() error {
+	switch {
+	case s.KeySize != 0 || s.ValueSize != 0:
+		return fmt.Errorf("a ringbuf has no keys and values, but here they have %d and %d bytes", s.KeySize, s.ValueSize)
+	case s.MaxEntries < 4096 || s.MaxEntries > maxSize/2 || s.MaxEntries&(s.MaxEntries-1) != 0:
+		return fmt.Errorf("max_entries of a ringbuf is its size in bytes: a power of two from 4096 to %d, not %d", maxSize/2, s.MaxEntries)
+	}
+	return nil
+}
+
+// header is the first page of the file.
+func (s Spec) header(seed uint64) []byte {
+	h, l, le := make([]byte, abi.MAP_DATA_OFF), s.layout(), binary.LittleEndian
+	for at, v := range map[int]uint32{
+		abi.MAP_HDR_VERSION: abi.MAP_VERSION, abi.MAP_HDR_TYPE: uint32(s.Type), abi.MAP_HDR_KEY_SIZE: s.KeySize,
+		abi.MAP_HDR_VALUE_SIZE: s.ValueSize, abi.MAP_HDR_MAX_ENTRIES: s.MaxEntries, abi.MAP_HDR_FLAGS: s.Flags,
+		abi.MAP_HDR_NSLOTS: l.nslots, abi.MAP_HDR_VALUE_STRIDE: l.valueStride, abi.MAP_HDR_BUCKET_MASK: l.bucketMask,
+		abi.MAP_HDR_NNODES: l.nnodes, abi.MAP_HDR_NODE_STRIDE: l.nodeStride, abi.MAP_HDR_VALUE_AT: l.valueAt,
+	} {
+		le.PutUint32(h[at:], v)
+	}
+	for at, v := range map[int]uint64{
+		abi.MAP_HDR_MAGIC: abi.MAP_MAGIC, abi.MAP_HDR_STRIDE: l.stride, abi.MAP_HDR_SIZE: l.size, abi.MAP_HDR_DATA: l.data,
+		abi.MAP_HDR_BUCKETS: l.buckets, abi.MAP_HDR_NODES: l.nodes, abi.MAP_HDR_FREE: l.free, abi.MAP_HDR_RECORDS: l.records,
+		abi.MAP_HDR_SEED: seed, abi.MAP_HDR_CONTROL: l.control,
+	} {
+		le.PutUint64(h[at:], v)
+	}
+	return h
+}
+
+// readHeader is the inverse: the definition, if everything else follows from it.
+func readHeader(h []byte, size int64) (Spec, error) {
+	le := binary.LittleEndian
+	if le.Uint64(h[abi.MAP_HDR_MAGIC:]) != abi.MAP_MAGIC || le.Uint32(h[abi.MAP_HDR_VERSION:]) != abi.MAP_VERSION {
+		return Spec{}, fmt.Errorf("not a map of version %d", abi.MAP_VERSION)
+	}
+	s := Spec{Type: Type(le.Uint32(h[abi.MAP_HDR_TYPE:])), KeySize: le.Uint32(h[abi.MAP_HDR_KEY_SIZE:]),
+		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:])}
+	if err := s.Check(); err != nil {
+		return Spec{}, err
+	}
+	want := s.header(le.Uint64(h[abi.MAP_HDR_SEED:]))
+	for at := range h {
+		if h[at] != want[at] {
+			return Spec{}, fmt.Errorf("byte %d of the header is %#x, but %#x in that of %v", at, h[at], want[at], s)
+		}
+	}
+	if uint64(size) != s.Size() {
+		return Spec{}, fmt.Errorf("%d bytes; %v has %d", size, s, s.Size())
+	}
+	return s, nil
+}
+
+// String is a definition in words.
+func (s Spec) String() string {
+	if s.Type == Ringbuf {
+		return fmt.Sprintf("a ringbuf of %d bytes, flags %#x", s.MaxEntries, s.Flags)
+	}
+	return fmt.Sprintf("%v of %d entries, keys of %d bytes, values of %d, flags %#x", s.Type.article(), s.MaxEntries, s.KeySize, s.ValueSize, s.Flags)
+}
+
+// article is "a hash", "an array".
+func (t Type) article() string {
+	if t == Array {
+		return "an " + t.String()
+	}
+	return "a " + t.String()
+}
+
+// difference lists what two definitions do not have in common: "max_entries 2, wanted 3".
+func (s Spec) difference(want Spec) string {
+	var out string
+	for _, f := range []struct {
+		name       string
+		have, want any
+	}{
+		{"type", s.Type, want.Type}, {"key size", s.KeySize, want.KeySize}, {"value size", s.ValueSize, want.ValueSize},
+		{"max_entries", s.MaxEntries, want.MaxEntries}, {"flags", fmt.Sprintf("%#x", s.Flags), fmt.Sprintf("%#x", want.Flags)},
+	} {
+		if f.have != f.want {
+			out += fmt.Sprintf(", %s %v, wanted %v", f.name, f.have, f.want)
+		}
+	}
+	return out[min(2, len(out)):]
+}

@@ -1,0 +1,299 @@
+package maps
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+)
+
+// The write side of internal/native/map_hash.c, step by step the same; there it is
+// told why. Nobody holds the last record but who has the file locked, so it takes the
+// place of a lease's.
+
+// A walk stands at a link: the one that names the key's node, or ends the chain.
+type walk struct {
+	*Map
+	key    []byte
+	head   uint64
+	first  uint64 // value of the head when the walk began
+	at     uint64 // where the link lies
+	link   uint64
+	n      uint32 // the node
+	next   uint64 // its own link
+	budget int
+}
+
+// pools of nodes
+const (
+	freeNodes  = 0
+	spareNodes = 1
+)
+
+// locked runs an operation of a hash, one at a time of all that are not programs.
+func (m *Map) locked(do func(*walk) error, key []byte) error {
+	m.writer.Lock()
+	defer m.writer.Unlock()
+	if err := unix.Flock(int(m.file.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("maps: %s: lock: %w", m.name, err)
+	}
+	defer unix.Flock(int(m.file.Fd()), unix.LOCK_UN)
+	w := &walk{Map: m, key: key, head: m.headOf(key), budget: longest}
+	if w.hand() != 0 || w.victim() != 0 {
+		w.recover()
+	}
+	err := do(w)
+	if hand := w.hand(); hand != 0 {
+		w.give(poolOfHand(hand), uint32(hand)-1)
+		w.setHand(0)
+	}
+	return err
+}
+
+func (m *Map) record(lease uint64) uint64 { return m.records + lease*abi.MAP_REC_SIZE }
+
+const nobody = abi.MAP_NRECORDS - 1
+
+func (w *walk) spare() uint64      { return w.u64(w.record(nobody) + abi.MAP_REC_SPARE) }
+func (w *walk) hand() uint64       { return w.u64(w.record(nobody) + abi.MAP_REC_HAND) }
+func (w *walk) victim() uint64     { return w.u64(w.record(nobody) + abi.MAP_REC_VICTIM) }
+func (w *walk) setSpare(v uint64)  { w.put64(w.record(nobody)+abi.MAP_REC_SPARE, v) }
+func (w *walk) setHand(v uint64)   { w.put64(w.record(nobody)+abi.MAP_REC_HAND, v) }
+func (w *walk) setVictim(v uint64) { w.put64(w.record(nobody)+abi.MAP_REC_VICTIM, v) }
+
+func poolOfHand(hand uint64) int {
+	if hand&abi.MAP_HAND_SPARE != 0 {
+		return spareNodes
+	}
+	return freeNodes
+}
+
+func poolOfLink(link uint64) int {
+	if link&marks == abi.MAP_LINK_REPLACED {
+		return spareNodes
+	}
+	return freeNodes
+}
+
+// relinked is the link, changed to name another node: a new tag, no mark.
+func relinked(link uint64, n uint32) uint64 {
+	return link>>abi.MAP_LINK_TAG<<abi.MAP_LINK_TAG + 1<<abi.MAP_LINK_TAG + uint64(n)
+}
+
+func (m *Map) poolWord(pool int, n uint32) uint64 {
+	return m.free + 8*(uint64(pool)*m.words()+uint64(n)/64)
+}
+
+func (m *Map) inPool(pool int, n uint32) bool { return m.u64(m.poolWord(pool, n))>>(n%64)&1 != 0 }
+
+func (m *Map) give(pool int, n uint32) {
+	if n >= m.nnodes { // a spoilt record
+		return
+	}
+	for at := m.poolWord(pool, n); ; {
+		if old := m.u64(at); m.cas(at, old, old|1<<(n%64)) {
+			return
+		}
+	}
+}
+
+// take gets a node of a pool into the hand.
+func (w *walk) take(pool int) bool {
+	for i := range uint32(w.words()) {
+		at := w.poolWord(pool, i*64)
+		for word := w.u64(at); word != 0 && w.budget > 0; word = w.u64(at) {
+			n := i*64 + uint32(bits.TrailingZeros64(word))
+			if n >= w.nnodes {
+				break
+			}
+			w.setHand(uint64(pool)*abi.MAP_HAND_SPARE | uint64(n) + 1)
+			if w.cas(at, word, word&(word-1)) {
+				return true
+			}
+			w.budget--
+		}
+	}
+	w.setHand(0)
+	return false
+}
+
+func (w *walk) fromHead() {
+	w.at, w.first = w.head, w.u64(w.head)
+	w.link = w.first
+}
+
+// find walks to the key. ok is false when others change the chain all the time.
+func (w *walk) find() (found, ok bool) {
+	for w.fromHead(); w.budget > 0; w.budget-- {
+		if uint32(w.link) >= w.nnodes {
+			return false, true
+		}
+		w.n = uint32(w.link)
+		w.next = w.u64(w.node(w.n))
+		same := bytes.Equal(w.keyOf(w.n), w.key)
+		switch {
+		case w.u64(w.at) != w.link:
+			w.fromHead()
+		case w.next&marks != 0:
+			if !w.unlinkMarked() {
+				w.fromHead()
+			}
+		case same:
+			return true, true
+		default:
+			w.at, w.link = w.node(w.n), w.next
+		}
+	}
+	return false, false
+}
+
+func (w *walk) unlinkMarked() bool {
+	after := relinked(w.link, uint32(w.next))
+	w.setVictim(uint64(w.n) + 1)
+	done := w.cas(w.at, w.link, after)
+	if done {
+		w.give(poolOfLink(w.next), w.n)
+		if w.at == w.head {
+			w.first = after
+		}
+		w.link = after
+	}
+	w.setVictim(0)
+	return done
+}
+
+func (w *walk) update(value []byte, flags uint64) error {
+	for {
+		found, ok := w.find()
+		switch {
+		case !ok:
+			return w.fail("update", unix.EBUSY)
+		case found && flags == NoExist:
+			return w.fail("update", unix.EEXIST)
+		case !found && flags == Exist:
+			return w.fail("update", unix.ENOENT)
+		case found && w.spec.Type == PercpuHash:
+			w.setValues(w.n, value)
+			return nil
+		}
+		change := w.insert
+		if found {
+			change = w.replace
+		}
+		if done, errno := change(value); done {
+			return nil
+		} else if errno != 0 {
+			return w.fail("update", errno)
+		}
+	}
+}
+
+func (w *walk) fill(n, next uint32, value []byte) {
+	at := w.node(n)
+	w.put64(at, relinked(w.u64(at), next))
+	w.write(at+8, w.key)
+	if w.spec.Type == PercpuHash {
+		w.setValues(n, value)
+	} else {
+		w.write(at+uint64(w.valueAt), value)
+	}
+}
+
+func (w *walk) insert(value []byte) (done bool, errno unix.Errno) {
+	if w.hand() == 0 && !w.take(freeNodes) {
+		return false, unix.E2BIG
+	}
+	n := uint32(w.hand()) - 1
+	if n >= w.nnodes {
+		return false, unix.EBUSY
+	}
+	w.fill(n, uint32(w.first), value)
+	if !w.cas(w.head, w.first, relinked(w.first, n)) {
+		return false, 0
+	}
+	w.setHand(0)
+	return true, 0
+}
+
+func (w *walk) isLast() bool { return uint32(w.next) >= w.nnodes }
+
+// freeze freezes the node's own link, so that it names next.
+func (w *walk) freeze(next uint32, mark uint64) bool {
+	w.setVictim(uint64(w.n) + 1)
+	return w.isLast() || w.cas(w.node(w.n), w.next, relinked(w.next, next)|mark)
+}
+
+func (w *walk) takeOut(next uint32) bool { return w.cas(w.at, w.link, relinked(w.link, next)) }
+
+// replacement is the node in hand, or the spare.
+func (w *walk) replacement() (uint32, bool) {
+	if w.hand() == 0 && w.spare() == 0 {
+		if w.take(spareNodes) {
+			w.setSpare(uint64(uint32(w.hand())))
+			w.setHand(0)
+		} else {
+			w.take(freeNodes)
+		}
+	}
+	n := uint32(w.spare()) - 1
+	if hand := w.hand(); hand != 0 {
+		n = uint32(hand) - 1
+	}
+	return n, n < w.nnodes
+}
+
+func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
+	n, ok := w.replacement()
+	if !ok {
+		return false, unix.EBUSY
+	}
+	mark, spare := uint64(marks), w.hand() == 0
+	if spare {
+		mark = abi.MAP_LINK_REPLACED
+	}
+	w.fill(n, uint32(w.next), value)
+	if !w.freeze(n, mark) {
+		w.setVictim(0)
+		return false, 0
+	}
+	ours := w.takeOut(n)
+	if !ours && w.isLast() {
+		w.setVictim(0)
+		return false, 0
+	}
+	switch {
+	case spare && ours:
+		w.setSpare(uint64(w.n) + 1)
+	case spare:
+		w.setSpare(0)
+	case ours:
+		w.give(freeNodes, w.n)
+	}
+	w.setVictim(0)
+	w.setHand(0)
+	return true, 0
+}
+
+func (w *walk) remove() error {
+	for {
+		found, ok := w.find()
+		if !ok {
+			return w.fail("delete", unix.EBUSY)
+		}
+		if !found {
+			return w.fail("delete", unix.ENOENT)
+		}
+		frozen := w.freeze(uint32(w.next), abi.MAP_LINK_DELETED)
+		ours := frozen && w.takeOut(uint32(w.next))
+		if ours {
+			w.give(freeNodes, w.n)
+		}
+		w.setVictim(0)
+		if ours || frozen && !w.isLast() {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,128 @@
+/* What operations of maps cost, beside the lock that is their lower bound.
+ *
+ *   bench HASH ARRAY PERCPU_HASH PERCPU_ARRAY RING ROUNDS
+ *
+ * Variants are interleaved; each line is "NAME MIN MEDIAN" in nanoseconds. */
+#include <time.h>
+
+#include "host.h"
+
+#define KEYS 1000
+#define CALLS 20000
+#define MOST_ROUNDS 1000
+
+static struct map_header *hash, *array, *percpu_hash, *percpu_array, *ring;
+static struct caller c;
+static volatile u64 sink;
+
+static u64 now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+}
+
+#define LOOP(name, body) \
+	static __attribute__((noinline)) u64 run_##name(void) \
+	{ \
+		u64 ctx = context(&c), key = 0, value = 1, word = 0; \
+		u32 index = 0; \
+		(void)ctx, (void)key, (void)value, (void)word, (void)index; \
+		for (u32 i = 0; i < CALLS; i++) { \
+			body; \
+			__asm__ volatile("" ::: "memory"); \
+		} \
+		return word; \
+	}
+#define LOOKUP(map, key) (*(volatile u64 *)bpftime_map_lookup_elem((u64)map, (u64)&key, 0, 0, 0, ctx))
+#define UPDATE(map, key, value) bpftime_map_update_elem((u64)map, (u64)&key, (u64)&value, BPF_ANY, 0, ctx)
+
+LOOP(empty, word += i)
+LOOP(lock, __atomic_fetch_add(&word, 1, __ATOMIC_RELAXED))
+LOOP(array_lookup, index = i % KEYS; word += LOOKUP(array, index))
+LOOP(array_update, index = i % KEYS; UPDATE(array, index, value))
+LOOP(percpu_array_lookup, index = i % KEYS; word += LOOKUP(percpu_array, index))
+LOOP(hash_lookup, key = i % KEYS; word += LOOKUP(hash, key))
+LOOP(hash_miss, key = KEYS + i % KEYS; word += bpftime_map_lookup_elem((u64)hash, (u64)&key, 0, 0, 0, ctx))
+LOOP(hash_update, key = i % KEYS; UPDATE(hash, key, value))
+LOOP(hash_insert_delete, key = KEYS + i % KEYS; UPDATE(hash, key, value); bpftime_map_delete_elem((u64)hash, (u64)&key, 0, 0, 0, ctx))
+LOOP(hash_insert_delete_one, key = KEYS; UPDATE(hash, key, value); bpftime_map_delete_elem((u64)hash, (u64)&key, 0, 0, 0, ctx))
+LOOP(percpu_hash_lookup, key = i % KEYS; word += LOOKUP(percpu_hash, key))
+LOOP(percpu_hash_update, key = i % KEYS; UPDATE(percpu_hash, key, value))
+
+static u64 record[8];
+
+/* The consumer of a ring without one: all of it is read. */
+static void drain(void)
+{
+	u64 *words = (u64 *)((u8 *)ring + MAP_RING_OFF), pos = *(u64 *)((u8 *)ring + MAP_RING_PRODUCER) & ((1ul << RING_POS_BITS) - 1);
+	u64 *consumed = (u64 *)((u8 *)ring + MAP_RING_CONSUMER), size = ring->max_entries / 8;
+
+	for (u64 at = *consumed / 8; at < pos; at++)
+		words[at % size] = (at / size + 1) << 32;
+	*consumed = pos * 8;
+}
+
+LOOP(ring_output, word += bpftime_ringbuf_output((u64)ring, (u64)record, sizeof record, 0, 0, ctx))
+LOOP(ring_reserve_submit, u64 *at = (u64 *)bpftime_ringbuf_reserve((u64)ring, sizeof record, 0, 0, 0, ctx); if (at) {
+	for (u32 k = 0; k < 8; k++)
+		at[k] = i;
+	bpftime_ringbuf_submit((u64)at, 0, 0, 0, 0, ctx);
+} else word++)
+
+static struct variant {
+	const char *name;
+	u64 (*run)(void);
+	double ns[MOST_ROUNDS];
+} variants[] = {
+	{.name = "empty", .run = run_empty}, {.name = "lock", .run = run_lock},
+	{.name = "array_lookup", .run = run_array_lookup}, {.name = "array_update", .run = run_array_update},
+	{.name = "percpu_array_lookup", .run = run_percpu_array_lookup}, {.name = "hash_lookup", .run = run_hash_lookup},
+	{.name = "hash_lookup_miss", .run = run_hash_miss}, {.name = "hash_update", .run = run_hash_update},
+	{.name = "hash_insert_delete", .run = run_hash_insert_delete}, {.name = "hash_insert_delete_one", .run = run_hash_insert_delete_one},
+	{.name = "percpu_hash_lookup", .run = run_percpu_hash_lookup}, {.name = "percpu_hash_update", .run = run_percpu_hash_update},
+	{.name = "ring_output", .run = run_ring_output}, {.name = "ring_reserve_submit", .run = run_ring_reserve_submit},
+};
+#define NVARIANTS (sizeof variants / sizeof *variants)
+
+static int ascending(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return d < 0 ? -1 : d > 0;
+}
+
+static void measure(struct variant *v, int round)
+{
+	u64 t;
+
+	drain();
+	t = now();
+	sink = v->run();
+	v->ns[round] = (double)(now() - t) / CALLS;
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc == 7 ? atoi(argv[6]) : 0;
+
+	if (rounds < 1 || rounds > MOST_ROUNDS)
+		return 2;
+	session_open("-", 1);
+	caller_init(&c, 7, 0);
+	hash = map_open(argv[1]), array = map_open(argv[2]), percpu_hash = map_open(argv[3]), percpu_array = map_open(argv[4]), ring = map_open(argv[5]);
+	if (!hash || !array || !percpu_hash || !percpu_array || !ring)
+		return 3;
+	for (u64 ctx = context(&c), key = 0, value = 1; key < KEYS; key++)
+		if (UPDATE(hash, key, value) || UPDATE(percpu_hash, key, value))
+			return 4;
+	for (int r = 0; r < rounds; r++)
+		for (u32 i = 0; i < NVARIANTS; i++)
+			measure(&variants[r % 2 ? NVARIANTS - 1 - i : i], r);
+	for (u32 i = 0; i < NVARIANTS; i++) {
+		qsort(variants[i].ns, (size_t)rounds, sizeof(double), ascending);
+		printf("%s %.2f %.2f\n", variants[i].name, variants[i].ns[0], variants[i].ns[rounds / 2]);
+	}
+	return 0;
+}

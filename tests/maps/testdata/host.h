@@ -1,0 +1,104 @@
+/* A process that runs programs' helpers without the agent: maps a session and maps,
+ * and calls as a thunk would, under a lease of its choice. */
+#ifndef TEST_HOST_H
+#define TEST_HOST_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "map.h"
+
+struct bpftime_resident bpftime_resident;
+struct bpftime_private bpftime_private;
+
+/* The frame of a thunk, as far as helpers look at it. */
+struct caller {
+	struct bpftime_thread *thread;
+	struct bpftime_run *run;
+	u64 regs[PT_SIZE / 8];
+	struct bpftime_thread self;
+	struct bpftime_run first;
+};
+
+static inline u64 context(struct caller *c) { return (u64)c + FRAME_REGS; }
+
+static inline void die(const char *what)
+{
+	perror(what);
+	exit(3);
+}
+
+static inline void caller_init(struct caller *c, u32 lease, u32 link)
+{
+	c->thread = &c->self;
+	c->run = &c->first;
+	c->self.lease = lease;
+	c->self.counters = (u64)bpftime_resident.session->counters[lease];
+	c->first.counter = link * 8;
+}
+
+/* What a thunk does before each program. */
+static inline void new_run(struct caller *c) { ++*(volatile u64 *)(c->self.counters + c->run->counter); }
+
+static inline u64 file_size(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		die("fstat");
+	return (u64)st.st_size;
+}
+
+static inline void *reserve(u64 size)
+{
+	void *at = mmap(0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		die("mmap");
+	return at;
+}
+
+/* What an applier has to do: the file, its records a second time behind it when it is
+ * a ring, the header for ourselves alone and not writable, then the check. */
+static inline struct map_header *map_open(const char *path)
+{
+	int fd = open(path, O_RDWR);
+	u64 size = fd < 0 ? 0 : file_size(fd), again = 0;
+	struct map_header head, *h;
+
+	if (fd < 0 || pread(fd, &head, sizeof head, 0) != sizeof head)
+		die(path);
+	if (head.type == TYPE_RINGBUF && head.data < size)
+		again = size - head.data;
+	h = reserve(size + again);
+	if (mmap(h, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+	    (again && mmap((u8 *)h + size, again, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)head.data) == MAP_FAILED) ||
+	    mmap(h, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+		die("mmap");
+	*(volatile u64 *)&h->magic = h->magic;
+	mprotect(h, 4096, PROT_READ);
+	close(fd);
+	if (!bpftime_map_check(h, size))
+		return h;
+	munmap(h, size + again);
+	return 0;
+}
+
+/* Without a session there are leases all the same. */
+static inline void session_open(const char *path, u32 proc)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDWR) : -1;
+	void *s = mmap(0, SESSION_SIZE, PROT_READ | PROT_WRITE, fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+
+	if (s == MAP_FAILED)
+		die(path);
+	bpftime_resident.session = s;
+	bpftime_private.proc = bpftime_resident.proc = proc;
+}
+
+#endif

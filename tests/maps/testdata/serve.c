@@ -1,0 +1,75 @@
+/* Answers for a map: the operations that a test asks for, one by one.
+ *
+ *   serve SESSION MAP
+ *
+ * Reads requests with a key and a value of the map's sizes behind each, and writes a
+ * reply with a value behind it, from standard input to standard output. Says "no" and
+ * ends when the map is refused. */
+#include "host.h"
+
+enum { LOOKUP = 1, UPDATE, DELETE, ADD };
+
+struct request {
+	u32 op, lease;
+	u64 flags; /* or what to add */
+};
+
+static u8 key[1024], value[1 << 16];
+
+static void get(void *to, u64 n)
+{
+	if (n && fread(to, n, 1, stdin) != 1)
+		exit(0);
+}
+
+/* LOOKUP returns 1 and the value, or 0. ADD is what a program does: look up, += */
+static u64 answer(struct map_header *h, const struct request *q, const u8 *k, const u8 *v, u64 ctx)
+{
+	u64 at;
+
+	if (q->op == UPDATE)
+		return bpftime_map_update_elem((u64)h, (u64)k, (u64)v, q->flags, 0, ctx);
+	if (q->op == DELETE)
+		return bpftime_map_delete_elem((u64)h, (u64)k, 0, 0, 0, ctx);
+	at = bpftime_map_lookup_elem((u64)h, (u64)k, 0, 0, 0, ctx);
+	if (!at)
+		return 0;
+	if (q->op == ADD)
+		*(u64 *)at += q->flags;
+	memcpy(value, (const void *)at, h->value_size);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct map_header *h;
+	struct caller c;
+	struct request q;
+
+	if (argc != 3)
+		return 2;
+	session_open(argv[1], 1);
+	h = map_open(argv[2]);
+	if (!h) {
+		puts("no");
+		return 0;
+	}
+	for (;;) {
+		u8 *k = malloc(h->key_size), *v = malloc(h->value_size);
+		u64 r;
+
+		get(&q, sizeof q);
+		get(key, h->key_size);
+		get(value, h->value_size);
+		/* of their exact size, so that a sanitizer sees what is read beyond */
+		memcpy(k, key, h->key_size);
+		memcpy(v, value, h->value_size);
+		caller_init(&c, q.lease, 0);
+		new_run(&c);
+		r = answer(h, &q, k, v, context(&c));
+		free(k);
+		free(v);
+		if (fwrite(&r, sizeof r, 1, stdout) != 1 || fwrite(value, h->value_size, 1, stdout) != 1 || fflush(stdout))
+			return 1;
+	}
+}
