@@ -2,7 +2,7 @@
  * they need to know, asked once, before the first patch. */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
-#include "bpf.h"
+#include "map.h"
 
 #include <asm/stat.h>
 #include <asm/unistd.h>
@@ -14,6 +14,9 @@
 u64 bpftime_bpf_helper(u32 id)
 {
 	switch (id) {
+	HELPER(1, map_lookup_elem);
+	HELPER(2, map_update_elem);
+	HELPER(3, map_delete_elem);
 	HELPER(4, probe_read);
 	HELPER(5, ktime_get_ns);
 	HELPER(6, trace_printk);
@@ -29,6 +32,11 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(115, probe_read_str);
 	HELPER(120, get_ns_current_pid_tgid);
 	HELPER(125, ktime_get_boot_ns);
+	HELPER(130, ringbuf_output);
+	HELPER(131, ringbuf_reserve);
+	HELPER(132, ringbuf_submit);
+	HELPER(133, ringbuf_discard);
+	HELPER(134, ringbuf_query);
 	HELPER(160, ktime_get_coarse_ns);
 	HELPER(165, snprintf);
 	HELPER(173, get_func_ip);
