@@ -130,7 +130,9 @@ func TestDoctorFinds(t *testing.T) {
 				"                      fix: ./build.sh makes it in build/; elsewhere, set\n" +
 				"                           BPFTIME_AGENT\n",
 			"fail  test            tracing /bin/true: no agent at "}, 1},
-		"agent does not work": {func(u *user) { u.env = []string{"BPFTIME_AGENT=" + victim(u.t, "empty.so", "empty.c", "-shared", "-fPIC")} }, []string{
+		"agent does not work": {func(u *user) {
+			u.env = []string{"BPFTIME_AGENT=" + victim(u.t, "empty.so", "empty.c", "-shared", "-fPIC")}
+		}, []string{
 			"ok    agent           ", "fail  test            tracing /bin/true: the agent did not start: "}, 1},
 		"agent is for root only": {func(u *user) {
 			b, err := os.ReadFile(filepath.Join(bin, agentName))

@@ -77,7 +77,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
-	for _, c := range []*cobra.Command{runCommand(), psCommand(), progCommand(), traceCommand(), checkCommand(), doctorCommand()} {
+	for _, c := range []*cobra.Command{runCommand(), psCommand(), mapCommand(), progCommand(), traceCommand(), checkCommand(), doctorCommand()} {
 		root.AddCommand(c)
 	}
 	return root

@@ -136,7 +136,9 @@ func verdicts(file string) (out []verdict, err error) {
 			_, err = linkedProgram.Verify(abi.PT_SIZE)
 		}
 		if err == nil && p.SEC.Kind == "" { // with a kind, a manifest can say where
-			_, err = p.SEC.AttachSpec()
+			if _, err = p.SEC.AttachSpec(); err != nil {
+				err = fmt.Errorf("%s: program %s: %w", file, p.Name, err)
+			}
 		}
 		if v.err = err; err != nil {
 			v.Error = err.Error()

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/vm/object"
 )
 
 // The JSON form of a program of a session.
@@ -46,7 +47,7 @@ func progListCommand() *cobra.Command {
 }
 
 func listPrograms(w io.Writer, name string, asJSON bool) error {
-	open, err := openSessions(name)
+	open, err := openSessions(sessionName(name))
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func listFiles(w io.Writer, files []string, asJSON bool) error {
 			return err
 		}
 		for _, p := range spec.Programs {
-			views = append(views, fileProgView{file, p.Name, p.SEC.Name, len(p.Insns)})
+			views = append(views, fileProgView{file, p.Name, p.SEC.Name, slots(p.Insns)})
 		}
 	}
 	if asJSON {
@@ -105,4 +106,12 @@ func listFiles(w io.Writer, files []string, asJSON bool) error {
 		t.Add(v.Insns, v.Program, v.Section)
 	}
 	return t.Print(w)
+}
+
+// slots counts as the kernel does: an LDDW takes two.
+func slots(insns []object.Instruction) (n int) {
+	for _, in := range insns {
+		n += in.Slots()
+	}
+	return n
 }

@@ -22,7 +22,7 @@ func psCommand() *cobra.Command {
 		Example: "  bpftime ps\n  bpftime ps -s web --json",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			open, err := openSessions(name)
+			open, err := openSessions(sessionName(name))
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/bpftime-go/bpftime/maps"
 	"github.com/bpftime-go/bpftime/session"
 )
 
@@ -16,16 +17,19 @@ type runView struct {
 	Maps []mapView `json:"maps"`
 }
 
+// reportEntries is how many entries of a map the report shows.
+const reportEntries = 64
+
 // report prints links and maps once CMD has ended.
 func report(rs *runSession, out *output, command string, code int) error {
-	v, maps, err := rs.view()
+	v, ms, err := rs.view()
 	if err != nil {
 		return err
 	}
-	defer closeMaps(maps)
+	defer closeMaps(ms)
 	if out.asJSON {
 		r := runView{Command: command, ExitCode: code, sessionView: v, Maps: []mapView{}}
-		for _, m := range maps {
+		for _, m := range ms {
 			r.Maps = append(r.Maps, m.view(true))
 		}
 		printJSON(out, r)
@@ -39,9 +43,12 @@ func report(rs *runSession, out *output, command string, code int) error {
 	if err := printLinks(out, v.Links); err != nil {
 		return err
 	}
-	for _, m := range maps {
+	for _, m := range ms {
+		if m.isConstant() || m.Spec().Type == maps.Ringbuf {
+			continue // nothing that was found out
+		}
 		fmt.Fprintln(out)
-		if err := m.print(out); err != nil {
+		if err := m.print(out, reportEntries); err != nil {
 			return err
 		}
 	}
@@ -58,6 +65,6 @@ func (rs *runSession) view() (sessionView, []*openMap, error) {
 		return sessionView{}, nil, err
 	}
 	defer s.Close()
-	maps, err := openMaps(s)
-	return viewOf(s), maps, err
+	ms, err := openMaps(s)
+	return viewOf(s), ms, err
 }

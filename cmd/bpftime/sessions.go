@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -111,13 +112,13 @@ func warn(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "bpftime: "+format+"\n", args...)
 }
 
+// sessionName is the session that readers are meant to read; empty: all of them.
+func sessionName(flag string) string { return cmp.Or(flag, environment().Session) }
+
 // chosenSessions opens the session that is named by -s or BPFTIME_SESSION, or else all
 // there are, at least one.
 func chosenSessions(flag string) ([]*session.Session, error) {
-	if flag == "" {
-		flag = environment().Session
-	}
-	open, err := openSessions(flag)
+	open, err := openSessions(sessionName(flag))
 	if err == nil && len(open) == 0 {
 		rundir, _ := runDir()
 		return nil, fmt.Errorf("no sessions in %s: start a program with bpftime run -s NAME", rundir)

@@ -23,7 +23,10 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	var known []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if unknown.GetSpecifiedShortnames() != "" {
+	if short := unknown.GetSpecifiedShortnames(); short != "" {
+		if short[0] >= '0' && short[0] <= '9' {
+			return usage("%w; a negative number needs -- before it: %s … -- -%s", err, c.CommandPath(), short)
+		}
 		return usage("%w", err)
 	}
 	return usage("%w%s", err, didYouMean("--", unknown.GetSpecifiedName(), known))

@@ -66,9 +66,26 @@ type Histogram struct {
 	Counts []uint64
 }
 
-// slotsName is what kernel tools call the counts of a log2 histogram: struct hist
-// { __u32 slots[MAX_SLOTS]; }.
-const slotsName = "slots"
+// IsHistogram guesses from a name whether so many counters of that name count powers of
+// two: slots and hist are what kernel tools call them (struct hist { __u32
+// slots[MAX_SLOTS]; }); a unit alone is enough for sixteen and more.
+func IsHistogram(name string, n int) bool {
+	if n < 2 || n > 64 {
+		return false
+	}
+	for _, word := range words(name) {
+		switch word {
+		case "slots", "hist", "hists", "histogram", "dist", "latency", "sizes":
+			return true
+		}
+	}
+	return n >= 16 && Unit(name) != noUnit
+}
+
+// words are the parts of a C name, without numbers.
+func words(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r < 'a' || r > 'z' })
+}
 
 // Histograms finds the log2 histograms in a value, and what is left without them: nil
 // if nothing is.
@@ -103,8 +120,8 @@ func nilIfEmpty(l List) Value {
 func objectHistograms(o Object) (found []Histogram, rest Value) {
 	var left Object
 	for _, f := range o {
-		if counts, ok := numbers(f.Value); ok && f.Name == slotsName {
-			found = append(found, Histogram{Counts: counts})
+		if counts, ok := numbers(f.Value); ok && IsHistogram(f.Name, len(counts)) {
+			found = append(found, Histogram{strings.TrimPrefix(f.Name, slotsName), counts})
 			continue
 		}
 		hs, r := Histograms(f.Value)
@@ -132,10 +149,13 @@ func prefixed(name string, hs []Histogram) []Histogram {
 	return hs
 }
 
-// numbers is a list of unsigned numbers, two at least.
+// slotsName says nothing that the name of its struct does not.
+const slotsName = "slots"
+
+// numbers is a list of unsigned numbers.
 func numbers(v Value) ([]uint64, bool) {
 	list, ok := v.(List)
-	if !ok || len(list) < 2 || len(list) > 64 {
+	if !ok {
 		return nil, false
 	}
 	out := make([]uint64, len(list))
@@ -149,13 +169,19 @@ func numbers(v Value) ([]uint64, bool) {
 
 // Unit guesses from a name what its histogram counts, as the kernel's tools write it.
 func Unit(name string) string {
-	for _, u := range []struct{ part, unit string }{
-		{"nsec", "nsecs"}, {"usec", "usecs"}, {"msec", "msecs"}, {"_ns", "nsecs"}, {"_us", "usecs"}, {"_ms", "msecs"},
-		{"bytes", "bytes"}, {"size", "bytes"},
-	} {
-		if strings.Contains(name, u.part) {
-			return u.unit
+	for _, word := range words(name) {
+		switch word {
+		case "ns", "nsec", "nsecs":
+			return "nsecs"
+		case "us", "usec", "usecs":
+			return "usecs"
+		case "ms", "msec", "msecs":
+			return "msecs"
+		case "size", "sizes", "bytes":
+			return "bytes"
 		}
 	}
-	return "value"
+	return noUnit
 }
+
+const noUnit = "value"

@@ -71,6 +71,7 @@ func TestHistograms(t *testing.T) {
 		{show.Object{{Name: "read", Value: h}, {Name: "hists", Value: show.List{h, h}}, {Name: "n", Value: uint64(1)}},
 			[]string{"read", "hists[0]", "hists[1]"}, "{n: 1}"},
 		{show.List{h, show.Object{{Name: "a", Value: h}}}, []string{"[0]", "[1].a"}, "?"},
+		{show.Object{{Name: "sizes", Value: slots}, {Name: "in", Value: show.Object{{Name: "hist_us", Value: slots}}}}, []string{"sizes", "in.hist_us"}, "?"},
 		{show.Object{{Name: "slots", Value: show.List{uint64(1)}}}, nil, "{slots: [1]}"},
 		{show.Object{{Name: "slots", Value: show.List{"a", "b"}}}, nil, `{slots: ["a", "b"]}`},
 	} {
@@ -85,10 +86,34 @@ func TestHistograms(t *testing.T) {
 	}
 }
 
-func TestUnit(t *testing.T) {
-	for name, want := range map[string]string{"latency_us": "usecs", "dist_ns": "nsecs", "size": "bytes", "slots": "value", "usecs": "usecs", "wait_msecs": "msecs"} {
-		if got := show.Unit(name); got != want {
-			t.Errorf("%s is counted in %s, want %s", name, got, want)
+// TestGuesses: what names say of counters.
+func TestGuesses(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		n         int
+		unit      string
+		histogram bool
+	}{
+		{"latency_us", 64, "usecs", true}, {"latency_us", 65, "usecs", false}, {"latency_us", 1, "usecs", false},
+		{"dist", 8, "value", true}, {"distance", 32, "value", false}, {"hist2", 32, "value", true}, {"slots", 27, "value", true},
+		{"run_ns", 16, "nsecs", true}, {"run_ns", 15, "nsecs", false}, {"sizes", 32, "bytes", true}, {"Usecs", 26, "usecs", true},
+		{"instances", 32, "value", false}, {"counts", 64, "value", false}, {"wait.msecs", 20, "msecs", true}, {"", 20, "value", false},
+	} {
+		if unit, histogram := show.Unit(c.name), show.IsHistogram(c.name, c.n); unit != c.unit || histogram != c.histogram {
+			t.Errorf("%s, %d: %s, %v; want %s, %v", c.name, c.n, unit, histogram, c.unit, c.histogram)
+		}
+	}
+}
+
+// TestCompare: numbers by size, structs by what comes first in them.
+func TestCompare(t *testing.T) {
+	pair := func(a, b show.Value) show.Object { return show.Object{{Name: "a", Value: a}, {Name: "b", Value: b}} }
+	for _, c := range []struct{ less, more show.Value }{
+		{uint64(9), uint64(10)}, {int64(-10), int64(-9)}, {1.5, 2.5}, {"a", "b"}, {show.Bytes{1}, show.Bytes{2}},
+		{pair(uint64(9), "z"), pair(uint64(10), "a")}, {pair(uint64(9), "a"), pair(uint64(9), "z")}, {false, true},
+	} {
+		if a, b, c := show.Compare(c.less, c.more), show.Compare(c.more, c.less), show.Compare(c.less, c.less); a >= 0 || b <= 0 || c != 0 {
+			t.Errorf("%v: %d, %d, %d", c, a, b, c)
 		}
 	}
 }
