@@ -23,13 +23,21 @@ func (l *loaded) plan(i int) error {
 	}
 	path := filepath.Join(l.c.Dir, "maps", l.mapName(m))
 	if !l.c.Late { // the process has it mapped, and may not be allowed to open it any more
-		if err := maps.Make(path, spec); err != nil {
+		if err := makeFile(path, spec, m.Contents); err != nil {
 			return err
 		}
 	}
 	l.c.plan.Maps = append(l.c.plan.Maps, plan.Map{Path: path, Size: spec.Size()})
 	l.planned[i] = uint32(len(l.c.plan.Maps))
 	return nil
+}
+
+// makeFile makes a map's file; contents are a data section's.
+func makeFile(path string, spec maps.Spec, contents []byte) error {
+	if contents != nil {
+		return maps.MakeFilled(path, spec, contents)
+	}
+	return maps.Make(path, spec)
 }
 
 // mapName is the file's: OBJECT.NAME, or NAME for a shared map.

@@ -10,6 +10,7 @@
  *   check.c       nothing of a plan is used before it was checked
  *   maps.c        /proc/self/maps, modules, gaps near them
  *   text.c        writes text, law 7
+ *   mapfile.c     maps of eBPF programs
  *   vdso.c        functions of the kernel without a system call
  *   late.c        modules that come and go
  *
@@ -41,10 +42,14 @@ HIDDEN int slot_claim(u32 *state);
 HIDDEN int slot_claim_abandoned(u32 *state);
 HIDDEN int session_name(const char *name);
 HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
-HIDDEN long map_shared_file(const char *path, u64 size, struct text *why);
+HIDDEN long open_owned(const char *path, u64 size);
 HIDDEN void log_line(u32 level, const char *line);
 HIDDEN u32 log_level(const char *name);
 extern u32 session_log_level HIDDEN;
+
+/* mapfile.c */
+HIDDEN long map_file(const char *path, u64 size, struct text *why);
+HIDDEN u64 map_file_span(u64 at, u64 size);
 
 /* maps.c */
 struct vma {

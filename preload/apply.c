@@ -129,11 +129,6 @@ static int take_links(struct resident *r)
 	return 1;
 }
 
-static int map_is(const struct map_header *h, const struct plan_map *m)
-{
-	return h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == m->size;
-}
-
 /* Where an earlier plan has mapped the file: a process that has dropped its
  * privileges since could not open it again. */
 static u64 mapped_before(const char *path, u64 size)
@@ -158,13 +153,10 @@ static int take_maps(struct resident *r)
 		long at = (long)mapped_before(name(r->plan, map[i].path), map[i].size);
 
 		if (!at)
-			at = map_shared_file(name(r->plan, map[i].path), map[i].size, &t);
-
+			at = map_file(name(r->plan, map[i].path), map[i].size, &t);
 		if (failed(at))
 			return refuse(&t);
 		r->maps[i] = (u64)at;
-		if (!map_is((const struct map_header *)at, &map[i]))
-			return refuse(put(put(&t, name(r->plan, map[i].path)), ": not a map of this version and size: remove the session, or use another"));
 	}
 	return 1;
 }
@@ -175,7 +167,7 @@ static void drop_maps(const struct resident *r)
 
 	for (u32 i = 0; i < r->plan->nmaps; i++)
 		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size))
-			sys_munmap(r->maps[i], map[i].size);
+			sys_munmap(r->maps[i], map_file_span(r->maps[i], map[i].size));
 }
 
 /* For programs that are called for ever after, though their plan failed. */

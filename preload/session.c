@@ -109,7 +109,8 @@ static long make_file(const char *path)
 	return 0;
 }
 
-static long open_checked(const char *path, u64 size)
+/* A file of that size that is ours, or -errno. */
+long open_owned(const char *path, u64 size)
 {
 	long fd = sys_open(path, O_RDWR | O_NOFOLLOW, 0);
 	struct stat st;
@@ -125,7 +126,7 @@ static long open_checked(const char *path, u64 size)
 
 static long open_or_make(const char *path)
 {
-	long fd = open_checked(path, SESSION_SIZE), r;
+	long fd = open_owned(path, SESSION_SIZE), r;
 	TEXT(own);
 
 	if (fd != -ENOENT_)
@@ -136,23 +137,7 @@ static long open_or_make(const char *path)
 		return r;
 	r = SYS2(__NR_link, own.s, path);
 	SYS1(__NR_unlink, own.s);
-	return failed(r) && r != -EEXIST_ ? r : open_checked(path, SESSION_SIZE);
-}
-
-/* Maps a file of a session. Errors are told in why. */
-long map_shared_file(const char *path, u64 size, struct text *why)
-{
-	long fd = open_checked(path, size), at;
-
-	if (failed(fd)) {
-		put_error(put(put(why, "cannot open "), path), fd);
-		return fd;
-	}
-	at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	sys_close(fd);
-	if (failed(at))
-		put_error(put(put(why, "cannot map "), path), at);
-	return at;
+	return failed(r) && r != -EEXIST_ ? r : open_owned(path, SESSION_SIZE);
 }
 
 /* ---- process slots ---- */

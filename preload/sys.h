@@ -14,6 +14,7 @@
 #include <linux/stat.h>
 #include <asm/stat.h>
 
+#include "errors.h"
 #include "structs.h"
 
 #define HIDDEN __attribute__((visibility("hidden")))
@@ -23,7 +24,6 @@
 
 /* Errors are -errno, as the kernel returns them. */
 #define failed(r) ((u64)(r) > -4096ul)
-enum { EPERM_ = 1, ENOENT_ = 2, ESRCH_ = 3, EINTR_ = 4, ECHILD_ = 10, ENOMEM_ = 12, EACCES_ = 13, EEXIST_ = 17, EINVAL_ = 22, ENFILE_ = 23, EMFILE_ = 24, EFBIG_ = 27, ENOSPC_ = 28, EROFS_ = 30, ENAMETOOLONG_ = 36, ENOSYS_ = 38 };
 
 static inline long sys6(long n, long a, long b, long c, long d, long e, long f)
 {

@@ -15,6 +15,7 @@
 #ifndef BPFTIME_BPF_H
 #define BPFTIME_BPF_H
 
+#include "errors.h"
 #include "native.h"
 
 #define UNUSED __attribute__((unused))
@@ -25,7 +26,6 @@ static inline struct bpftime_run *run_of(u64 ctx) { return *(struct bpftime_run 
 
 /* Errors are -errno in all 64 bits, as the kernel's helpers return them. */
 #define failed(r) ((u64)(r) > -4096ul)
-enum { EFAULT_ = 14, EINVAL_ = 22 };
 static inline u64 error(int e) { return (u64)-(s64)e; }
 
 #define likely(c) __builtin_expect(!!(c), 1)

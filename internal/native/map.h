@@ -14,7 +14,6 @@
 
 enum { TYPE_HASH = 1, TYPE_ARRAY = 2, TYPE_PERCPU_HASH = 5, TYPE_PERCPU_ARRAY = 6, TYPE_RINGBUF = 27 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
-enum { ENOENT_ = 2, E2BIG_ = 7, EAGAIN_ = 11, EBUSY_ = 16, EEXIST_ = 17, ENOTSUPP_ = 524 };
 
 /* For the table of helpers: 1, 2, 3, 130 to 134. */
 HIDDEN u64 bpftime_map_lookup_elem(BPF_ARGS);
