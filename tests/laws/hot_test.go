@@ -18,7 +18,7 @@ import (
 var hotAllowed = map[string]string{
 	"mov": "registers to the frame and back", "movabs": "constants of the spread and the mark", "movz": "bytes of names",
 	"lea": "moves rsp and computes without touching flags", "push": "words of tactic (b), callee-saved registers", "pop": "the same back",
-	"add": integers, "adc": integers, "sub": integers, "sbb": integers, "mul": integers, "div": integers, "bt": integers, "and": integers, "or": integers, "xor": integers, "not": integers, "neg": integers,
+	"add": integers, "adc": integers, "sub": integers, "sbb": integers, "mul": integers, "div": integers, "bt": integers, "tzcnt": integers, "and": integers, "or": integers, "xor": integers, "not": integers, "neg": integers,
 	"cmp": integers, "test": integers, "shl": integers, "shr": integers, "sar": integers, "imul": "spread of thread numbers",
 	"bts": "bit 63 of a mark", "set": integers, "cmov": integers, "inc": "counts a hit, in the thread's own lease", "dec": integers,
 	"j": "conditions", "jmp": "loops", "call": "the program, the body of a probed function, the rare path", "ret": "pairs with the call of the stub",
@@ -56,8 +56,12 @@ var asksKernel = map[string]string{
 
 // lockedBy says where an instruction may lock, and why. Everything else on the way of a hit does not.
 var lockedBy = map[string]string{
-	"internal/native/thread.c":     "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
-	"internal/native/bpf_printk.c": "bpf_trace_printk: one lock for a line in the ring that all processes write to",
+	"internal/native/thread.c":      "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
+	"internal/native/bpf_printk.c":  "bpf_trace_printk: one lock for a line in the ring that all processes write to",
+	"internal/native/map_hash.c":    "chains that processes share: updates, deletions, and what a lookup that gave up counts",
+	"internal/native/map_lost.c":    "the same, to mend what a dead process left",
+	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
+	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
 }
 
 // cold are the functions of internal/native that no hit comes through. All others are on the way of one.
