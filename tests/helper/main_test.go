@@ -1,11 +1,11 @@
-// Package helpers tests the helpers that a traced process provides to eBPF programs: internal/native/bpf*.c, linked into
+// Package helper tests the helpers that a traced process provides to eBPF programs: internal/native/bpf*.c, linked into
 // small programs of testdata that call them as a program does, from a frame like the thunk's.
 //
 // Three witnesses. What the C library says of the same thing, in the same moment, in threads, children and under other
 // users. A golden file of formats, written by hand, which the kernel's own bpf_snprintf is held to as well where a
 // test may load one. And what a session's reader finds in the trace ring, at every instruction of a writer, after
 // writers were killed, and while many write.
-package helpers
+package helper
 
 import (
 	"os/exec"
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { host.Main(m) }
 func program(t testing.TB, name string) string {
 	t.Helper()
 	root := host.Root(t)
-	args := []string{"../helpers/testdata/" + name + ".c", "../../preload/vdso.c", "-fno-stack-protector", "-pthread",
+	args := []string{"../helper/testdata/" + name + ".c", "../../preload/vdso.c", "-fno-stack-protector", "-pthread",
 		"-I" + filepath.Join(root, "internal/abi"), "-I" + filepath.Join(root, "internal/native"), "-I" + filepath.Join(root, "preload")}
 	for _, pattern := range []string{"*.c", "*.S"} {
 		files, err := filepath.Glob(filepath.Join(root, "internal/native", pattern))

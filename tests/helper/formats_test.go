@@ -1,4 +1,4 @@
-package helpers
+package helper
 
 import (
 	"bufio"
@@ -37,7 +37,7 @@ func (f format) String() string { return fmt.Sprintf("formats.txt:%d: %q", f.lin
 
 func formats(t *testing.T) (list []format) {
 	t.Helper()
-	file, err := os.Open(filepath.Join(host.Root(t), "tests/helpers/testdata/formats.txt"))
+	file, err := os.Open(filepath.Join(host.Root(t), "tests/helper/testdata/formats.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
