@@ -44,3 +44,15 @@ func gadgetManifest(name string, args []string) (*config.Manifest, error) {
 	}
 	return &config.Manifest{Name: name, Objects: []config.Object{{Gadget: name, Args: args}}}, nil
 }
+
+// labels say what the indexes of a gadget's map stand for: funcsum counts in the place of
+// the argument.
+func labels(m *config.Manifest) map[string][]string {
+	out := map[string][]string{}
+	for i, name := range m.ObjectNames() {
+		if m.Objects[i].Gadget == "funcsum" {
+			out[name+".sums"] = m.Objects[i].Args
+		}
+	}
+	return out
+}

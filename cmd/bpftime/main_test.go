@@ -20,8 +20,12 @@ import (
 // bin is the directory of the command under test, the agent and the victims.
 var bin string
 
-// TestMain builds the command, as users have it: beside the agent.
+// TestMain puts the command where users have it: beside the agent. It is this same
+// program under its name, so that no compiler is needed and nothing else is tested.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "bpftime" {
+		main()
+	}
 	code, err := setUp(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -33,9 +37,12 @@ func TestMain(m *testing.M) {
 func setUp(m *testing.M) (int, error) {
 	agent := os.Getenv("BPFTIME_AGENT")
 	if agent == "" {
-		agent = filepath.Join("..", "..", "build", "libbpftime-agent.so")
+		agent = filepath.Join("..", "..", "build", agentName)
 	}
-	agent, err := filepath.Abs(agent)
+	if _, err := os.Stat(agent); err != nil {
+		return 0, fmt.Errorf("no agent: %w\nbuild it: ./build.sh", err)
+	}
+	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
@@ -43,18 +50,14 @@ func setUp(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(bin)
-	if _, err := os.Stat(agent); err != nil {
-		return 0, fmt.Errorf("no agent: %w\nbuild it: ./build.sh", err)
-	}
-	b, err := os.ReadFile(agent)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(bin, agentName), b, 0o755)
-	}
-	if err != nil {
-		return 0, err
-	}
-	if said, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(bin, "bpftime"), ".").CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("go build: %w\n%s", err, said)
+	for from, to := range map[string]string{agent: agentName, self: "bpftime"} {
+		b, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(bin, to), b, 0o755)
+		}
+		if err != nil {
+			return 0, err
+		}
 	}
 	return m.Run(), nil
 }

@@ -24,6 +24,7 @@ type openMap struct {
 	*maps.Map
 	key, value btf.Type
 	types      *btf.Spec // of its object
+	labels     []string  // of an array: what its keys stand for, where that is known
 }
 
 // openMaps opens all maps of a session. What is no map is told about and passed over.

@@ -99,15 +99,25 @@ func (m *openMap) printTable(w io.Writer, entries []entry) error {
 	if !m.isHash() {
 		t.Columns = []string{">KEY", ">VALUE"}
 	}
+	if m.labels != nil {
+		t.Columns = []string{">VALUE", "OF"}
+	}
 	for _, e := range entries {
-		key, value := show.Text(e.key), show.Text(e.value)
-		if m.isHash() {
+		switch key, value := m.keyText(e), show.Text(e.value); {
+		case m.isHash() || m.labels != nil:
 			t.Add(value, key)
-		} else {
+		default:
 			t.Add(key, value)
 		}
 	}
 	return t.Print(w)
+}
+
+func (m *openMap) keyText(e entry) string {
+	if i, ok := e.key.(uint64); ok && i < uint64(len(m.labels)) {
+		return m.labels[i]
+	}
+	return show.Text(e.key)
 }
 
 // printEntry writes an entry whose value has parts, histograms drawn.

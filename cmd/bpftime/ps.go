@@ -50,6 +50,7 @@ type (
 		Processes []processView `json:"processes"`
 		Links     []linkView    `json:"links"`
 		Log       []string      `json:"log"`
+		rest      []string      // of the log: what is not the refusal of a link
 	}
 	processView struct {
 		PID    int    `json:"pid"`
@@ -74,6 +75,12 @@ func viewOf(s *session.Session) sessionView {
 	v := sessionView{Session: s.Name(), Dir: s.Dir(), Processes: []processView{}, Links: viewLinks(s), Log: s.Log()}
 	if v.Log == nil {
 		v.Log = []string{}
+	}
+	links := s.Links()
+	for _, r := range s.Records() {
+		if !aboutLink(r, links) {
+			v.rest = append(v.rest, r.String())
+		}
 	}
 	for _, p := range s.Processes() {
 		v.Processes = append(v.Processes, processView{p.PID, p.Comm, p.Exe, p.Forked, p.Alive()})
@@ -128,7 +135,7 @@ func printSessions(w io.Writer, views []sessionView) error {
 		if err := printLinks(w, v.Links); err != nil {
 			return err
 		}
-		for _, line := range v.Log[max(0, len(v.Log)-logLines):] {
+		for _, line := range v.rest[max(0, len(v.rest)-logLines):] {
 			if _, err := io.WriteString(w, show.Wrap("  log: ", line)); err != nil {
 				return err
 			}

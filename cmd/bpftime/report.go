@@ -44,6 +44,7 @@ func report(rs *runSession, out *output, command string, code int) error {
 		return err
 	}
 	for _, m := range ms {
+		m.labels = rs.labels[m.name]
 		if m.isConstant() || m.Spec().Type == maps.Ringbuf {
 			continue // nothing that was found out
 		}

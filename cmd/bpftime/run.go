@@ -101,6 +101,7 @@ func run(o runOptions, args []string) error {
 		return err
 	}
 	defer s.end()
+	s.labels = labels(m)
 	env, err := s.environment(os.Environ(), agent, m)
 	if err != nil {
 		return err

@@ -214,6 +214,16 @@ func (u *user) directory(path string, mode os.FileMode) {
 	}
 }
 
+// TestRunAbort: with on_error: abort a program that cannot be traced does not start.
+func TestRunAbort(t *testing.T) {
+	u := newUser(t)
+	u.write("m.yaml", "on_error: abort\nobjects: [{gadget: funccount, args: ['uprobe/libc:getppid', 'uprobe//proc/self/exe:nothing']}]\n")
+	r := u.run("run", "-m", "m.yaml", "echo", "started")
+	if r.code != 125 || r.stdout != "" || !strings.Contains(r.stderr, "symbol \"nothing\": no such symbol") {
+		t.Errorf("exit code %d, standard output %q, error\n%s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // TestRunManifestFails: mistakes in manifests and objects have their place.
 func TestRunManifestFails(t *testing.T) {
 	u := newUser(t)

@@ -21,7 +21,8 @@ import (
 type runSession struct {
 	rundir, name string
 	dir          string
-	lock         *os.File // held while the session is our own
+	labels       map[string][]string // of maps
+	lock         *os.File            // held while the session is our own
 	once         sync.Once
 }
 

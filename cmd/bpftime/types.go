@@ -101,6 +101,9 @@ func typeName(t btf.Type, size uint32) string {
 	case nil:
 		return fmt.Sprintf("%d bytes", size)
 	case *btf.Typedef:
+		if i, ok := btf.UnderlyingType(t).(*btf.Int); ok {
+			return intName(i) // whatever the object calls it
+		}
 		return t.Name
 	case *btf.Int:
 		return intName(t)
