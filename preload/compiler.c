@@ -157,12 +157,12 @@ static void child(struct handoff *h, u64 host)
 
 static void wait_for(long pid, struct outcome *o)
 {
-	int status = 0;
+	int status = 0, tries = 0;
 	long r;
 
-	do
+	do /* signals are blocked: what always says EINTR is a filter */
 		r = SYS4(__NR_wait4, pid, &status, __WALL, 0);
-	while (r == -EINTR_);
+	while (r == -EINTR_ && tries++ < 1000);
 	if (r == -ECHILD_)
 		return; /* the host waits for everything; what was handed over still counts */
 	if (failed(r)) {
@@ -219,6 +219,24 @@ struct fresh {
 	char *const *argv;
 };
 
+#define HANDOFF_FD 3
+
+/* Keeps the handoff, of all descriptors. The dynamic linker may have something to
+ * say too, and stderr is the host's. */
+static void handoff_descriptor(long fd)
+{
+	long null;
+
+	if (fd != HANDOFF_FD)
+		SYS2(__NR_dup2, fd, HANDOFF_FD);
+	SYS3(__NR_fcntl, HANDOFF_FD, F_SETFD, 0);
+	null = SYS3(__NR_openat, AT_FDCWD, "/dev/null", O_RDWR);
+	for (int i = 0; i < HANDOFF_FD; i++)
+		if (failed(SYS2(__NR_dup2, null, i)))
+			SYS1(__NR_close, i);
+	SYS3(__NR_close_range, HANDOFF_FD + 1, ~0u, 0);
+}
+
 /* In the parent's memory, on a stack of its own, all signals blocked. */
 static int fresh_main(void *arg)
 {
@@ -226,7 +244,7 @@ static int fresh_main(void *arg)
 	char *none[] = {0};
 
 	default_handlers();
-	SYS3(__NR_fcntl, f->fd, F_SETFD, 0);
+	handoff_descriptor(f->fd);
 	set_signals(f->mask);
 	SYS3(__NR_execve, f->path, f->argv, none);
 	SYS1(__NR_exit, 127);
@@ -259,12 +277,10 @@ static long vfork_on(void *stack_top, int (*fn)(void *), void *arg)
 void compile_in_process(long fd, const char *interp, const char *self, struct outcome *o)
 {
 	static u8 stack[8192] __attribute__((aligned(16)));
-	TEXT(number);
-	char *argv[] = {(char *)interp, (char *)self, "compile", number.s, 0};
+	char *argv[] = {(char *)interp, (char *)self, "compile", 0};
 	struct fresh f = {fd, 0, interp, argv};
 	long pid;
 
-	put_dec(&number, (u64)fd);
 	*o = (struct outcome){0, 0};
 	if (!block_signals(&f.mask)) {
 		o->what = no_blocking;
@@ -280,24 +296,15 @@ void compile_in_process(long fd, const char *interp, const char *self, struct ou
 
 /* ---- this file as a program ---- */
 
-static long decimal(const char *s)
-{
-	long v = 0;
-
-	for (; *s >= '0' && *s <= '9'; s++)
-		v = v * 10 + (*s - '0');
-	return v;
-}
-
-/* argv: agent "compile" DESCRIPTOR. Reached from start.S. */
+/* argv: agent "compile"; the handoff is HANDOFF_FD. Reached from start.S. */
 HIDDEN void bpftime_compiler_main(long argc, char **argv)
 {
 	static const char usage[] = "libbpftime-agent.so is loaded with LD_PRELOAD; BPFTIME_MANIFEST names what to attach.\n";
 	struct handoff *h = 0;
 
-	if (argc == 3 && str_eq(argv[1], "compile") && take_go_start()) {
+	if (argc == 2 && str_eq(argv[1], "compile") && take_go_start()) {
 		compiler_deadline();
-		h = handoff_map(decimal(argv[2]));
+		h = handoff_map(HANDOFF_FD);
 	}
 	if (!h || h->magic != HANDOFF_MAGIC) {
 		SYS3(__NR_write, 2, usage, sizeof usage - 1);

@@ -49,15 +49,16 @@
 /* struct bpftime_thread: a thread's own, in its TLS. */
 #define THREAD_COUNTERS 0 /* the lease's counters; 0: no lease yet */
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
-#define THREAD_STACK 16   /* the lease is used on the stack [this, this + window) */
+#define THREAD_STACK 16   /* the lease is used on the stack [this + origin, … + THREAD_WINDOW) */
 #define THREAD_LEASE 24   /* u32 index of the lease */
 #define THREAD_RENAMES 28 /* u32: NAME is that after this rename; 0: there is none */
 #define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; 0: was not asked */
 #define THREAD_NAME 40    /* 16 bytes: bpf_get_current_comm */
 #define THREAD_SIZE 56
+#define THREAD_WINDOW 1048576 /* bytes of stack that a lease is for */
 
 /* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
-#define PRIVATE_WINDOW 0 /* u64: bytes of stack that a lease is for; 0: a child of fork that was not hit yet */
+#define PRIVATE_ORIGIN 0 /* u64: number of this process image << 48; 0: a child of fork that was not hit yet */
 #define PRIVATE_PROC 8   /* u32: our process slot + 1; 0: not taken yet */
 #define PRIVATE_PID 12   /* u32: our process id; 0: a child of fork that did not ask yet */
 

@@ -23,8 +23,8 @@
  *   remove   link → the same next node, with the mark DELETED
  *   replace  link → new node, whose link is the next one, with the mark REPLACED
  *            (REPLACED | DELETED: the same, but for the pool the node goes to)
- *            Then whoever comes by unlinks it: the link that names it → what its
- *            own link names.
+ *            Then it is unlinked, by whoever comes by or did it: the link that names
+ *            it → what its own link names.
  *
  * A walker has read the link `at` when it comes to a node. It reads the node's key and
  * link, then `at` again: unchanged and without mark, so the node is in the chain, was
@@ -219,6 +219,15 @@ HOT u64 bpftime_hash_lookup(struct map_header *h, const u8 *key, u32 lease)
 	return lookup(h, key, lease);
 }
 
+/* Unlinks what is marked in the key's chain: what we marked ourselves, when the link
+ * that names it has changed meanwhile. */
+HOT void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease)
+{
+	struct walk w = {.h = h, .mine = map_record(h, lease), .key = key, .head = map_head(h, map_hash(h, key)), .budget = BUDGET};
+
+	find(&w);
+}
+
 /* ---- nodes ---- */
 
 /* A node of word at of the pool comes into our hand; bounded, whatever others do. */
@@ -366,6 +375,8 @@ INLINE int replace(struct walk *w, const u8 *value)
 	ours = take_out(w, (u32)n);
 	if (!ours && is_last(w))
 		return again(w);
+	if (unlikely(!ours))
+		bpftime_hash_sweep(w->h, w->key, w->lease);
 	if (spare)
 		store(&r->spare, ours ? NODE(w->link) + 1ul : 0);
 	else if (ours)
@@ -384,6 +395,8 @@ INLINE int discard(struct walk *w)
 		map_give(w->h, FREE, NODE(w->link));
 	else if (is_last(w))
 		return again(w);
+	else
+		bpftime_hash_sweep(w->h, w->key, w->lease);
 	store(&w->mine->victim, 0);
 	return DONE;
 }
@@ -445,14 +458,6 @@ HOT u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value
 	if (likely(r == DONE))
 		return finish(&w, 0);
 	return finish(&w, r == FULL ? E2BIG_ : EBUSY_);
-}
-
-/* Unlinks what is marked in the key's chain. */
-HOT void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease)
-{
-	struct walk w = {.h = h, .mine = map_record(h, lease), .key = key, .head = map_head(h, map_hash(h, key)), .budget = BUDGET};
-
-	find(&w);
 }
 
 HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)

@@ -21,11 +21,11 @@ struct bpftime_keeper {
 
 /* Of this process image, whole pages, wiped in a forked child. */
 struct bpftime_private {
-	u64 window;
+	u64 origin;
 	u32 proc, pid;
 	struct bpftime_keeper keepers[BPFTIME_NKEEPERS];
 };
-_Static_assert(offsetof(struct bpftime_private, window) == PRIVATE_WINDOW, "abi.h");
+_Static_assert(offsetof(struct bpftime_private, origin) == PRIVATE_ORIGIN, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, proc) == PRIVATE_PROC, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, pid) == PRIVATE_PID, "abi.h");
 _Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
@@ -34,6 +34,7 @@ _Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
 struct bpftime_resident {
 	struct session *session;
 	u32 proc;                       /* process slot + 1 of the process that was patched */
+	u32 images;                     /* number of this process image: one more in each child that was hit */
 	u32 tid_offset;                 /* where the libc keeps a thread's tid, from fs base; 0: unknown */
 	long (*clock)(u64 id, u64 *timespec); /* the vDSO's clock_gettime, or 0 */
 	long (*getcpu)(u32 *cpu, u32 *node, void *unused); /* the vDSO's, or 0 */

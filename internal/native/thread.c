@@ -16,8 +16,8 @@
  *             instructions. Who is killed in between leaves it taken; after two seconds
  *             of that, and when none is free, the next borrower has it.
  *
- * fork() wipes bpftime_private, so a child sees at its first hit that what its TLS
- * says is its parent's. A vfork child shares all with the parent, which is
+ * fork() wipes bpftime_private, so a child has another origin, and sees that what a
+ * TLS says is its parent's. A vfork child shares all with the parent, which is
  * suspended. A CLONE_VM task with its parent's TLS runs beside the parent: the
  * stack tells them apart. A lease is for a window of the stack, which moves when
  * its thread is met close by. A thread that switches stacks far apart borrows.
@@ -31,8 +31,8 @@ struct bpftime_private bpftime_private __attribute__((aligned(4096)));
 void (*bpftime_dl_state)(void);
 __thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("initial-exec")));
 
-#define NEAR (512ul << 10)
-#define WINDOW (2 * NEAR)
+#define NEAR (THREAD_WINDOW / 2ul)
+#define SPACE (1ul << 48) /* twice what user space has of addresses */
 
 #define BORROWED (1ul << 63)
 #define STALE_SECONDS 2
@@ -139,15 +139,29 @@ static HOT int take_lease(struct bpftime_keeper *k)
 	return 0;
 }
 
+/* What a TLS says counts from the origin of the process image it was said in, so
+ * what a child of fork finds there, on whatever thread, lies nowhere near its own
+ * stacks. */
+static inline u64 origin(void)
+{
+	u64 *o = &bpftime_private.origin;
+	u32 next = (bpftime_resident.images & 0xffff) + 1;
+
+	if (!*o && cas(o, 0, next * SPACE))
+		bpftime_resident.images = next;
+	return *o;
+}
+
 static HOT struct bpftime_thread *first_hit(struct bpftime_thread *t, u64 frame)
 {
 	struct bpftime_keeper *k = keeper_of(fs_base());
 
+	t->counters = t->holder = t->stack = 0;
 	if (!k || (!k->has_lease && !take_lease(k)))
 		return 0;
 	t->lease = k->lease;
 	t->counters = (u64)bpftime_resident.session->counters[k->lease];
-	t->stack = frame - NEAR;
+	t->stack = frame - NEAR - origin();
 	return t;
 }
 
@@ -157,18 +171,15 @@ static HOT struct bpftime_thread *first_hit(struct bpftime_thread *t, u64 frame)
 static HOT struct bpftime_thread *keep(u64 frame)
 {
 	struct bpftime_thread *t = &bpftime_self;
+	u64 at = frame - t->stack - origin();
 
-	if (!bpftime_private.window) {
-		t->counters = t->holder = t->stack = 0; /* from 0 on, a window has no stack in it */
-		bpftime_private.window = WINDOW;
-	}
-	if (!t->counters)
+	if (!t->counters || at + SPACE / 2 >= SPACE)
 		return first_hit(t, frame);
-	if (frame - t->stack < WINDOW)
+	if (at < THREAD_WINDOW)
 		return frame >= t->holder ? t : 0;
-	if (t->holder || frame - (t->stack - NEAR) >= WINDOW + 2 * NEAR)
+	if (t->holder || at + NEAR >= THREAD_WINDOW + 2 * NEAR)
 		return 0;
-	t->stack = frame - NEAR;
+	t->stack = frame - NEAR - origin();
 	return t;
 }
 
@@ -252,7 +263,6 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
  * the window is one of its own stack. */
 void bpftime_private_ready(u32 proc)
 {
-	bpftime_private.window = WINDOW;
 	bpftime_private.proc = proc;
 	first_hit(&bpftime_self, (u64)__builtin_frame_address(0));
 }

@@ -122,7 +122,8 @@
 	addq	%fs:0, %rax
 	movq	%rsp, %rcx
 	subq	THREAD_STACK(%rax), %rcx
-	cmpq	bpftime_private+PRIVATE_WINDOW(%rip), %rcx
+	subq	bpftime_private+PRIVATE_ORIGIN(%rip), %rcx
+	cmpq	$THREAD_WINDOW, %rcx
 	jae	8f
 	cmpq	$0, THREAD_HOLDER(%rax)
 	jne	8f

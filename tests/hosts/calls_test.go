@@ -25,6 +25,7 @@ var scenarios = []scenario{
 	{name: "fork_in_fork", n: 10000, big: 1000000},
 	{name: "many_forks", n: 100, big: 10000},
 	{name: "fork_from_thread", n: 10000, big: 1000000},
+	{name: "fork_thread_first", n: 1000000, big: 100000000},
 	{name: "fork_among_calls", n: 1000, big: 100000, free: true},
 	{name: "vfork", n: 10000, big: 1000000},
 	{name: "posix_spawn", n: 1000, big: 100000},

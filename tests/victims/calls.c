@@ -153,6 +153,34 @@ static void *fork_here(void *unused)
 
 static void fork_from_thread(void) { run_threads(4, 0, fork_here); }
 
+static atomic_int thread_was_first;
+
+static void *call_first(void *unused)
+{
+	(void)unused;
+	call(1);
+	atomic_store(&thread_was_first, 1);
+	call(n);
+	return 0;
+}
+
+// In the child another thread is hit before the one that has forked, and both go on at the same time.
+static void fork_thread_first(void)
+{
+	pthread_t t;
+	call(n);
+	pid_t pid = fork();
+	if (!pid) {
+		pthread_create(&t, 0, call_first, 0);
+		while (!atomic_load(&thread_was_first))
+			;
+		call(n);
+		pthread_join(t, 0);
+		_exit(0);
+	}
+	await(pid);
+}
+
 static atomic_int stop;
 
 static void *until_stopped(void *unused)
@@ -290,7 +318,7 @@ static const struct {
 } scenarios[] = {
 	{ "plain", plain }, { "threads", threads }, { "small_threads", small_threads }, { "thread_churn", thread_churn },
 	{ "fork", forked }, { "fork_in_fork", fork_in_fork }, { "many_forks", many_forks },
-	{ "fork_from_thread", fork_from_thread }, { "fork_among_calls", fork_among_calls },
+	{ "fork_from_thread", fork_from_thread }, { "fork_thread_first", fork_thread_first }, { "fork_among_calls", fork_among_calls },
 	{ "vfork", vforked }, { "posix_spawn", spawned }, { "clone_vfork_4k", clone_vfork_4k },
 	{ "clone_vm_1k", clone_vm_1k }, { "clone_shared_tls", clone_shared_tls }, { "two_shared_tls", two_shared_tls },
 	{ "crowd", crowd }, { "after_kills", after_kills }, { "alarm", alarm_handler }, { "alternate_stack", alternate_stack }, { "alarm_among_threads", alarm_among_threads },
