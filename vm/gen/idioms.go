@@ -198,10 +198,11 @@ func (g *generator) copies() []vm.Instruction {
 	dst, toOff, room := place(to)
 	toOff += step * g.IntN((room-n*step)/step+1)
 	for i := range n {
-		if g.IntN(10) == 0 && i > 0 {
-			continue
+		j := i
+		if g.IntN(10) == 0 {
+			j = g.IntN(n)
 		}
-		code = append(code, load(size, t, src, int16(off+i*step)), store(size, dst, t, int16(toOff+i*step)))
+		code = append(code, load(size, t, src, int16(off+i*step)), store(size, dst, t, int16(toOff+j*step)))
 	}
 	return append(append(code, g.kill(t)...), after...)
 }

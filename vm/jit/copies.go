@@ -60,13 +60,13 @@ func (r copies) continuedBy(next copies) bool {
 	return r.n != 0 && r.n+next.n <= maxCopied && behind(r.from, next.from) && behind(r.to, next.to)
 }
 
-// apart reports that the run with next at its end does not write what it reads.
+// apart reports that the run with next at its end reads nothing that it has
+// written: it may write what it has read.
 func (r copies) apart(next copies) bool {
 	distance := int64(r.to.Disp) - int64(r.from.Disp)
 	from, to := r.from, r.to
 	from.Disp, to.Disp = 0, 0
-	n := int64(r.n + next.n)
-	return from == to && (distance >= n || distance <= -n)
+	return from == to && (distance <= 0 || distance >= int64(r.n+next.n))
 }
 
 // flushCopies emits the copies that wait.
