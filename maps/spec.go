@@ -29,8 +29,7 @@ func (t Type) String() string {
 	return "map type " + strconv.Itoa(int(t))
 }
 
-func (t Type) isHash() bool   { return t == Hash || t == PercpuHash }
-func (t Type) isPercpu() bool { return t == PercpuArray || t == PercpuHash }
+func (t Type) isHash() bool { return t == Hash || t == PercpuHash }
 
 // Flags of a map that matter here, as the kernel's BPF_F_*.
 const (

@@ -264,13 +264,17 @@ func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
 		w.setVictim(0)
 		return false, 0
 	}
+	old := w.n
+	if !ours {
+		w.find() // unlinks what is marked
+	}
 	switch {
 	case spare && ours:
-		w.setSpare(uint64(w.n) + 1)
+		w.setSpare(uint64(old) + 1)
 	case spare:
 		w.setSpare(0)
 	case ours:
-		w.give(freeNodes, w.n)
+		w.give(freeNodes, old)
 	}
 	w.setVictim(0)
 	w.setHand(0)
@@ -287,12 +291,16 @@ func (w *walk) remove() error {
 			return w.fail("delete", unix.ENOENT)
 		}
 		frozen := w.freeze(uint32(w.next), abi.MAP_LINK_DELETED)
+		last := w.isLast()
 		ours := frozen && w.takeOut(uint32(w.next))
-		if ours {
+		switch {
+		case ours:
 			w.give(freeNodes, w.n)
+		case frozen && !last:
+			w.find() // unlinks what is marked
 		}
 		w.setVictim(0)
-		if ours || frozen && !w.isLast() {
+		if ours || frozen && !last {
 			return nil
 		}
 	}

@@ -117,6 +117,7 @@ type server struct {
 	in   io.WriteCloser
 	out  *bufio.Reader
 	said *os.File
+	over bool
 }
 
 const (
@@ -151,6 +152,10 @@ func serve(t testing.TB, session, path string, spec maps.Spec, flags ...string) 
 }
 
 func (s *server) stop() {
+	if s.over {
+		return
+	}
+	s.over = true
 	s.in.Close()
 	err := s.cmd.Wait()
 	if said, _ := os.ReadFile(s.said.Name()); err != nil || len(said) > 0 {

@@ -1,0 +1,55 @@
+/* One operation, to be followed instruction by instruction.
+ *
+ *   step SESSION MAP OP LEASE KEY VALUE FLAGS     OP: update, delete, add; KEY, VALUE in hex
+ *
+ * Stops with int3 before it, with 1 in the last counter of the session, writes 2
+ * there behind it, and prints the result. */
+#include "host.h"
+
+static u8 key[1024], value[8192];
+
+static void unhex(u8 *to, const char *from)
+{
+	for (unsigned v; sscanf(from, "%2x", &v) == 1; from += 2)
+		*to++ = (u8)v;
+}
+
+static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
+{
+	u64 at;
+
+	if (*op == 'u')
+		return bpftime_map_update_elem((u64)h, (u64)key, (u64)value, flags, 0, ctx);
+	if (*op == 'd')
+		return bpftime_map_delete_elem((u64)h, (u64)key, 0, 0, 0, ctx);
+	at = bpftime_map_lookup_elem((u64)h, (u64)key, 0, 0, 0, ctx);
+	if (at)
+		*(volatile u64 *)at += flags;
+	return at ? 0 : error(ENOENT_);
+}
+
+int main(int argc, char **argv)
+{
+	struct caller c;
+	struct map_header *h;
+	volatile u64 *stage;
+	u64 r, flags;
+
+	if (argc != 8)
+		return 2;
+	session_open(argv[1], 1);
+	h = map_open(argv[2]);
+	if (!h)
+		return 3;
+	caller_init(&c, (u32)atoi(argv[4]), 0);
+	unhex(key, argv[5]);
+	unhex(value, argv[6]);
+	flags = strtoull(argv[7], 0, 0);
+	stage = &bpftime_resident.session->counters[SESSION_NLEASES - 1][SESSION_NLINKS - 1];
+	*stage = 1;
+	__asm__ volatile("int3");
+	r = run(argv[3], h, flags, context(&c));
+	*stage = 2;
+	printf("%lld\n", (long long)r);
+	return 0;
+}
