@@ -185,7 +185,11 @@ func (g *generator) loop(depth int) statement {
 // counted makes a loop of straight code, now and then one whose number of rounds
 // is not known beforehand.
 func (g *generator) counted() statement {
-	rounds, step := 1+g.Int64N(20), pick[int64](g, 1, 1, 4, 8, -1, -2, 100)
+	most := int64(20)
+	if g.opts.Kernel {
+		most = 3 // its verifier walks them
+	}
+	rounds, step := 1+g.Int64N(most), pick[int64](g, 1, 1, 4, 8, -1, -2, 100)
 	start := pick[int64](g, 0, 0, 1, -3, 1000)
 	k := &counted{r: g.reg(), step: step, until: start + rounds*step}
 	k.stepFirst, k.subtracts, k.leaves = g.IntN(4) == 0, g.IntN(4) == 0, g.coin()

@@ -8,21 +8,21 @@ import "github.com/bpftime-go/bpftime/vm"
 // overwritten only every other time.
 
 func (g *generator) idiom() statement {
-	switch g.IntN(7) {
-	case 0:
+	switch k := g.IntN(7); {
+	case k == 0:
 		return statement{code: g.rotation()}
-	case 6:
-		return statement{code: g.copies()}
-	case 1:
+	case k == 1:
 		return statement{code: g.changeInMemory()}
-	case 2:
+	case k == 2:
 		return statement{code: g.operandFromMemory()}
-	case 3:
-		return statement{code: g.sums()}
-	case 4:
+	case k == 3:
+		return statement{code: g.copies()}
+	case k == 4:
+		return statement{code: g.indexed()}
+	case k == 5 && !g.tooManyPaths():
 		return g.selection()
 	}
-	return statement{code: g.indexed()}
+	return statement{code: g.sums()}
 }
 
 // kill overwrites the register, or not.
