@@ -14,6 +14,7 @@ type Trace struct {
 	Session string   // "" is "default"
 	Exe     string   // process.exe, if any
 	Abort   bool     // on_error: abort
+	Text    string   // the whole manifest, instead of Specs, Exe and Abort; Session then repeats what it says
 	RunDir  string   // "" makes one that belongs to the program's user
 	Preload string   // the variable that names the agent; "" is LD_PRELOAD
 
@@ -76,6 +77,9 @@ func (tr *Trace) writeManifest(t testing.TB, base string) string {
 
 // Manifest returns the manifest's text.
 func (tr *Trace) Manifest() string {
+	if tr.Text != "" {
+		return tr.Text
+	}
 	var b strings.Builder
 	if tr.Session != "" {
 		fmt.Fprintf(&b, "session: %s\n", tr.Session)

@@ -1,0 +1,170 @@
+package objects
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bpftime-go/bpftime/tests/internal/host"
+)
+
+// client runs a client of a server, plain, and returns its standard output.
+func client(t *testing.T, args ...string) string {
+	t.Helper()
+	r := host.Run(t, host.Cmd{Args: args, Dir: host.WorkDir(t)}, nil)
+	if r.Exit != 0 {
+		t.Fatalf("%v: exit %d\n%s%s", args, r.Exit, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// freePort is a TCP port on loopback that was free a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// reachable waits until somebody listens on the port.
+func reachable(t *testing.T, port int) {
+	t.Helper()
+	ok := host.Poll(30*time.Second, func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	if !ok {
+		t.Fatalf("nobody listens on port %d", port)
+	}
+}
+
+const redisManifest = `
+objects:
+- path: OBJ/profile.bpf.o
+  attach:
+    enter: [%[1]s:setCommand, %[1]s:getCommand, %[1]s:incrCommand]
+    leave: [{at: %[2]s:setCommand, cookie: 0}, {at: %[2]s:getCommand, cookie: 1}, {at: %[2]s:incrCommand, cookie: 2}]
+- path: OBJ/tally.bpf.o
+  attach: {tally: "uprobe//proc/self/exe:processCommand"}
+`
+
+// TestRedis: under load from many clients, every command is counted and timed, as the server's own statistics say.
+func TestRedis(t *testing.T) {
+	host.Require(t, "redis-server", "redis-benchmark", "redis-cli")
+	host.ForUsers(t, func(t *testing.T, u *host.User) {
+		const requests = 5000
+		port := freePort(t)
+		c := host.Cmd{Dir: host.WorkDir(t), User: u, Args: []string{"redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", ""}}
+		tr := trace(t, anyVariant(t), fmt.Sprintf(redisManifest, "uprobe//usr/bin/redis-server", "uretprobe//usr/bin/redis-server"))
+		server := host.Start(t, c, tr)
+		reachable(t, port)
+		client(t, "redis-benchmark", "-p", fmt.Sprint(port), "-n", fmt.Sprint(requests), "-c", "20", "-q", "-t", "set,get,incr")
+		stats := commandStats(client(t, "redis-cli", "-p", fmt.Sprint(port), "info", "commandstats"))
+		client(t, "redis-cli", "-p", fmt.Sprint(port), "shutdown", "nosave")
+		if r := server.Wait(); r.Exit != 0 {
+			t.Errorf("exit %d\n%s", r.Exit, r.Stdout)
+		}
+		wantQuiet(t, tr)
+		for cookie, name := range []string{"set", "get", "incr"} {
+			h := wide(t, tr, "profile.hists")[uint64(cookie)]
+			if slots := total(h[1:]); h[0] != requests || h[0] != stats[name] || slots != requests {
+				t.Errorf("%s: %d calls, %d in the histogram; the server says %d, %d were sent", name, h[0], slots, stats[name], requests)
+			}
+		}
+		// The statistics came before `info` and `shutdown` were counted there themselves, with the greeting of each client.
+		pid := uint64(server.PID)
+		if all, sent := table(t, tr, "tally.by_pid"), total(slices.Collect(maps.Values(stats))); len(all) != 1 || all[pid] < sent+2 || all[pid] > sent+6 {
+			t.Errorf("commands %v, the server says %d", all, sent)
+		}
+		if left := table(t, tr, "profile.starts"); len(left) != 0 {
+			t.Errorf("%d calls never ended", len(left))
+		}
+	})
+}
+
+func total(numbers []uint64) (sum uint64) {
+	for _, n := range numbers {
+		sum += n
+	}
+	return sum
+}
+
+// commandStats reads lines like "cmdstat_get:calls=5000,usec=…".
+func commandStats(info string) map[string]uint64 {
+	out := map[string]uint64{}
+	for _, m := range regexp.MustCompile(`cmdstat_(\w+).*:calls=(\d+)`).FindAllStringSubmatch(info, -1) {
+		n, _ := strconv.ParseUint(m[2], 10, 64)
+		out[m[1]] += n
+	}
+	return out
+}
+
+// TestNginx: every request is counted in the worker that its access log names.
+func TestNginx(t *testing.T) {
+	host.Require(t, "nginx", "wrk")
+	host.ForUsers(t, func(t *testing.T, u *host.User) {
+		port := freePort(t)
+		c := host.Cmd{Dir: host.WorkDir(t), User: u}
+		c.Args = []string{"nginx", "-p", c.Dir, "-e", "error.log", "-c", "nginx.conf"}
+		c.Setup = func(t testing.TB, dir string) { configure(t, dir, port, u) }
+		tr := trace(t, anyVariant(t), `objects: [{path: OBJ/tally.bpf.o, attach: {tally: "uprobe//usr/sbin/nginx:ngx_http_process_request"}}]`)
+		server := host.Start(t, c, tr)
+		reachable(t, port)
+		client(t, "wrk", "-t1", "-c8", "-d1", fmt.Sprintf("http://127.0.0.1:%d/page", port))
+		syscall.Kill(server.PID, syscall.SIGQUIT)
+		if r := server.Wait(); r.Exit != 0 {
+			t.Errorf("exit %d\n%s", r.Exit, r.Stderr)
+		}
+		wantQuiet(t, tr)
+		log, err := os.ReadFile(filepath.Join(c.Dir, "access.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[uint64]uint64{}
+		for line := range strings.Lines(string(log)) {
+			pid, _ := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
+			want[pid]++
+		}
+		if got := table(t, tr, "tally.by_pid"); !maps.Equal(got, want) || len(want) < 1 || want[0] != 0 {
+			t.Errorf("requests by worker %v, the access log says %v", got, want)
+		}
+	})
+}
+
+// configure makes an access log of process ids. Root's workers are nobody.
+func configure(t testing.TB, dir string, port int, u *host.User) {
+	t.Helper()
+	user := "user nobody nogroup;"
+	if u != nil || os.Geteuid() != 0 {
+		user = ""
+	}
+	conf := fmt.Sprintf(`%s
+daemon off; worker_processes 2; pid nginx.pid; worker_shutdown_timeout 2s;
+events { worker_connections 256; }
+http {
+	log_format worker $pid; access_log access.log worker;
+	client_body_temp_path tmp1; proxy_temp_path tmp2; fastcgi_temp_path tmp3; uwsgi_temp_path tmp4; scgi_temp_path tmp5;
+	server { listen 127.0.0.1:%d; root .; default_type text/plain; }
+}
+`, user, port)
+	for name, text := range map[string]string{"nginx.conf": conf, "page": "a small page\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+/* Programs that are refused, each for a reason of its own, beside one that runs. */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+u64 runs;
+
+extern int no_such_kfunc(void *p) __ksym;
+
+SEC("uprobe//proc/self/exe:add")
+int BPF_KPROBE(good, long a)
+{
+	__sync_fetch_and_add(&runs, 1);
+	return 0;
+}
+
+SEC("?uprobe")
+int helper(struct pt_regs *ctx)
+{
+	return bpf_send_signal(9);
+}
+
+SEC("?uprobe")
+int kfunc(struct pt_regs *ctx)
+{
+	return no_such_kfunc(ctx);
+}
+
+SEC("?uprobe")
+int type(struct pt_regs *ctx)
+{
+	return BPF_CORE_READ((struct no_such_type *)ctx, x);
+}
+
+SEC("?uprobe")
+int writes(struct pt_regs *ctx)
+{
+	ctx->ax = 1;
+	return 0;
+}
+
+SEC("?uprobe")
+int beyond(u64 *ctx)
+{
+	return ctx[21];
+}
+
+SEC("?xdp")
+int packet(struct pt_regs *ctx)
+{
+	return 0;
+}
