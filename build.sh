@@ -26,7 +26,7 @@ usage() {
 usage: ./build.sh [VERB]
 
   build     the agent build/libbpftime-agent.so and the command build/bpftime (the default); needs Go and gcc
-  demo      build, and count malloc and free in a program that knows nothing of it
+  demo      build, and run eBPF programs in sort, perl and bash, which know nothing of it
   test      every check and test with reduced counts, less than 40 minutes; as root also as an unprivileged user
   bench     cost of probes, start-up and memory; [--short] [--json FILE]
   torture   the tests with their full counts; hours
@@ -43,7 +43,7 @@ die() {
 
 # ---- what is needed ----
 
-# Lines "COMMAND PACKAGE": the command is looked for, the package is what Debian calls it.
+# Lines "COMMAND PACKAGE": the command, or the file, is looked for, the package is what Debian calls it.
 needs_build='gcc gcc
 readelf binutils'
 needs_test="$needs_build
@@ -51,7 +51,9 @@ g++ g++
 make make
 objdump binutils
 clang clang
+clang-19 clang-19
 llvm-objcopy llvm
+/usr/include/bpf/bpf_helpers.h libbpf-dev
 musl-gcc musl-tools
 redis-server redis-server
 redis-benchmark redis-tools
@@ -76,8 +78,8 @@ java default-jre-headless'
 # Go and the programs of administrators are not on every PATH, postgres on none.
 export PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
-is_there() { # COMMAND
-	command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+is_there() { # COMMAND or FILE
+	[[ $1 == /* && -e $1 ]] || command -v "$1" >/dev/null || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
 }
 
 missing_packages() { # LINES
@@ -153,23 +155,17 @@ prepare() { # LINES
 
 # ---- build ----
 
-has_go() { compgen -G "$1/*.go" >/dev/null; } # DIR
-
+# The agent is made under another name, finished, and comes into its place whole: processes may be starting with it.
 build_agent() {
-	go build -trimpath -buildmode=c-shared -ldflags "$agent_ldflags" -o "$agent" ./preload
-	rm -f "${agent%.so}.h" # Go's C header: nobody calls the agent by name
-	post_link
-}
-
-# What is done to the agent after the linker, before anybody uses it.
-post_link() {
-	if has_go internal/postlink; then
-		go run ./internal/postlink "$agent"
-	fi
+	local made=$out/made/libbpftime-agent.so
+	rm -rf "$out/made"
+	go build -trimpath -buildmode=c-shared -ldflags "$agent_ldflags" -o "$made" ./preload
+	go run ./internal/postlink "$made"
+	mv "$made" "$agent"
+	rm -rf "$out/made" # with Go's C header: nobody calls the agent by name
 }
 
 build_command() { # NAME
-	has_go "cmd/$1" || return 0
 	go build -trimpath -ldflags '-s -w' -o "$out/$1" "./cmd/$1"
 	say "built build/$1"
 }
@@ -188,11 +184,9 @@ describe_agent() {
 }
 
 build_all() {
-	if has_go preload; then
-		build_agent
-		say "built build/libbpftime-agent.so"
-		describe_agent
-	fi
+	build_agent
+	say "built build/libbpftime-agent.so"
+	describe_agent
 	build_command bpftime
 	build_command bpf_conformance_plugin
 }
@@ -204,6 +198,11 @@ verb_build() {
 
 # ---- demo ----
 
+show() { # WORD…: a command as it is run
+	say
+	say "\$ $*"
+}
+
 verb_demo() {
 	prepare "$needs_build"
 	build_all
@@ -211,6 +210,20 @@ verb_demo() {
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	mkdir -m 700 "$dir/run"
+	export BPFTIME_RUNDIR=$dir/run
+	seq 100000 -1 1 >"$dir/numbers"
+
+	say
+	say "eBPF programs run inside sort: they count what it allocates, and of which sizes."
+	show "build/bpftime run mallocs -- sort -n -o sorted numbers"
+	"$out/bpftime" run mallocs -- sort -n -o "$dir/sorted" "$dir/numbers"
+	cmp <(seq 1 100000) "$dir/sorted" || die "sort did not sort"
+
+	say
+	say "They time a function in perl, which writes 5000 times."
+	show "build/bpftime run funclatency libc:write -- perl -e 'syswrite STDOUT, q(.) for 1..5000' >/dev/null"
+	"$out/bpftime" run funclatency libc:write -- perl -e 'syswrite STDOUT, q(.) for 1..5000' >/dev/null
+
 	cat >"$dir/demo.yaml" <<'END'
 session: demo
 objects:
@@ -218,15 +231,13 @@ objects:
     args: [uprobe/libc:malloc, uprobe/libc:free]
 END
 	say
-	say "This manifest counts the calls of two functions of the C library:"
-	sed 's/^/    /' "$dir/demo.yaml"
-	say "sort runs with the agent, and does not know it:"
-	seq 100000 -1 1 >"$dir/numbers"
-	say "    LD_PRELOAD=$agent BPFTIME_MANIFEST=$dir/demo.yaml sort -n $dir/numbers"
-	BPFTIME_RUNDIR=$dir/run BPFTIME_MANIFEST=$dir/demo.yaml LD_PRELOAD=$agent sort -n -o "$dir/sorted" "$dir/numbers"
-	cmp <(seq 1 100000) "$dir/sorted" || die "sort did not sort"
-	say "Its output is right, and what it called is here:"
-	BPFTIME_RUNDIR=$dir/run "$out/bpftime" ps
+	say "Without the command: two environment variables, and a manifest that says what to attach."
+	show "cat demo.yaml"
+	cat "$dir/demo.yaml"
+	show "LD_PRELOAD=build/libbpftime-agent.so BPFTIME_MANIFEST=$dir/demo.yaml bash -c 'echo hello'"
+	BPFTIME_MANIFEST=$dir/demo.yaml LD_PRELOAD=$agent bash -c 'echo hello'
+	show "build/bpftime ps"
+	"$out/bpftime" ps
 }
 
 # ---- test ----
@@ -329,6 +340,11 @@ check_cross() {
 	done
 }
 
+# Random programs in the interpreter, as machine code, and in the kernel where it may be asked.
+fuzz_engines() { # TIME
+	go test -run '^$' -fuzz '^FuzzEngines$' -fuzztime "$1" ./vm/gen
+}
+
 test_go() { # TIMEOUT
 	BPFTIME_AGENT=$agent go test -p 2 -timeout "$1" ./...
 }
@@ -378,7 +394,7 @@ run_bench() { # ARG…
 	go run ./tests/bench "${args[@]}" "$@"
 }
 
-run_tests() { # TIMEOUT_OF_A_PACKAGE
+run_tests() { # TIMEOUT_OF_A_PACKAGE FUZZ_TIME
 	step 'build' build_all
 	step 'gofmt' check_gofmt
 	step 'go vet' go vet ./...
@@ -391,6 +407,7 @@ run_tests() { # TIMEOUT_OF_A_PACKAGE
 	if is_root; then
 		step "tests as user $nobody" test_unprivileged "$1"
 	fi
+	step "fuzz the engines, $2" fuzz_engines "$2"
 	step 'bench --short' run_bench --short
 	summary
 }
@@ -398,14 +415,14 @@ run_tests() { # TIMEOUT_OF_A_PACKAGE
 verb_test() {
 	prepare "$needs_test"
 	wish "$wishes_test"
-	run_tests 15m
+	run_tests 15m 60s
 }
 
 verb_torture() {
 	prepare "$needs_test"
 	wish "$wishes_test"
 	export BPFTIME_TORTURE=1
-	run_tests 6h
+	run_tests 6h 1h
 }
 
 verb_bench() {
