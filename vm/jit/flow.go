@@ -16,6 +16,7 @@ import (
 //	thread   lead past blocks that only jump
 //	live     what is needed after each instruction
 //	select   take in what a conditional move can do      (select.go)
+//	before   which blocks lead to a block
 //	loops    count the loops around blocks               (layout.go)
 //	unroll   lay out several rounds for one test         (unroll.go)
 //
@@ -26,6 +27,7 @@ type flow struct {
 	target func(i int) int // of the branch at index i
 
 	blocks []block
+	before [][]int       // blocks that lead to a block
 	after  []registerSet // live after an instruction; by index - fn.Start
 }
 
@@ -49,6 +51,7 @@ func flowOf(p *vm.Program, fn vm.Function) *flow {
 	f.thread()
 	f.live()
 	f.findSelections()
+	f.findPredecessors()
 	f.findLoops()
 	f.unroll()
 	return f
@@ -159,45 +162,27 @@ func (f *flow) flowBack() (changed bool) {
 // liveAfter is what is needed after the instruction at index i.
 func (f *flow) liveAfter(i int) registerSet { return f.after[i-f.fn.Start] }
 
-// successors are the blocks that a block may go on with.
-func (b *block) successors() []int {
-	switch {
-	case b.taken == none && b.next == none:
-		return nil
-	case b.taken == none:
-		return []int{b.next}
-	case b.next == none:
-		return []int{b.taken}
-	}
-	return []int{b.taken, b.next}
-}
+// successors are the blocks that a block may go on with, or none.
+func (b *block) successors() [2]int { return [2]int{b.taken, b.next} }
 
-// reachable marks the blocks that the first one leads to, and itself.
-func (f *flow) reachable() []bool {
+// findPredecessors lists, for each block, the reachable ones that lead to it.
+func (f *flow) findPredecessors() {
+	f.before = make([][]int, len(f.blocks))
 	reached := make([]bool, len(f.blocks))
 	for todo := []int{0}; len(todo) > 0; {
 		b := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if !reached[b] {
-			reached[b] = true
-			todo = append(todo, f.blocks[b].successors()...)
-		}
-	}
-	return reached
-}
-
-// predecessors lists, for each block, the reachable ones that lead to it.
-func (f *flow) predecessors() [][]int {
-	before := make([][]int, len(f.blocks))
-	for b, reached := range f.reachable() {
-		if !reached {
+		if reached[b] {
 			continue
 		}
+		reached[b] = true
 		for _, s := range f.blocks[b].successors() {
-			before[s] = append(before[s], b)
+			if s != none {
+				f.before[s] = append(f.before[s], b)
+				todo = append(todo, s)
+			}
 		}
 	}
-	return before
 }
 
 // registerSet is a set of BPF registers, one bit each.

@@ -9,12 +9,17 @@ import (
 // returns how many it took, 0 if none. insns are those to the end of the block,
 // the first at index i.
 func (c *compiler) fuse(i int, insns []vm.Instruction) int {
-	for _, f := range []func(int, []vm.Instruction) int{c.rotate, c.changeMemory, c.operandInMemory, c.copyMemory} {
-		if n := f(i, insns); n != 0 {
-			return n
-		}
+	n := c.rotate(i, insns)
+	if n == 0 {
+		n = c.changeMemory(i, insns)
 	}
-	return 0
+	if n == 0 {
+		n = c.operandInMemory(i, insns)
+	}
+	if n == 0 {
+		n = c.copyMemory(i, insns)
+	}
+	return n
 }
 
 // rotate is two shifts of copies put together; r, a or b, gets the result and

@@ -14,7 +14,11 @@ func (f *flow) order() []int {
 		for b := starts[0]; b != none && !placed[b]; b = f.follower(b, placed) {
 			placed[b] = true
 			order = append(order, b)
-			starts = append(starts, f.blocks[b].successors()...)
+			for _, s := range f.blocks[b].successors() {
+				if s != none && !placed[s] {
+					starts = append(starts, s)
+				}
+			}
 		}
 	}
 	return order
@@ -41,7 +45,6 @@ const maxLoopWork = 1 << 20
 // way to it makes a loop of all blocks from which that is reached without
 // passing the block.
 func (f *flow) findLoops() {
-	before := f.predecessors()
 	in := make([]int, len(f.blocks)) // number of the last loop a block was found in
 	work := 0
 	for n, edge := range f.backEdges() {
@@ -57,7 +60,7 @@ func (f *flow) findLoops() {
 			}
 			in[b] = loop
 			f.blocks[b].depth++
-			todo = append(todo, before[b]...)
+			todo = append(todo, f.before[b]...)
 			if work++; work > maxLoopWork {
 				return
 			}
@@ -84,10 +87,11 @@ func (f *flow) backEdges() (edges []edge) {
 		}
 		to := successors[top.seen]
 		top.seen++
-		switch state[to] {
-		case onWay:
+		switch {
+		case to == none:
+		case state[to] == onWay:
 			edges = append(edges, edge{top.block, to})
-		case 0:
+		case state[to] != done:
 			state[to] = onWay
 			way = append(way, visit{block: to})
 		}

@@ -32,8 +32,13 @@ func (f *flow) findSelections() {
 }
 
 func (b *block) onlySuccessor() (int, bool) {
-	s := b.successors()
-	return append(s, none)[0], len(s) == 1
+	switch none {
+	case b.taken:
+		return b.next, b.next != none
+	case b.next:
+		return b.taken, true
+	}
+	return none, false
 }
 
 // selects reports whether the block can be done to a copy of one register.

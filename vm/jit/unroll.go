@@ -20,13 +20,12 @@ type counter struct {
 
 // unroll sets how many rounds of each block are laid out.
 func (f *flow) unroll() {
-	before := f.predecessors()
 	for n := range f.blocks {
 		k, ok := f.counterOf(n)
 		if !ok || k.step == 0 {
 			continue
 		}
-		start, ok := f.constantBefore(n, before[n], k.r)
+		start, ok := f.constantBefore(n, k.r)
 		if total := k.until - start; ok && total%k.step == 0 {
 			b := &f.blocks[n]
 			b.rounds = roundsOf(total/k.step, int64(b.end-b.start))
@@ -78,9 +77,9 @@ func (f *flow) counterOf(n int) (k counter, ok bool) {
 
 // constantBefore is the value that a register has when the block is entered from
 // the only other block that leads to it.
-func (f *flow) constantBefore(n int, before []int, r vm.Register) (v int64, ok bool) {
+func (f *flow) constantBefore(n int, r vm.Register) (v int64, ok bool) {
 	outside := none
-	for _, b := range before {
+	for _, b := range f.before[n] {
 		if b == n {
 			continue
 		}
