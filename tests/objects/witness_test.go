@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpftime-go/bpftime/gadgets"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
 
@@ -65,11 +66,47 @@ func TestScripts(t *testing.T) {
 					t.Errorf("%d calls of %s, want %d", calls[uint64(i)], f, want)
 				}
 			}
-			// The agent is there in both runs, and so are as many variables of the same length: they are memory too.
-			c.Env = append(c.Env, "LD_PRELOAD="+host.Agent(t), "NOTHING_MANIFEST="+filepath.Dir(c.Dir)+"/m.yaml", "NOTHING_RUNDIR="+tr.RunDir)
+			likeAgent(t, &c, tr)
 			inKernel(t, v.image(t, "tally"), libc, c, where).agrees(tr, "tally", "by_cookie")
 		})
 	}
+}
+
+// TestMallocs: the gadget counts allocations, bytes and sizes as its own object does in the kernel.
+func TestMallocs(t *testing.T) {
+	libc := ownLibc(t)
+	for _, s := range scripts {
+		t.Run(s.name, func(t *testing.T) {
+			host.Require(t, s.name)
+			c := host.Cmd{Args: s.args, Dir: host.WorkDir(t), Setup: numbers, Env: []string{"LD_LIBRARY_PATH=" + filepath.Dir(libc)}}
+			tr := trace(t, anyVariant(t), "objects: [{gadget: mallocs}]")
+			host.Compare(t, c, tr)
+			wantQuiet(t, tr)
+			name := append([]byte(s.name), make([]byte, 16-len(s.name))...)
+			values, err := opened(t, tr, "mallocs.allocations").Lookup(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count, bytes, sizes := sum(values)[0], sum(values)[1], sum(values)[2:]
+			if count == 0 || bytes < count || total(sizes) != count {
+				t.Errorf("%d allocations of %d bytes together, %d in the histogram", count, bytes, total(sizes))
+			}
+			g, err := gadgets.Find("mallocs")
+			if err != nil {
+				t.Fatal(err)
+			}
+			likeAgent(t, &c, tr)
+			inKernel(t, g.Object, libc, c, places{program: "on_malloc", functions: []string{"malloc"}}, places{program: "on_calloc", functions: []string{"calloc"}},
+				places{program: "on_realloc", functions: []string{"realloc"}}).agrees(tr, "mallocs", "allocations")
+		})
+	}
+}
+
+// likeAgent gives a run without the agent's work what it has with it: the file, and as many variables of the same length.
+// They are memory too.
+func likeAgent(t *testing.T, c *host.Cmd, tr *host.Trace) {
+	t.Helper()
+	c.Env = append(c.Env, "LD_PRELOAD="+host.Agent(t), "NOTHING_MANIFEST="+filepath.Dir(c.Dir)+"/m.yaml", "NOTHING_RUNDIR="+tr.RunDir)
 }
 
 // numbers writes 5000 numbers, out of order.
