@@ -43,10 +43,11 @@ func (m *Map) node(n uint32) uint64 { return m.nodes + uint64(n)*uint64(m.nodeSt
 // follow returns the links of a chain as they are met, the head first. A chain that
 // does not end is cut.
 func (m *Map) follow(head uint64, links []uint64) []uint64 {
+	most := min(longest, int(m.nnodes)+1)
 	for at := head; ; {
 		link := m.u64(at)
 		links = append(links, link)
-		if uint32(link) >= m.nnodes || len(links) == longest {
+		if uint32(link) >= m.nnodes || len(links) == most {
 			return links
 		}
 		at = m.node(uint32(link))
@@ -136,12 +137,16 @@ func (m *Map) bucket(head uint64) (out []entry) {
 	return nil
 }
 
+// allOfHash ends after as many entries as there are nodes: a spoilt file may have chains
+// in which nodes come again.
 func (m *Map) allOfHash(yield func([]byte, [][]byte) bool) {
+	left := m.nnodes
 	for b := range uint64(m.bucketMask) + 1 {
 		for _, e := range m.bucket(m.buckets + 8*b) {
-			if !yield(e.key, e.values) {
+			if left == 0 || !yield(e.key, e.values) {
 				return
 			}
+			left--
 		}
 	}
 }

@@ -80,7 +80,11 @@ func mapFile(f *os.File, protection int) (*Map, error) {
 
 // Close unmaps the file. What was read from it stays valid.
 func (m *Map) Close() error {
+	if m.mem == nil {
+		return nil
+	}
 	err := unix.Munmap(m.mem)
+	m.mem = nil
 	if m.file != nil {
 		if e := m.file.Close(); err == nil {
 			err = e

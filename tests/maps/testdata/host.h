@@ -54,13 +54,16 @@ static inline u64 file_size(int fd)
 	return (u64)st.st_size;
 }
 
+/* Around a mapping, so that whoever leaves it is seen. */
+#define GUARD (16ul << 30)
+
 static inline void *reserve(u64 size)
 {
-	void *at = mmap(0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	u8 *at = mmap(0, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		die("mmap");
-	return at;
+	return at + GUARD;
 }
 
 /* What an applier has to do: the file, its records a second time behind it when it is

@@ -14,7 +14,7 @@ struct request {
 	u64 flags; /* or what to add */
 };
 
-static u8 key[1024], value[1 << 16];
+static u8 key[1024], value[1 << 18];
 
 static void get(void *to, u64 n)
 {

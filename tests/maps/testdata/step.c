@@ -1,6 +1,7 @@
 /* One operation, to be followed instruction by instruction.
  *
  *   step SESSION MAP OP LEASE KEY VALUE FLAGS     OP: update, delete, add; KEY, VALUE in hex
+ *                                                   output, reserve: VALUE of FLAGS bytes
  *
  * Stops with int3 before it, with 1 in the last counter of the session, writes 2
  * there behind it, and prints the result. */
@@ -22,6 +23,15 @@ static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
 		return bpftime_map_update_elem((u64)h, (u64)key, (u64)value, flags, 0, ctx);
 	if (*op == 'd')
 		return bpftime_map_delete_elem((u64)h, (u64)key, 0, 0, 0, ctx);
+	if (*op == 'o')
+		return bpftime_ringbuf_output((u64)h, (u64)value, flags, 0, 0, ctx);
+	if (*op == 'r') {
+		at = bpftime_ringbuf_reserve((u64)h, flags, 0, 0, 0, ctx);
+		if (!at)
+			return error(EAGAIN_);
+		memcpy((void *)at, value, flags);
+		return bpftime_ringbuf_submit(at, 0, 0, 0, 0, ctx);
+	}
 	at = bpftime_map_lookup_elem((u64)h, (u64)key, 0, 0, 0, ctx);
 	if (at)
 		*(volatile u64 *)at += flags;
@@ -45,6 +55,7 @@ int main(int argc, char **argv)
 	unhex(key, argv[5]);
 	unhex(value, argv[6]);
 	flags = strtoull(argv[7], 0, 0);
+	new_run(&c);
 	stage = &bpftime_resident.session->counters[SESSION_NLEASES - 1][SESSION_NLINKS - 1];
 	*stage = 1;
 	__asm__ volatile("int3");
