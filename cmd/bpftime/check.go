@@ -203,7 +203,7 @@ func printFunctions(w io.Writer, fns []functionView) error {
 		if name == "" {
 			name = fmt.Sprintf("%#x (no name)", f.Vaddr)
 		}
-		if _, err := fmt.Fprintf(w, "%-8s  %-8s  %s\n", orRefused(f.Entry), orRefused(f.Return), name); err != nil {
+		if _, err := fmt.Fprintf(w, "%-8s  %-8s  %s\n", orRefused(f.Entry), orRefused(f.Return), show.Clean(name)); err != nil {
 			return err
 		}
 		if why := cmp.Or(f.EntryWhy, f.ReturnWhy); why != "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/launch"
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/session"
 )
 
@@ -15,7 +16,7 @@ const pollEvery = 50 * time.Millisecond
 
 // A line is something that came while we watched.
 type line struct {
-	kind string // log, trace or event: its key in the JSON of run
+	kind string // log, trace, event, lost or error: its key in the JSON of run
 	text string // for people, whole lines
 	view any    // for programs
 }
@@ -23,6 +24,7 @@ type line struct {
 // A source is asked again and again what is new.
 type source interface {
 	poll() []line
+	close()
 }
 
 // follow prints what comes while CMD runs, and returns its exit code.
@@ -43,7 +45,7 @@ func follow(s *runSession, out *output, child *launch.Child) (int, error) {
 	for {
 		select {
 		case e := <-ended:
-			f.poll()
+			f.drain()
 			return e.code, e.err
 		case <-tick.C:
 			f.poll()
@@ -60,19 +62,29 @@ type follower struct {
 	sources []source
 }
 
-func (f *follower) poll() {
+// poll prints what is new, and reports whether there was anything.
+func (f *follower) poll() (any bool) {
 	if f.s == nil {
 		s, err := session.Open(f.dir)
 		if err != nil {
-			return // not there yet; the report says why if it stays so
+			return false // not there yet; the report says why if it stays so
 		}
 		f.s = s
-		f.sources = []source{&logSource{s: s, since: f.since}, &traceSource{s: s, r: s.FollowTrace(), since: f.since}}
+		f.sources = []source{&logSource{s: s, since: f.since}, &traceSource{s: s, r: s.FollowTrace(), since: f.since}, newEventSource(s, nil)}
 	}
 	for _, source := range f.sources {
 		for _, l := range source.poll() {
 			f.print(l)
+			any = true
 		}
+	}
+	return any
+}
+
+// drain prints what is left when CMD has ended. What it left behind may go on for ever;
+// we do not.
+func (f *follower) drain() {
+	for end := time.Now().Add(time.Second); f.poll() && time.Now().Before(end); {
 	}
 }
 
@@ -85,6 +97,9 @@ func (f *follower) print(l line) {
 }
 
 func (f *follower) close() {
+	for _, source := range f.sources {
+		source.close()
+	}
 	if f.s != nil {
 		f.s.Close()
 	}
@@ -97,6 +112,8 @@ type logSource struct {
 	since moment
 	last  session.Record
 }
+
+func (*logSource) close() {}
 
 type logView struct {
 	Time  time.Time `json:"time"`
@@ -122,7 +139,7 @@ func (l *logSource) poll() (out []line) {
 		if r.Time.Before(l.since.wall) || aboutLink(r, links) {
 			continue
 		}
-		text := fmt.Sprintf("bpftime: [%d] %s: %s\n", r.PID, r.Level, r.Text)
+		text := show.Clean(fmt.Sprintf("bpftime: [%d] %s: %s\n", r.PID, r.Level, r.Text))
 		out = append(out, line{"log", text, logView{r.Time, r.PID, r.Level, r.Text}})
 	}
 	return out

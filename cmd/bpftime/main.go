@@ -56,7 +56,7 @@ func execute(args []string) int {
 	exit := &exitError{codeFailed, err}
 	errors.As(err, &exit)
 	if exit.err != nil {
-		fmt.Fprintf(os.Stderr, "bpftime: %v\n", exit.err)
+		warn("%v", exit.err)
 	}
 	if exit.code == codeUsage {
 		fmt.Fprintf(os.Stderr, "see: %s --help\n", c.CommandPath())
@@ -77,7 +77,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = false
-	for _, c := range []*cobra.Command{runCommand(), psCommand(), mapCommand(), progCommand(), traceCommand(), checkCommand(), doctorCommand()} {
+	for _, c := range []*cobra.Command{runCommand(), psCommand(), mapCommand(), progCommand(), eventsCommand(), traceCommand(), checkCommand(), doctorCommand()} {
 		root.AddCommand(c)
 	}
 	return root

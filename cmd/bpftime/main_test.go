@@ -157,7 +157,8 @@ var (
 	pids  = regexp.MustCompile(`\[\d+\]`)
 	own   = regexp.MustCompile(`run-\d+`)
 	times = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+`)
-	jpids = regexp.MustCompile(`"pid":\d+`)
+	jpids = regexp.MustCompile(`"(pid|tid|cpu|time_ns|bytes)":\d+`)
+	pipes = regexp.MustCompile(`-\d+ +\[\d+\] \.+ +\d+\.\d+: `) // a line of trace_pipe
 )
 
 // wrapped is a message that goes on in the next line; where it was broken depends on the
@@ -171,10 +172,11 @@ func (u *user) normal(s string) string {
 	}
 	s = strings.ReplaceAll(s, u.dir, "DIR")
 	s = strings.ReplaceAll(s, bin, "BIN")
+	s = pipes.ReplaceAllString(s, "-PID [CPU] ..... TIME: ")
 	s = pids.ReplaceAllString(s, "[PID]")
 	s = own.ReplaceAllString(s, "run-PID")
 	s = times.ReplaceAllString(s, "TIME")
-	return jpids.ReplaceAllString(s, `"pid":0`)
+	return jpids.ReplaceAllString(s, `"$1":0`)
 }
 
 // golden compares with testdata/golden/NAME, which was written by hand.
@@ -192,8 +194,8 @@ func (u *user) golden(name, got string) {
 	}
 }
 
-// columns holds every line to 80 columns, but for messages, which are one line each, and
-// lines with a word that is longer than half of it.
+// columns holds every line to 80 columns, but for messages and lines of trace_pipe, whose
+// form is the kernel's, and lines with a word that is longer than half of it.
 func (u *user) columns(what, text string) {
 	u.t.Helper()
 	for line := range strings.Lines(text) {
@@ -202,7 +204,7 @@ func (u *user) columns(what, text string) {
 		for word := range strings.FieldsSeq(line) {
 			longest = max(longest, len(word))
 		}
-		if n := utf8.RuneCountInString(line); n > 80 && longest <= 40 && !strings.HasPrefix(line, "bpftime: ") {
+		if n := utf8.RuneCountInString(line); n > 80 && longest <= 40 && !strings.HasPrefix(line, "bpftime: ") && !pipes.MatchString(line) {
 			u.t.Errorf("%s: %d columns: %s", what, n, line)
 		}
 	}

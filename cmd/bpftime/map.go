@@ -143,7 +143,7 @@ func mapLookupCommand() *cobra.Command {
 func (m *openMap) printValue(w io.Writer, e entry) error {
 	found, rest := show.Histograms(e.value)
 	if rest != nil {
-		if _, err := fmt.Fprintln(w, show.Text(rest)); err != nil {
+		if _, err := fmt.Fprintln(w, show.Clean(show.Text(rest))); err != nil {
 			return err
 		}
 	}

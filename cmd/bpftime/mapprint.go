@@ -18,7 +18,7 @@ func (m *openMap) print(w io.Writer, most int) error {
 	if !m.isHash() {
 		entries = nonZero(entries)
 	}
-	if _, err := fmt.Fprintf(w, "%s  %s\n", m.name, m.summary(len(entries))); err != nil {
+	if _, err := fmt.Fprintf(w, "%s  %s\n", show.Clean(m.name), m.summary(len(entries))); err != nil {
 		return err
 	}
 	left := 0
@@ -129,10 +129,13 @@ func (m *openMap) printEntry(w io.Writer, e entry) error {
 	}
 	switch rest := rest.(type) {
 	case nil:
-		io.WriteString(w, strings.TrimSuffix(head, " ")+"\n")
+		io.WriteString(w, show.Clean(strings.TrimSuffix(head, " ")+"\n"))
 	case show.Object:
 		if head == "  " { // each variable in a line
 			for _, f := range rest {
+				if f.Value == show.Address(0) {
+					continue // const struct event *unused
+				}
 				io.WriteString(w, show.Wrap("  ", f.Name+": "+show.Text(f.Value)))
 			}
 			break
@@ -143,7 +146,7 @@ func (m *openMap) printEntry(w io.Writer, e entry) error {
 	}
 	for _, h := range found {
 		if h.Name != "" {
-			fmt.Fprintf(w, "  %s\n", h.Name)
+			fmt.Fprintf(w, "  %s\n", show.Clean(h.Name))
 		}
 		if err := show.Log2(w, h.Counts, show.Unit(h.Name+" "+m.shortName())); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/arch/x86/x86asm"
 
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/x86"
 	"github.com/bpftime-go/bpftime/vm/helper"
@@ -40,7 +41,7 @@ func dumpJited(w io.Writer, o *object.Object, p *object.Program) error {
 		d.heading(at)
 		at += d.instruction(at)
 	}
-	_, err = io.WriteString(w, d.b.String())
+	_, err = io.WriteString(w, show.Clean(d.b.String()))
 	return err
 }
 

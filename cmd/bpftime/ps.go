@@ -130,7 +130,7 @@ func printSessions(w io.Writer, views []sessionView) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "session %s  %s\n", v.Session, v.Dir)
+		fmt.Fprintf(w, "session %s  %s\n", show.Clean(v.Session), show.Clean(v.Dir))
 		io.WriteString(w, show.Wrap("  processes: ", processes(v.Processes)))
 		if err := printLinks(w, v.Links); err != nil {
 			return err

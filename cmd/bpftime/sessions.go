@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/session"
 )
@@ -109,7 +110,7 @@ func closeAll(ss []*session.Session) {
 
 // warn says something that is no reason to stop.
 func warn(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "bpftime: "+format+"\n", args...)
+	fmt.Fprint(os.Stderr, show.Clean(fmt.Sprintf("bpftime: "+format+"\n", args...)))
 }
 
 // sessionName is the session that readers are meant to read; empty: all of them.

@@ -37,7 +37,10 @@ func (u *user) watch() *watched {
 	return w
 }
 
-func (w *watched) start(out io.Reader) {
+func (w *watched) start(out io.Reader) { w.startWith(out, "ready") }
+
+// startWith waits until the program says something, if it does.
+func (w *watched) startWith(out io.Reader, ready string) {
 	w.t.Helper()
 	w.lines = bufio.NewReader(out)
 	if err := w.cmd.Start(); err != nil {
@@ -45,7 +48,9 @@ func (w *watched) start(out io.Reader) {
 	}
 	timer := time.AfterFunc(time.Minute, func() { w.cmd.Process.Kill() })
 	w.t.Cleanup(func() { timer.Stop(); w.cmd.Process.Kill(); w.cmd.Wait() })
-	w.want("ready")
+	if ready != "" {
+		w.want(ready)
+	}
 }
 
 // want reads a line.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/session"
 )
 
@@ -51,6 +52,8 @@ type traceSource struct {
 	lost  uint64
 }
 
+func (*traceSource) close() {}
+
 type traceView struct {
 	Session string `json:"session"`
 	TimeNS  int64  `json:"time_ns"`
@@ -64,7 +67,7 @@ type traceView struct {
 func (t *traceSource) poll() (out []line) {
 	for _, l := range t.r.Read() {
 		if l.Time >= t.since.mono {
-			out = append(out, line{"trace", l.String() + "\n", traceView{t.s.Name(), int64(l.Time), l.PID, l.TID, l.CPU, l.Comm, l.Text}})
+			out = append(out, line{"trace", show.Clean(l.String()) + "\n", traceView{t.s.Name(), int64(l.Time), l.PID, l.TID, l.CPU, l.Comm, l.Text}})
 		}
 	}
 	return append(out, lostLine(t.s.Name(), "lines of bpf_printk", &t.lost, t.r.Lost())...)
@@ -90,6 +93,11 @@ func (o *streamOptions) run(w io.Writer, sources func(*session.Session) ([]sourc
 	}
 	defer closeAll(open)
 	var all []source
+	defer func() {
+		for _, source := range all {
+			source.close()
+		}
+	}()
 	for _, s := range open {
 		of, err := sources(s)
 		if err != nil {

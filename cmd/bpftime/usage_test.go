@@ -34,7 +34,7 @@ func TestUsage(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"pss", `unknown command "pss" for bpftime; did you mean "ps"?`},
 		{"rnu", `unknown command "rnu" for bpftime; did you mean "run"?`},
-		{"attach", `unknown command "attach" for bpftime; there are check, completion, doctor, events, help, map, prog, ps, run, trace`},
+		{"attach", `unknown command "attach" for bpftime; there are check, completion, doctor, events, map, prog, ps, run, trace`},
 		{"ps --jsno", `unknown flag: --jsno; did you mean "--json"?`},
 		{"ps --bogus", `unknown flag: --bogus; there are --help, --json, --session`},
 		{"ps -x", `unknown shorthand flag: 'x' in -x`},

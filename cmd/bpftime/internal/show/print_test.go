@@ -153,3 +153,23 @@ func TestHexdump(t *testing.T) {
 	}
 	golden(t, "hexdump.txt", b.String())
 }
+
+// TestClean: nothing that is printed moves a cursor or changes a title.
+func TestClean(t *testing.T) {
+	const evil = "a\x1b]0;b\a\x9bc\r\u202ed\xff\té"
+	const want = "a\ufffd]0;b\ufffd\ufffdc\ufffd\ufffdd\ufffd\té"
+	if got := show.Clean(evil + "\n"); got != want+"\n" {
+		t.Errorf("%q, want %q", got, want)
+	}
+	table := show.Table{Columns: []string{"A"}}
+	table.Add(evil + "\n")
+	var b bytes.Buffer
+	if err := table.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []string{b.String(), show.Wrap("", evil), show.Text(evil)} {
+		if strings.ContainsAny(got, "\x1b\a\r\u202e") || strings.Contains(got, "\u009b") {
+			t.Errorf("%q", got)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type Table struct {
 func (t *Table) Add(cells ...any) {
 	row := make([]string, len(cells))
 	for i, c := range cells {
-		row[i] = fmt.Sprint(c)
+		row[i] = cell(fmt.Sprint(c))
 	}
 	t.Rows = append(t.Rows, row)
 }
@@ -72,13 +72,13 @@ func (t *Table) line(row []string, widths []int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Wrap breaks text at blanks so that lines end before Width where they can. The first
+// Wrap cleans text and breaks it at blanks so that lines end before Width where they can. The first
 // line begins with first, the others with as many blanks.
 func Wrap(first, text string) string {
 	indent := strings.Repeat(" ", utf8.RuneCountInString(first))
 	line, used := first, false
 	var b strings.Builder
-	for word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(Clean(text)) {
 		if used && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > Width {
 			b.WriteString(line + "\n")
 			line, used = indent, false
