@@ -44,6 +44,7 @@ type compiler struct {
 	sites    map[site]*programs
 	order    []site
 	told     bool // what the verifier does not promise
+	lost     int  // programs that can be attached nowhere, and so have no link
 }
 
 // Compile returns the plan for a request. Its error means that there is none:
@@ -63,8 +64,8 @@ func Compile(r Request) (*plan.Plan, error) {
 	if err := c.hook(); err != nil {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))
 	}
-	if n := c.refused(); c.plan.Abort && n > 0 {
-		return nil, fmt.Errorf("%w: %d of %d specifications cannot be attached", ErrAborted, n, len(c.plan.Links))
+	if n := c.refused() + c.lost; c.plan.Abort && n > 0 {
+		return nil, fmt.Errorf("%w: %d of %d specifications cannot be attached", ErrAborted, n, len(c.plan.Links)+c.lost)
 	}
 	return c.plan, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/internal/plan"
@@ -21,7 +22,11 @@ func (l *loaded) plan(i int) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.spec.Name, err)
 	}
-	path := filepath.Join(l.c.Dir, "maps", l.mapName(m))
+	name, err := l.mapName(m)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(l.c.Dir, "maps", name)
 	if !l.c.Late { // the process has it mapped, and may not be allowed to open it any more
 		if err := makeFile(path, spec, m.Contents); err != nil {
 			return err
@@ -40,22 +45,34 @@ func makeFile(path string, spec maps.Spec, contents []byte) error {
 	return maps.Make(path, spec)
 }
 
-// mapName is the file's: OBJECT.NAME, or NAME for a shared map.
-func (l *loaded) mapName(m *object.MapSpec) string {
-	shared := m.Pinned || slices.ContainsFunc(l.conf.Maps, func(o config.Map) bool { return o.Name == m.Name && o.Shared })
-	name := safeName(m.Name)
-	if shared && !m.IsData() {
-		return name
+// mapName is the file's: OBJECT.NAME, or NAME for a shared map. An object can have
+// any bytes for a name; those that C does not have lead nowhere.
+func (l *loaded) mapName(m *object.MapSpec) (string, error) {
+	name := strings.TrimPrefix(m.Name, ".") // of a data section
+	good := isFileName(name)
+	if m.IsData() && l.Map(name) != nil { // a map that is called bss
+		name = m.Name
 	}
-	return l.name + "." + name
+	if !good {
+		return "", fmt.Errorf("%s: map %q: no file can have such a name; use letters, digits and '_'", l.spec.Name, m.Name)
+	}
+	shared := m.Pinned || slices.ContainsFunc(l.conf.Maps, func(o config.Map) bool { return o.Name == m.Name && o.Shared })
+	if shared && !m.IsData() {
+		return name, nil
+	}
+	return l.name + "." + name, nil
 }
 
-// safeName: data sections begin with a dot.
-func safeName(name string) string {
-	if name[0] == '.' {
-		return name[1:]
+// isFileName: data sections may have dots and more inside: .rodata.str1.1.
+func isFileName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+		if !letter && (i == 0 || c != '.' && c != '-' && c != '$') {
+			return false
+		}
 	}
-	return name
+	return name != ""
 }
 
 func mapSpec(m *object.MapSpec) (maps.Spec, error) {

@@ -129,18 +129,31 @@ func (l *loaded) sections() (out []config.Program) {
 			continue
 		}
 		text, err := p.SEC.AttachSpec()
-		if err != nil {
-			l.c.Log(abi.LEVEL_WARN, fmt.Sprintf("%s: %s is not attached: %v", l.spec.Name, p.Name, err))
-			continue
-		}
 		at := config.Attachment{Pos: l.conf.Pos}
-		if at.Spec, err = config.ParseSpec(text); err != nil {
-			l.c.Log(abi.LEVEL_WARN, fmt.Sprintf("%s: %s is not attached: section %q: %v", l.spec.Name, p.Name, p.SEC.Name, err))
+		if err == nil {
+			at.Spec, err = config.ParseSpec(text)
+		}
+		if err != nil {
+			l.c.nowhere(fmt.Sprintf("%s: %s is not attached: %v", l.spec.Name, p.Name, err), p.SEC.Kind != "" && p.SEC.Target == "")
 			continue
 		}
 		out = append(out, config.Program{Program: p.Name, At: []config.Attachment{at}})
 	}
 	return out
+}
+
+// nowhere tells of a program that is not attached. That is as meant where its
+// section names a kind only, for who attaches it himself.
+func (c *compiler) nowhere(line string, meant bool) {
+	if c.Late {
+		return
+	}
+	level := uint32(abi.LEVEL_WARN)
+	if c.plan.Abort && !meant {
+		level = abi.LEVEL_ERROR
+		c.lost++
+	}
+	c.Log(level, line)
 }
 
 // linkOwner is what the links of a program are listed under.

@@ -57,6 +57,18 @@ unit lib.so id `+libID+`
 		`2 several.bpf.o: in_kernel is not attached: SEC("kprobe/do_exit") attaches nowhere in a process: functions of the kernel are out of reach of a process; uprobe/PATH:SYMBOL and ksyscall/NAME are not`)
 }
 
+// TestSectionsAbort: with on_error: abort a section of the kernel's is a reason not to start, one that says nothing is not.
+func TestSectionsAbort(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	b.object("several")
+	b.wantError("objects: [{path: DIR/several.bpf.o}]\non_error: abort\n", "on_error: abort: 2 of 4 specifications cannot be attached")
+	if errors := slices.DeleteFunc(b.log, func(line string) bool { return line[0] != '1' }); len(errors) != 2 ||
+		!strings.HasPrefix(errors[0], "1 several.bpf.o: in_kernel is not attached: ") || !strings.HasPrefix(errors[1], "1 several.no_helper ") {
+		t.Errorf("errors %q", errors)
+	}
+}
+
 // TestAttach: the manifest decides; several programs run on one site in its order,
 // one program at several, with the cookies that it says.
 func TestAttach(t *testing.T) {
