@@ -1,0 +1,11 @@
+// Package examples has one idea in each directory: a BPF program in C, and a manifest where one is needed. The comment
+// at the program's top says how it is compiled and run; examples_test.go does just that.
+//
+//	hello     a line for each call
+//	getenv    a hash, by a string from the program's memory
+//	latency   entry and return, cookies, histograms
+//	opens     records in a ring buffer
+//	filter    constants set by the manifest, global variables
+//	leaks     what came in at entries and at returns, joined
+//	together  a session: maps that several processes fill and that outlive them
+package examples
