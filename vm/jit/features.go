@@ -4,7 +4,7 @@ import "github.com/klauspost/cpuid/v2"
 
 // Features are extensions of x86-64 that the code may use.
 type Features struct {
-	BMI2 bool // shlx, shrx, sarx: shifts that leave rcx alone
+	BMI2 bool // shlx, shrx, sarx, rorx: shifts of any register by any, into any
 }
 
 // HostFeatures are those of the processor this runs on.
