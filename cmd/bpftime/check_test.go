@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,25 @@ func TestCheckLibc(t *testing.T) {
 	}
 	if u.must("check", "libc.so.6", "--match", "malloc").stdout == "" || !strings.Contains(u.must("check", "sh").stdout, " (no name)\n") {
 		t.Error("names are not found")
+	}
+}
+
+// TestProgress: long work shows where it is on a terminal, and wipes that away.
+func TestProgress(t *testing.T) {
+	u := newUser(t)
+	ours, theirs := terminal(t)
+	cmd := u.command("check", "libc")
+	cmd.Stderr = theirs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	shown, _ := io.ReadAll(ours) // ends with an error when nobody has the other side open
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if s := string(shown); !strings.HasPrefix(s, "\r\x1b[Klibc.so.6: 0 of ") || !strings.Contains(s, "\r\x1b[Klibc.so.6: 1000 of ") || !strings.HasSuffix(s, "\r\x1b[K") {
+		t.Errorf("%q", s)
 	}
 }
 

@@ -3,10 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/bpftime-go/bpftime/session"
 )
 
 // TestRun: the program keeps its output, the report says what was counted, and nothing
@@ -286,6 +293,59 @@ func TestRunStale(t *testing.T) {
 	u.must("run", "funccount", "uprobe/libc:getppid", "--", "true")
 	if got := strings.Join(u.sessions(), " "); got != "run-2 runner" {
 		t.Errorf("left are %s", got)
+	}
+}
+
+// TestRunKilled: when we are killed the program lives on, and so does its session, until
+// the program has ended and somebody looks.
+func TestRunKilled(t *testing.T) {
+	u := newUser(t)
+	w := u.watch()
+	if err := w.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.cmd.Process.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	other := func() string {
+		u.must("run", "funccount", "uprobe/libc:getppid", "--", "true")
+		return strings.Join(u.sessions(), " ")
+	}
+	left := other()
+	s, err := session.Open(filepath.Join(u.rundir, left))
+	if err != nil {
+		t.Fatalf("left are %q: %v", left, err)
+	}
+	defer s.Close()
+	if ps := s.Processes(); len(ps) != 1 || ps[0].Comm != "signals" {
+		t.Fatalf("%+v", ps)
+	} else if err := unix.Kill(ps[0].PID, unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	w.want("term")
+	if _, err := io.ReadAll(w.lines); err != nil { // it has ended
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); left != "" && time.Now().Before(end); {
+		left = other()
+	}
+	if left != "" {
+		t.Errorf("left are %s", left)
+	}
+}
+
+// TestRunLong: a manifest that is too long for a variable is a file.
+func TestRunLong(t *testing.T) {
+	u := newUser(t)
+	victim(t, "calls", "calls.c")
+	long := "'uprobe/libc:getppid'"
+	for i := range 200 {
+		long += fmt.Sprintf(", 'uprobe/libnot%d:%s'", i, strings.Repeat("x", maxInline/200))
+	}
+	u.write("m.yaml", "objects: [{gadget: funccount, args: ["+long+"]}]\n")
+	r := u.must("run", "-m", "m.yaml", "calls")
+	if !strings.Contains(r.stderr, "\n     7       0      1  jump        funccount uprobe/libc:getppid\n") {
+		t.Errorf("%.1000s", r.stderr)
 	}
 }
 
