@@ -23,22 +23,15 @@ go_start deferred_start(void)
 	return deferred.start ? (go_start)((u64)__ehdr_start + deferred.start) : 0;
 }
 
-/* The entries are in ascending order, so their pages are opened as they come. */
+/* The entries are in ascending order and all in one segment. They are opened at once:
+ * a call for each page would cost more. */
 void apply_deferred(void)
 {
-	u64 base = (u64)__ehdr_start, open = 0;
+	u64 base = (u64)__ehdr_start, n = deferred.count;
 	const struct rela *r = (const struct rela *)(base + deferred.table);
+	u64 lo = n ? page_down(base + r[0].offset) : 0, hi = n ? page_up(base + r[n - 1].offset + 8) : 0;
 
-	for (u64 i = 0; i < deferred.count; i++) {
-		u64 at = base + r[i].offset, end = page_up(at + 8);
-
-		if (end > open) {
-			open = end + 15 * PAGE;
-			if (failed(sys_mprotect(page_down(at), open - page_down(at), PROT_READ | PROT_WRITE))) {
-				open = end;
-				sys_mprotect(page_down(at), open - page_down(at), PROT_READ | PROT_WRITE);
-			}
-		}
-		*(u64 *)at = base + (u64)r[i].addend;
-	}
+	sys_mprotect(lo, hi - lo, PROT_READ | PROT_WRITE);
+	for (u64 i = 0; i < n; i++)
+		*(u64 *)(base + r[i].offset) = base + (u64)r[i].addend;
 }
