@@ -80,6 +80,10 @@ static inline u64 load_tail(const u8 *p, u64 n)
 /* To 8-aligned memory of a map, whole words; what follows the n bytes there is zero. */
 static inline void copy_in(u8 *to, const u8 *from, u64 n)
 {
+	if (likely(n == 8)) {
+		store8(to, load8(from));
+		return;
+	}
 	for (; n > 8; n -= 8, to += 8, from += 8)
 		store8(to, load8(from));
 	store8(to, load_tail(from, n));

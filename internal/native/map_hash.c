@@ -71,13 +71,15 @@
 enum { ABSENT, FOUND, EXHAUSTED };   /* of find() */
 enum { DONE, AGAIN, FULL, NO_NODE }; /* of a change */
 
-/* An operation. It lives in registers: its address goes nowhere. */
+/* An operation. It lives in registers: its address goes nowhere. Short keys are in word,
+ * and code for them is compiled apart. */
 struct walk {
 	struct map_header *h;
 	struct map_record *mine;
 	const u8 *key;
-	u64 *head;
+	u64 word, *head;
 	u32 lease, budget;
+	int brief;
 	/* where find() stopped */
 	u64 first;     /* value of the head when it began */
 	u64 *at, link; /* the link it came by, with its value */
@@ -85,25 +87,38 @@ struct walk {
 	u64 next;      /* the node's own link */
 };
 
-INLINE int same_key(const struct map_header *h, const struct map_node *node, const u8 *key)
+static HOT int same_long_key(const struct map_header *h, const struct map_node *node, const u8 *key)
 {
 	const u8 *k = node->key;
 	u64 n = h->key_size;
 
-	for (; unlikely(n > 8); n -= 8, k += 8, key += 8)
+	for (; n > 8; n -= 8, k += 8, key += 8)
 		if (load8(k) != load8(key))
 			return 0;
 	return load8(k) == load_tail(key, n);
 }
 
-INLINE struct walk begin(struct map_header *h, const u8 *key, u32 lease)
+INLINE int same_key(const struct walk *w)
 {
-	struct map_record *r = map_record(h, lease);
-
-	if (unlikely(r->hand | r->victim))
-		bpftime_hash_recover(h, lease);
-	return (struct walk){.h = h, .mine = r, .key = key, .head = map_head(h, map_hash(h, key)), .lease = lease, .budget = BUDGET};
+	return w->brief ? load8(w->node->key) == w->word : same_long_key(w->h, w->node, w->key);
 }
+
+INLINE struct walk begin(struct map_header *h, const u8 *key, u32 lease, int brief)
+{
+	struct walk w = {.h = h, .mine = map_record(h, lease), .key = key, .lease = lease, .budget = BUDGET, .brief = brief};
+
+	if (brief) {
+		w.word = load_tail(key, h->key_size);
+		w.head = map_head(h, mix(h->seed ^ w.word, GOLDEN));
+	} else {
+		w.head = map_head(h, map_hash(h, key));
+	}
+	if (unlikely(w.mine->hand | w.mine->victim))
+		bpftime_hash_recover(h, lease);
+	return w;
+}
+
+INLINE int is_brief(const struct map_header *h) { return h->key_size <= 8; }
 
 INLINE void from_head(struct walk *w)
 {
@@ -149,7 +164,7 @@ INLINE int find(struct walk *w)
 			return ABSENT;
 		w->node = map_node(w->h, NODE(w->link));
 		w->next = load(&w->node->link);
-		same = same_key(w->h, w->node, w->key);
+		same = same_key(w);
 		if (unlikely(load(w->at) != w->link)) {
 			from_head(w);
 		} else if (unlikely(w->next & MARKS)) {
@@ -182,7 +197,7 @@ INLINE u64 value_of(struct map_header *h, struct map_node *node, u64 n, u32 leas
 
 static HOT u64 lookup(struct map_header *h, const u8 *key, u32 lease)
 {
-	struct walk w = begin(h, key, lease);
+	struct walk w = begin(h, key, lease, 0);
 	int found = find(&w);
 
 	if (found == EXHAUSTED)
@@ -254,7 +269,8 @@ static HOT int take_from(struct map_header *h, struct map_record *mine, enum poo
 	for (u32 i = 0; i < n; i++, at++) {
 		at = at < n ? at : 0;
 		if (take_bit(h, mine, kind, words, at)) {
-			mine->cursor = at;
+			if (p == FREE)
+				mine->cursor = at;
 			return 1;
 		}
 	}
@@ -262,7 +278,7 @@ static HOT int take_from(struct map_header *h, struct map_record *mine, enum poo
 	return 0;
 }
 
-static HOT int take_free(struct map_header *h, struct map_record *mine)
+static HOT int search_free(struct map_header *h, struct map_record *mine)
 {
 	if (take_from(h, mine, FREE))
 		return 1;
@@ -270,6 +286,21 @@ static HOT int take_free(struct map_header *h, struct map_record *mine)
 		return 0;
 	bpftime_hash_reclaim(h);
 	return take_from(h, mine, FREE);
+}
+
+/* Where there was one the last time there is likely to be another. */
+INLINE int take_free(struct map_header *h, struct map_record *mine)
+{
+	u64 *words = map_pool(h, FREE), at = mine->cursor, word, node;
+
+	if (unlikely(at >= map_words(h)))
+		return search_free(h, mine);
+	word = load(&words[at]);
+	node = at * 64 + (u64)__builtin_ctzl(word | 1ul << 63);
+	if (unlikely(!word || node >= h->nnodes))
+		return search_free(h, mine);
+	store(&mine->hand, node + 1);
+	return likely(cas(&words[at], word, word & (word - 1))) || search_free(h, mine);
 }
 
 static HOT void give_back(struct map_header *h, struct map_record *mine)
@@ -302,7 +333,10 @@ INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value)
 
 	store(&node->link, relinked(node->link, next));
 	barrier();
-	copy_in(node->key, w->key, w->h->key_size);
+	if (w->brief)
+		store8(node->key, w->word);
+	else
+		copy_in(node->key, w->key, w->h->key_size);
 	if (w->h->type == TYPE_PERCPU_HASH)
 		return fill_blocks(w->h, w->lease, n, value);
 	copy_in((u8 *)node + w->h->value_at, value, w->h->value_size);
@@ -403,14 +437,12 @@ INLINE int discard(struct walk *w)
 
 /* ---- operations ---- */
 
-/* In place: the value is the lease's own. */
-INLINE int overwrite(struct walk *w, const u8 *value)
+/* In place: the value of a percpu_hash is the lease's own; 0: it has none. */
+static HOT int overwrite(struct map_header *h, u64 own, const u8 *value)
 {
-	u8 *to = own_value(w->h, NODE(w->link), w->lease);
-
-	if (!to)
+	if (!own)
 		return NO_NODE;
-	copy_in(to, value, w->h->value_size);
+	copy_in((u8 *)own, value, h->value_size);
 	return DONE;
 }
 
@@ -438,9 +470,9 @@ INLINE int refusal(int found, u64 flags)
 	return flags == BPF_EXIST ? ENOENT_ : 0;
 }
 
-HOT u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease)
+INLINE u64 update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease, int brief)
 {
-	struct walk w = begin(h, key, lease);
+	struct walk w = begin(h, key, lease, brief);
 	int r;
 
 	if (flags > BPF_EXIST)
@@ -453,16 +485,23 @@ HOT u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value
 		if (found == ABSENT)
 			r = insert(&w, value);
 		else
-			r = h->type == TYPE_HASH ? replace(&w, value) : overwrite(&w, value);
+			r = h->type == TYPE_HASH ? replace(&w, value) : overwrite(h, percpu_value(h, NODE(w.link), lease), value);
 	} while (unlikely(r == AGAIN));
 	if (likely(r == DONE))
 		return finish(&w, 0);
 	return finish(&w, r == FULL ? E2BIG_ : EBUSY_);
 }
 
-HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)
+HOT u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease)
 {
-	struct walk w = begin(h, key, lease);
+	if (h->type == TYPE_PERCPU_HASH && (flags == BPF_ANY || flags == BPF_EXIST) && overwrite(h, bpftime_hash_lookup(h, key, lease), value) == DONE)
+		return 0;
+	return likely(is_brief(h)) ? update(h, key, value, flags, lease, 1) : update(h, key, value, flags, lease, 0);
+}
+
+INLINE u64 delete(struct map_header *h, const u8 *key, u32 lease, int brief)
+{
+	struct walk w = begin(h, key, lease, brief);
 
 	do {
 		int found = find(&w);
@@ -471,4 +510,9 @@ HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)
 			return finish(&w, found == ABSENT ? ENOENT_ : EBUSY_);
 	} while (unlikely(discard(&w) == AGAIN));
 	return 0;
+}
+
+HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)
+{
+	return likely(is_brief(h)) ? delete(h, key, lease, 1) : delete(h, key, lease, 0);
 }

@@ -135,7 +135,7 @@ func TestAgreeSanitized(t *testing.T) {
 	for _, spec := range agreements {
 		t.Run(fmt.Sprint(spec.Type, spec.KeySize, spec.ValueSize, spec.MaxEntries), func(t *testing.T) {
 			t.Parallel()
-			agree(t, spec, 500, "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-sanitize=alignment")
+			agree(t, spec, 500, sanitized...)
 		})
 	}
 }

@@ -52,7 +52,7 @@ func TestInBetween(t *testing.T) {
 			places := placesOf(t, path, s.op)
 			every := 1
 			if os.Getenv(torture) == "" {
-				every = 3
+				every = 4
 			}
 			for i, other := range others(s) {
 				for k := i % every; k < len(places); k += every {

@@ -51,6 +51,64 @@ LOOP(hash_insert_delete_one, key = KEYS; UPDATE(hash, key, value); bpftime_map_d
 LOOP(percpu_hash_lookup, key = i % KEYS; word += LOOKUP(percpu_hash, key))
 LOOP(percpu_hash_update, key = i % KEYS; UPDATE(percpu_hash, key, value))
 
+/* The least it could cost: a table of this process alone, of one size of key and value,
+ * under one lock that nobody else takes. */
+static struct least {
+	u64 key, value;
+	u32 next;
+} least[2 * KEYS + 1];
+static u32 heads[2048], unused = 1, lock_word;
+
+static inline u32 *least_head(u64 key) { return &heads[(u32)((key * 0x9e3779b97f4a7c15u) >> 53)]; }
+
+static __attribute__((noinline)) u64 *least_lookup(const u64 *key)
+{
+	for (u32 i = *least_head(*key); i; i = least[i].next)
+		if (least[i].key == *key)
+			return &least[i].value;
+	return 0;
+}
+
+static __attribute__((noinline)) void least_update(const u64 *key, const u64 *value)
+{
+	u64 *at;
+
+	while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE))
+		;
+	at = least_lookup(key);
+	if (at) {
+		*at = *value;
+	} else {
+		u32 n = unused;
+
+		unused = least[n].next ? least[n].next : n + 1;
+		least[n] = (struct least){*key, *value, *least_head(*key)};
+		*least_head(*key) = n;
+	}
+	__atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
+}
+
+static __attribute__((noinline)) void least_delete(const u64 *key)
+{
+	while (__atomic_exchange_n(&lock_word, 1, __ATOMIC_ACQUIRE))
+		;
+	for (u32 *at = least_head(*key); *at; at = &least[*at].next) {
+		u32 n = *at;
+
+		if (least[n].key != *key)
+			continue;
+		*at = least[n].next;
+		least[n].next = unused;
+		unused = n;
+		break;
+	}
+	__atomic_store_n(&lock_word, 0, __ATOMIC_RELEASE);
+}
+
+LOOP(least_lookup, key = i % KEYS; word += *least_lookup(&key))
+LOOP(least_update, key = i % KEYS; least_update(&key, &value))
+LOOP(least_insert_delete, key = KEYS; least_update(&key, &value); least_delete(&key))
+
 static u64 record[8];
 
 /* The consumer of a ring without one: all of it is read. */
@@ -82,6 +140,8 @@ static struct variant {
 	{.name = "hash_lookup_miss", .run = run_hash_miss}, {.name = "hash_update", .run = run_hash_update},
 	{.name = "hash_insert_delete", .run = run_hash_insert_delete}, {.name = "hash_insert_delete_one", .run = run_hash_insert_delete_one},
 	{.name = "percpu_hash_lookup", .run = run_percpu_hash_lookup}, {.name = "percpu_hash_update", .run = run_percpu_hash_update},
+	{.name = "least_hash_lookup", .run = run_least_lookup}, {.name = "least_hash_update", .run = run_least_update},
+	{.name = "least_hash_insert_delete", .run = run_least_insert_delete},
 	{.name = "ring_output", .run = run_ring_output}, {.name = "ring_reserve_submit", .run = run_ring_reserve_submit},
 };
 #define NVARIANTS (sizeof variants / sizeof *variants)
@@ -115,7 +175,7 @@ int main(int argc, char **argv)
 	if (!hash || !array || !percpu_hash || !percpu_array || !ring)
 		return 3;
 	for (u64 ctx = context(&c), key = 0, value = 1; key < KEYS; key++)
-		if (UPDATE(hash, key, value) || UPDATE(percpu_hash, key, value))
+		if (least_update(&key, &value), UPDATE(hash, key, value) || UPDATE(percpu_hash, key, value))
 			return 4;
 	for (int r = 0; r < rounds; r++)
 		for (u32 i = 0; i < NVARIANTS; i++)

@@ -1,0 +1,60 @@
+package maps_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/maps"
+)
+
+func race(t *testing.T, session, path, what string, threads, rounds int) {
+	t.Helper()
+	cmd := exec.Command(build(t, "testdata/race.c", "-pthread"), session, path, what, fmt.Sprint(threads), fmt.Sprint(rounds))
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "0\n" {
+		t.Errorf("%s: %v, in %s rounds it was not so", what, err, out)
+	}
+}
+
+// TestExact: of several threads that insert or delete the same key at once, one does;
+// and all of those that update it.
+func TestExact(t *testing.T) {
+	rounds := 3000
+	if os.Getenv(torture) != "" {
+		rounds = 300_000
+	}
+	spec := maps.Spec{Type: maps.Hash, KeySize: 8, ValueSize: 32, MaxEntries: 8, Flags: maps.ZeroSeed}
+	path := makeMap(t, spec)
+	for _, what := range []string{"insert", "delete", "update"} {
+		race(t, makeSession(t), path, what, 4, rounds)
+		auditFile(t, path).atRest(t)
+	}
+}
+
+// TestNothingLost: 8 threads on fewer CPUs add with plain additions, each to its own
+// value, and readers lose none of them.
+func TestNothingLost(t *testing.T) {
+	rounds := 1_000_000
+	if os.Getenv(torture) != "" {
+		rounds = 10_000_000
+	}
+	for _, spec := range percpuSpecs {
+		if spec.KeySize == 5 {
+			continue
+		}
+		path := makeMap(t, spec)
+		m := openWriter(t, path)
+		key := make([]byte, spec.KeySize)
+		if spec.Type == maps.PercpuHash {
+			if err := m.Update(key, make([]byte, spec.ValueSize), maps.NoExist); err != nil {
+				t.Fatal(err)
+			}
+		}
+		race(t, makeSession(t), path, "add", 8, rounds)
+		if sum, _ := total(t, m, key); sum != 8*uint64(rounds) {
+			t.Errorf("%v: %d, want %d", spec, sum, 8*rounds)
+		}
+	}
+}
