@@ -123,10 +123,23 @@ func (g *generator) sums() []vm.Instruction {
 	return code
 }
 
-// selection jumps over one or two changes of a register.
+// selection jumps over one or two changes of a register; now and then what it
+// compares is a register and what it was before.
 func (g *generator) selection() statement {
 	branch, r := g.condition(), g.reg()
 	s := statement{branch: &branch}
+	if branch.OpCode.Source() == vm.X && branch.Dst != branch.Src && g.coin() {
+		a, b := branch.Dst, branch.Src
+		s.code = []vm.Instruction{
+			load(vm.DW, a, vm.R10, int16(g.fn.bottom())),
+			move(b, a),
+			pick(g, alu64Imm(vm.ADD, a, g.imm()), alu64Imm(vm.LSH, a, 1), alu64Imm(vm.MUL, a, 3), move(a, b)),
+		}
+		if g.coin() {
+			s.branch.Dst, s.branch.Src = b, a
+		}
+		s.after = append(g.kill(a), g.kill(b)...)
+	}
 	for range 1 + g.IntN(3) {
 		change := g.simple(r)
 		if g.IntN(3) == 0 {

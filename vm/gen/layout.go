@@ -32,7 +32,7 @@ func (f *function) bottom() int {
 }
 
 // statement is straight code; then, as far as they are there, a branch over arms,
-// a loop, or a call.
+// a loop, or a call; then straight code again.
 type statement struct {
 	code []vm.Instruction
 
@@ -55,7 +55,8 @@ type statement struct {
 	callee   int
 	indirect bool
 	through  vm.Register
-	after    []vm.Instruction
+
+	after []vm.Instruction // straight code behind all that
 }
 
 // counted is a loop as compilers make it of a known number of rounds. init sets
@@ -141,6 +142,7 @@ func (e *emitter) statement(s *statement) {
 	case s.callee != 0:
 		e.call(s)
 	}
+	e.emit(s.after...)
 }
 
 // arms lays out: if … goto B; then; goto END; B: orElse; END.
@@ -215,5 +217,4 @@ func (e *emitter) call(s *statement) {
 	if s.indirect {
 		e.emit(vm.Instruction{OpCode: vm.CALLX, Dst: s.through})
 	}
-	e.emit(s.after...)
 }
