@@ -54,7 +54,7 @@ func newChecker(t *testing.T) *checker {
 func compile(t *testing.T) string {
 	t.Helper()
 	exe := filepath.Join(t.TempDir(), "check")
-	args := []string{"-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I../abi", "-I../../preload", "-o", exe, "testdata/check.c", "../../preload/check.c"}
+	args := []string{"-O1", "-g", "-Wall", "-Wextra", "-Werror", "-I../abi", "-I../native", "-I../../preload", "-o", exe, "testdata/check.c", "../../preload/check.c"}
 	out, err := exec.Command("gcc", append(args, "-fsanitize=address,undefined", "-fno-sanitize-recover=all")...).CombinedOutput()
 	if err != nil {
 		t.Logf("without sanitizers: %v\n%s", err, out)

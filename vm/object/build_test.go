@@ -70,7 +70,7 @@ func compiled(t *testing.T, compiler, cpu, name string) *object.Spec {
 
 func compile(t *testing.T, compiler, cpu, name, out string) {
 	t.Helper()
-	args := []string{"-target", "bpf", "-mcpu=" + cpu, "-O2", "-g", "-Wall", "-Wno-unused", "-Werror", "-D__TARGET_ARCH_x86",
+	args := []string{"-target", "bpf", "-mcpu=" + cpu, "-O2", "-g", "-Wall", "-Wno-unused", "-Werror", "-D__TARGET_ARCH_x86", "-I/usr/include/x86_64-linux-gnu",
 		"-fdebug-compilation-dir=.", "-c", filepath.Join("testdata", name+".bpf.c"), "-o", out}
 	command(t, compiler, args...)
 }
