@@ -12,6 +12,9 @@
 
 #include "bpf.h"
 
+/* Nothing of the hot path may land in another section. */
+#define INLINE static inline __attribute__((always_inline))
+
 enum { TYPE_HASH = 1, TYPE_ARRAY = 2, TYPE_PERCPU_HASH = 5, TYPE_PERCPU_ARRAY = 6, TYPE_RINGBUF = 27 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
@@ -28,8 +31,6 @@ HIDDEN u64 bpftime_ringbuf_query(BPF_ARGS);
 /* For the applier: may programs use this file of size bytes? Else -EINVAL. */
 HIDDEN long bpftime_map_check(const struct map_header *h, u64 size);
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* ---- memory that others change ---- */
 
 #define unlikely(c) __builtin_expect(!!(c), 0)
@@ -38,16 +39,16 @@ HIDDEN long bpftime_map_check(const struct map_header *h, u64 size);
 #define cas(p, old, new) __atomic_compare_exchange_n(p, &(__typeof__(*(p))){old}, new, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
 /* Nothing is moved over it; the processor keeps the order of stores by itself. */
-static inline void barrier(void) { __asm__ volatile("" ::: "memory"); }
+INLINE void barrier(void) { __asm__ volatile("" ::: "memory"); }
 
-static inline u8 *map_at(struct map_header *h, u64 offset) { return (u8 *)h + offset; }
-static inline struct map_control *map_control(struct map_header *h) { return (struct map_control *)map_at(h, h->control); }
+INLINE u8 *map_at(struct map_header *h, u64 offset) { return (u8 *)h + offset; }
+INLINE struct map_control *map_control(struct map_header *h) { return (struct map_control *)map_at(h, h->control); }
 
-static inline void map_count(u64 *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
+INLINE void map_count(u64 *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 /* ---- bytes ---- */
 
-static inline u64 load8(const u8 *p)
+INLINE u64 load8(const u8 *p)
 {
 	u64 v;
 
@@ -55,10 +56,10 @@ static inline u64 load8(const u8 *p)
 	return v;
 }
 
-static inline void store8(u8 *p, u64 v) { __builtin_memcpy(p, &v, 8); }
+INLINE void store8(u8 *p, u64 v) { __builtin_memcpy(p, &v, 8); }
 
 /* The 1 to 8 bytes at p, then zeros. */
-static inline u64 load_tail(const u8 *p, u64 n)
+INLINE u64 load_tail(const u8 *p, u64 n)
 {
 	u32 lo, hi;
 	u16 first, last;
@@ -78,7 +79,7 @@ static inline u64 load_tail(const u8 *p, u64 n)
 }
 
 /* To 8-aligned memory of a map, whole words; what follows the n bytes there is zero. */
-static inline void copy_in(u8 *to, const u8 *from, u64 n)
+INLINE void copy_in(u8 *to, const u8 *from, u64 n)
 {
 	if (likely(n == 8)) {
 		store8(to, load8(from));
@@ -94,7 +95,7 @@ static inline void copy_in(u8 *to, const u8 *from, u64 n)
 HIDDEN u32 bpftime_map_assign(struct map_header *h, u32 lease);
 
 /* The block of a lease; 0: there is none left. */
-static inline u8 *map_block(struct map_header *h, u32 lease)
+INLINE u8 *map_block(struct map_header *h, u32 lease)
 {
 	u32 n = lease;
 

@@ -13,7 +13,7 @@ static HOT int inside(const struct map_header *h, u64 offset, u64 n, u64 each)
 	return offset >= MAP_DATA_OFF && offset % 8 == 0 && offset <= h->size && each && n && n <= (h->size - offset) / each;
 }
 
-static inline u64 padded(u64 n) { return (n + 7) & ~7ul; }
+INLINE u64 padded(u64 n) { return (n + 7) & ~7ul; }
 
 static HOT int has_control(const struct map_header *h) { return inside(h, h->control, 1, MAP_CTL_SIZE); }
 

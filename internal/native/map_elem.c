@@ -4,7 +4,7 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #include "map.h"
 
-static inline u32 index_of(const u8 *key)
+INLINE u32 index_of(const u8 *key)
 {
 	u32 v;
 
@@ -13,7 +13,7 @@ static inline u32 index_of(const u8 *key)
 }
 
 /* The value of an index that is in range, for the lease; 0: it has no place. */
-static inline u8 *element(struct map_header *h, u32 index, u32 lease)
+INLINE u8 *element(struct map_header *h, u32 index, u32 lease)
 {
 	u8 *block = h->type == TYPE_ARRAY ? map_at(h, MAP_DATA_OFF) : map_block(h, lease);
 

@@ -246,7 +246,7 @@ HOT void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease)
 /* ---- nodes ---- */
 
 /* A node of word at of the pool comes into our hand; bounded, whatever others do. */
-INLINE int take_bit(struct map_header *h, struct map_record *mine, u64 kind, u64 *words, u32 at)
+static HOT int take_bit(struct map_header *h, struct map_record *mine, u64 kind, u64 *words, u32 at)
 {
 	for (u32 tries = 0; tries < BUDGET; tries++) {
 		u64 word = load(&words[at]);

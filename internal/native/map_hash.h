@@ -14,7 +14,7 @@ struct map_node { /* a link, the key, the value (hash only); each padded to 8 by
 
 enum pool { FREE, SPARES };
 
-static inline u64 mix(u64 a, u64 b)
+INLINE u64 mix(u64 a, u64 b)
 {
 	unsigned __int128 r = (unsigned __int128)a * b;
 
@@ -23,7 +23,7 @@ static inline u64 mix(u64 a, u64 b)
 
 #define GOLDEN 0x9e3779b97f4a7c15u
 
-static inline u64 map_hash(const struct map_header *h, const u8 *key)
+INLINE u64 map_hash(const struct map_header *h, const u8 *key)
 {
 	u64 v = h->seed, n = h->key_size;
 
@@ -32,25 +32,25 @@ static inline u64 map_hash(const struct map_header *h, const u8 *key)
 	return mix(v ^ load_tail(key, n), GOLDEN);
 }
 
-static inline u64 *map_head(struct map_header *h, u64 hash) { return (u64 *)map_at(h, h->buckets) + (hash & h->bucket_mask); }
-static inline struct map_record *map_record(struct map_header *h, u32 lease) { return (struct map_record *)map_at(h, h->records) + lease; }
+INLINE u64 *map_head(struct map_header *h, u64 hash) { return (u64 *)map_at(h, h->buckets) + (hash & h->bucket_mask); }
+INLINE struct map_record *map_record(struct map_header *h, u32 lease) { return (struct map_record *)map_at(h, h->records) + lease; }
 
 /* n < nnodes. */
-static inline struct map_node *map_node(struct map_header *h, u64 n) { return (struct map_node *)map_at(h, h->nodes + n * h->node_stride); }
+INLINE struct map_node *map_node(struct map_header *h, u64 n) { return (struct map_node *)map_at(h, h->nodes + n * h->node_stride); }
 
 /* The link, changed to name another node: a new tag, no mark. */
-static inline u64 relinked(u64 link, u32 n) { return (link >> MAP_LINK_TAG << MAP_LINK_TAG) + (1ul << MAP_LINK_TAG) + n; }
+INLINE u64 relinked(u64 link, u32 n) { return (link >> MAP_LINK_TAG << MAP_LINK_TAG) + (1ul << MAP_LINK_TAG) + n; }
 
-static inline u32 map_words(const struct map_header *h) { return (h->nnodes + 63) / 64; }
-static inline u64 *map_pool(struct map_header *h, enum pool p) { return (u64 *)map_at(h, h->free) + p * (u64)map_words(h); }
+INLINE u32 map_words(const struct map_header *h) { return (h->nnodes + 63) / 64; }
+INLINE u64 *map_pool(struct map_header *h, enum pool p) { return (u64 *)map_at(h, h->free) + p * (u64)map_words(h); }
 
-static inline void map_give(struct map_header *h, enum pool p, u64 n)
+INLINE void map_give(struct map_header *h, enum pool p, u64 n)
 {
 	__atomic_fetch_or(&map_pool(h, p)[n / 64], 1ul << n % 64, __ATOMIC_ACQ_REL);
 }
 
 /* Where the node goes that was marked so. */
-static inline enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED ? SPARES : FREE; }
+INLINE enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED ? SPARES : FREE; }
 
 HIDDEN void bpftime_hash_recover(struct map_header *h, u32 lease);
 HIDDEN void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease);

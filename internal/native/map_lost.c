@@ -67,7 +67,7 @@ static HOT int is_named(struct map_header *h, u32 n, u32 not_by)
 	return 0;
 }
 
-static inline int in_pool(struct map_header *h, enum pool p, u32 n) { return load(&map_pool(h, p)[n / 64]) >> n % 64 & 1; }
+INLINE int in_pool(struct map_header *h, enum pool p, u32 n) { return load(&map_pool(h, p)[n / 64]) >> n % 64 & 1; }
 
 static HOT int is_ours(struct map_header *h, u32 lease, u64 number)
 {

@@ -38,23 +38,23 @@
 enum { NO_WAKEUP = 1, FORCE_WAKEUP = 2 };                                  /* BPF_RB_* of submit */
 enum { AVAIL_DATA, RING_SIZE, CONS_POS, PROD_POS };                        /* BPF_RB_* of query */
 
-static inline u64 *producer(struct map_header *h) { return (u64 *)map_at(h, MAP_RING_PRODUCER); }
-static inline u64 consumed(struct map_header *h) { return load((u64 *)map_at(h, MAP_RING_CONSUMER)); }
+INLINE u64 *producer(struct map_header *h) { return (u64 *)map_at(h, MAP_RING_PRODUCER); }
+INLINE u64 consumed(struct map_header *h) { return load((u64 *)map_at(h, MAP_RING_CONSUMER)); }
 
-static inline u64 words_of(const struct map_header *h) { return h->max_entries / 8; }
+INLINE u64 words_of(const struct map_header *h) { return h->max_entries / 8; }
 
 /* max_entries is a power of two, and no more than the mapping has. */
-static inline u64 *word_at(struct map_header *h, u64 pos)
+INLINE u64 *word_at(struct map_header *h, u64 pos)
 {
 	return (u64 *)map_at(h, MAP_RING_OFF) + (pos & (words_of(h) - 1));
 }
 
 /* What a word of a position holds when no record does. */
-static inline u64 empty(struct map_header *h, u64 pos) { return (pos >> __builtin_ctzl(words_of(h))) << 32; }
+INLINE u64 empty(struct map_header *h, u64 pos) { return (pos >> __builtin_ctzl(words_of(h))) << 32; }
 
 /* Words in use between the consumer's position and the end of the last record. A
  * spoilt position makes the ring full. */
-static inline u64 used(struct map_header *h, u64 last) { return ((last & POS_MASK) - consumed(h) / 8) & POS_MASK; }
+INLINE u64 used(struct map_header *h, u64 last) { return ((last & POS_MASK) - consumed(h) / 8) & POS_MASK; }
 
 /* (*) for the record that is the last one until now. */
 static HOT void help(struct map_header *h, u64 last)
@@ -66,7 +66,7 @@ static HOT void help(struct map_header *h, u64 last)
 		cas(word, empty(h, pos), id << (32 + RING_HDR_LEASE) | RING_BUSY | RING_WRITTEN | RING_HELPED | ((len - 1) * 8));
 }
 
-static inline u64 identity(u64 ctx)
+INLINE u64 identity(u64 ctx)
 {
 	struct bpftime_thread *t = thread_of(ctx);
 	u32 at = run_of(ctx)->counter;
@@ -99,14 +99,14 @@ static HOT u64 *reserve(struct map_header *h, u64 size, u64 ctx)
 	return 0;
 }
 
-static inline void end_record(u64 sample, u32 flag)
+INLINE void end_record(u64 sample, u32 flag)
 {
 	u32 *header = (u32 *)(sample - RING_HEADER);
 
 	store(header, (*header & ~RING_BUSY) | flag);
 }
 
-static inline int fits(u64 size) { return size <= (LEN_MASK - 1) * 8; }
+INLINE int fits(u64 size) { return size <= (LEN_MASK - 1) * 8; }
 
 /* r1: map, r2: size, r3: flags */
 HOT u64 bpftime_ringbuf_reserve(BPF_ARGS)

@@ -117,11 +117,6 @@ func (f *follower) finish() unix.Errno {
 	return unix.Errno(-r)
 }
 
-func (f *follower) kill() {
-	f.cmd.Process.Kill()
-	f.cmd.Wait()
-}
-
 // states follows an operation and returns every state of the file that a process
 // killed in it can leave, the one before it first, the one behind it last.
 func states(t *testing.T, path string, op operation) [][]byte {
