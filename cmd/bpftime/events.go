@@ -169,7 +169,7 @@ func (e *eventSource) poll() (out []line) {
 }
 
 func errorLine(err error) line {
-	return line{"error", show.Clean("bpftime: " + err.Error() + "\n"), errorView{err.Error()}}
+	return newLine("error", show.Clean("bpftime: "+err.Error()+"\n"), errorView{err.Error()})
 }
 
 type errorView struct {
@@ -184,16 +184,26 @@ type eventView struct {
 	Size    int             `json:"size"`
 }
 
-// line writes a record: by its type in one line, without one as a dump.
 func (r *ring) line(record []byte) line {
 	v, t := r.types.decode(record)
-	view := eventView{Session: r.session, Map: r.name, Data: show.JSON(v), Size: len(record)}
-	if t != nil {
-		view.Type = typeName(t, uint32(len(record)))
-		return line{"event", show.Clean(r.shortName()+" "+show.Text(v)) + "\n", view}
+	text := func() string { return show.Clean(r.shortName()+" "+show.Text(v)) + "\n" }
+	if t == nil {
+		text = func() string { return r.dump(record) }
 	}
+	view := func() any {
+		e := eventView{Session: r.session, Map: r.name, Data: show.JSON(v), Size: len(record)}
+		if t != nil {
+			e.Type = typeName(t, uint32(len(record)))
+		}
+		return e
+	}
+	return line{"event", text, view}
+}
+
+// dump shows a record without a type.
+func (r *ring) dump(record []byte) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", show.Clean(r.shortName()), counted(len(record), "byte"))
 	_ = show.Hexdump(&b, "  ", record)
-	return line{"event", b.String(), view}
+	return b.String()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -16,9 +17,13 @@ const pollEvery = 50 * time.Millisecond
 
 // A line is something that came while we watched.
 type line struct {
-	kind string // log, trace, event, lost or error: its key in the JSON of run
-	text string // for people, whole lines
-	view any    // for programs
+	kind string        // log, trace, event, lost or error: its key in the JSON of run
+	text func() string // for people, whole lines
+	view func() any    // for programs
+}
+
+func newLine(kind, text string, view any) line {
+	return line{kind, func() string { return text }, func() any { return view }}
 }
 
 // A source is asked again and again what is new.
@@ -48,10 +53,14 @@ func follow(s *runSession, out *output, child *launch.Child) (int, error) {
 			f.drain()
 			return e.code, e.err
 		case <-tick.C:
-			f.poll()
+			for n := 0; n < busyPolls && f.poll(); n++ { // a ring that fills fast is not left alone
+			}
 		}
 	}
 }
+
+// busyPolls is how often a busy session is polled before we look whether CMD has ended.
+const busyPolls = 64
 
 // A follower prints what is new in a session, which it opens as soon as it is there.
 type follower struct {
@@ -63,7 +72,7 @@ type follower struct {
 }
 
 // poll prints what is new, and reports whether there was anything.
-func (f *follower) poll() (any bool) {
+func (f *follower) poll() bool {
 	if f.s == nil {
 		s, err := session.Open(f.dir)
 		if err != nil {
@@ -72,13 +81,16 @@ func (f *follower) poll() (any bool) {
 		f.s = s
 		f.sources = []source{&logSource{s: s, since: f.since}, &traceSource{s: s, r: s.FollowTrace(), since: f.since}, newEventSource(s, nil)}
 	}
+	var b bytes.Buffer // one write for all
 	for _, source := range f.sources {
 		for _, l := range source.poll() {
-			f.print(l)
-			any = true
+			f.print(&b, l)
 		}
 	}
-	return any
+	if b.Len() > 0 {
+		f.out.Write(b.Bytes())
+	}
+	return b.Len() > 0
 }
 
 // drain prints what is left when CMD has ended. What it left behind may go on for ever;
@@ -88,12 +100,12 @@ func (f *follower) drain() {
 	}
 }
 
-func (f *follower) print(l line) {
+func (f *follower) print(w io.Writer, l line) {
 	if f.out.asJSON {
-		printJSON(f.out, map[string]any{l.kind: l.view})
+		printJSON(w, map[string]any{l.kind: l.view()})
 		return
 	}
-	io.WriteString(f.out, l.text)
+	io.WriteString(w, l.text())
 }
 
 func (f *follower) close() {
@@ -140,7 +152,7 @@ func (l *logSource) poll() (out []line) {
 			continue
 		}
 		text := show.Clean(fmt.Sprintf("bpftime: [%d] %s: %s\n", r.PID, r.Level, r.Text))
-		out = append(out, line{"log", text, logView{r.Time, r.PID, r.Level, r.Text}})
+		out = append(out, newLine("log", text, logView{r.Time, r.PID, r.Level, r.Text}))
 	}
 	return out
 }

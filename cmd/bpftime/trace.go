@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"io"
 	"time"
 
@@ -67,7 +68,7 @@ type traceView struct {
 func (t *traceSource) poll() (out []line) {
 	for _, l := range t.r.Read() {
 		if l.Time >= t.since.mono {
-			out = append(out, line{"trace", show.Clean(l.String()) + "\n", traceView{t.s.Name(), int64(l.Time), l.PID, l.TID, l.CPU, l.Comm, l.Text}})
+			out = append(out, newLine("trace", show.Clean(l.String())+"\n", traceView{t.s.Name(), int64(l.Time), l.PID, l.TID, l.CPU, l.Comm, l.Text}))
 		}
 	}
 	return append(out, lostLine(t.s.Name(), "lines of bpf_printk", &t.lost, t.r.Lost())...)
@@ -107,25 +108,38 @@ func (o *streamOptions) run(w io.Writer, sources func(*session.Session) ([]sourc
 	}
 	for {
 		alive := o.follow || anyAliveIn(open) // before the last look
-		for _, source := range all {
-			for _, l := range source.poll() {
-				if err := o.print(w, l); err != nil {
-					return err
-				}
+		printed, err := o.poll(w, all)
+		switch {
+		case err != nil:
+			return err
+		case printed: // there may be more
+		case !alive:
+			return nil
+		default:
+			time.Sleep(pollEvery)
+		}
+	}
+}
+
+// poll prints what is new, in one write.
+func (o *streamOptions) poll(w io.Writer, sources []source) (printed bool, err error) {
+	b := bufio.NewWriterSize(w, 64<<10)
+	for _, source := range sources {
+		for _, l := range source.poll() {
+			printed = true
+			if err := o.print(b, l); err != nil {
+				return true, err
 			}
 		}
-		if !alive {
-			return nil
-		}
-		time.Sleep(pollEvery)
 	}
+	return printed, b.Flush()
 }
 
 func (o *streamOptions) print(w io.Writer, l line) error {
 	if o.asJSON {
-		return printJSON(w, l.view)
+		return printJSON(w, l.view())
 	}
-	_, err := io.WriteString(w, l.text)
+	_, err := io.WriteString(w, l.text())
 	return err
 }
 
@@ -153,5 +167,6 @@ func lostLine(session, what string, said *uint64, lost uint64) []line {
 	}
 	n := lost - *said
 	*said = lost
-	return []line{{"lost", counted(int(n), "record") + " lost: " + what + " came faster than they were read\n", lostView{session, what, n}}}
+	text := counted(int(n), "record") + " lost: " + what + " came faster than they were read\n"
+	return []line{newLine("lost", text, lostView{session, what, n})}
 }
