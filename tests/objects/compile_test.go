@@ -115,10 +115,15 @@ func target(t testing.TB) string {
 // native compiles a C file of testdata with gcc, once.
 func native(t testing.TB, output, source string, flags ...string) string {
 	t.Helper()
+	return compiled(t, "gcc", output, source, flags...)
+}
+
+func compiled(t testing.TB, compiler, output, source string, flags ...string) string {
+	t.Helper()
 	out := filepath.Join(host.BinDir(t), output)
 	if _, err := os.Stat(out); err != nil {
 		args := []string{"-O2", "-g", "-Wall", "-Wextra", "-Werror", "-o", out, filepath.Join("testdata", source)}
-		run(t, "gcc", append(args, flags...)...)
+		run(t, compiler, append(args, flags...)...)
 	}
 	return out
 }

@@ -30,14 +30,27 @@ type witness struct {
 	maps *ebpf.Collection
 }
 
-// inKernel loads an object into the kernel, attaches its programs to one file, which nobody but the test may run, and runs
-// the command. Then the probes are gone, and the maps are there. It is nil, with a word in the test's log, where the
-// kernel (6.6 is needed) or the user's rights do not allow it: the test goes on without a second witness.
+// inKernel has the command run with the object's programs on functions of one file, which nobody but the test may run. Then
+// the probes are gone, and the maps are there. It is nil where there is no such witness: the test goes on without.
 func inKernel(t *testing.T, image []byte, file string, c host.Cmd, where ...places) *witness {
+	t.Helper()
+	w, links := probe(t, image, file, where...)
+	if w != nil {
+		host.Run(t, c, nil)
+	}
+	for _, l := range links {
+		l.Close()
+	}
+	return w
+}
+
+// probe loads an object into the kernel and attaches its programs. Where the kernel (6.6 is needed) or the user's rights do
+// not allow it there is nil, and a word in the test's log.
+func probe(t *testing.T, image []byte, file string, where ...places) (w *witness, links []link.Link) {
 	t.Helper()
 	if os.Geteuid() != 0 || rlimit.RemoveMemlock() != nil {
 		t.Log("no second witness: not root")
-		return nil
+		return nil, nil
 	}
 	spec, err := ebpf.LoadCollectionSpecFromReader(bytes.NewReader(image))
 	if err != nil {
@@ -49,7 +62,7 @@ func inKernel(t *testing.T, image []byte, file string, c host.Cmd, where ...plac
 	all, err := ebpf.NewCollection(spec)
 	if err != nil {
 		t.Logf("no second witness: %v", err)
-		return nil
+		return nil, nil
 	}
 	t.Cleanup(all.Close)
 	executable, err := link.OpenExecutable(file)
@@ -60,12 +73,11 @@ func inKernel(t *testing.T, image []byte, file string, c host.Cmd, where ...plac
 		l, err := p.attach(executable, all)
 		if err != nil {
 			t.Logf("no second witness: %v", err)
-			return nil
+			return nil, links
 		}
-		defer l.Close()
+		links = append(links, l)
 	}
-	host.Run(t, c, nil)
-	return &witness{t, all}
+	return &witness{t, all}, links
 }
 
 func (p places) attach(to *link.Executable, all *ebpf.Collection) (link.Link, error) {

@@ -24,6 +24,29 @@ func TestKernelAgrees(t *testing.T) {
 	}
 }
 
+// TestKernelWasFirst: a function that the kernel has patched already is left to it, and nothing else is patched either.
+func TestKernelWasFirst(t *testing.T) {
+	v := anyVariant(t)
+	kernel, links := probe(t, v.image(t, "kinds"), target(t), places{program: "on_add", functions: []string{"add"}})
+	if kernel == nil {
+		return
+	}
+	defer links[0].Close()
+	c := host.Cmd{Args: []string{target(t), "add", "7"}, Dir: host.WorkDir(t)}
+	tr := trace(t, v, "objects:\n  - path: OBJ/tally.bpf.o\n    attach: {tally: [\"uprobe//proc/self/exe:greet\", \"uprobe//proc/self/exe:add\"]}\n")
+	host.Compare(t, c, tr)
+	const want = `nothing was patched: TARGET\+0x[0-9a-f]+: other bytes than in the file`
+	wantSaid(t, tr, want)
+	wantAbort(t, c, tr, want)
+	sums := uint64(0)
+	for _, words := range kernel.wide("in_array") {
+		sums += words[0]
+	}
+	if want := uint64(2 * 2 * 28); sums != want { // two runs
+		t.Errorf("the kernel counted %d, want %d", sums, want)
+	}
+}
+
 // A script is a program and what is known of its calls of the C library, and of its own functions.
 type script struct {
 	name  string
