@@ -13,8 +13,8 @@ type Program struct {
 	Link   uint32 // index in the plan's links
 	Code   uint32 // offset of its first instruction in the unit's code
 	Cookie uint64
-	// Leaf: it looks at nothing in its context and changes no register but rax,
-	// in which it is given its thread, and rcx.
+	// Leaf: it looks at nothing in its context, calls nothing, and changes no
+	// register but rax and rcx.
 	Leaf bool
 }
 

@@ -219,12 +219,6 @@ static inline u32 seconds(void)
 	return (u32)t[0] & 0x7fffffff;
 }
 
-/* As the thunk calls one. */
-static inline void call_program(u64 fn, u64 ctx, struct bpftime_thread *t)
-{
-	__asm__ volatile("call *%[fn]" : "+D"(ctx), "+a"(t) : [fn] "r"(fn) : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
-}
-
 /* Runs the list under a borrowed lease; what the thunk does otherwise. */
 static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 frame)
 {
@@ -244,7 +238,7 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 	for (; runs->fn; runs++) {
 		++*(volatile u64 *)(t.counters + runs->counter);
 		*(volatile u64 *)(frame + FRAME_RUN) = (u64)runs;
-		call_program(runs->fn, frame + FRAME_REGS, &t);
+		((u64 (*)(u64))runs->fn)(frame + FRAME_REGS);
 	}
 	cas(&s->leases[lease].owner, mark, 0);
 	return 0;

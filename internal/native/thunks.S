@@ -6,8 +6,8 @@
  *
  * Each thunk is there twice. The full one fills pt_regs and saves every register a
  * function may change. The *leaf* one is for programs that look at nothing in
- * pt_regs and change nothing but rax and rcx: it saves these two, in a frame that
- * ends where pt_regs would begin. Both hand a program its thread in rax.
+ * pt_regs, call no helper and change nothing but rax and rcx: it saves these two, in
+ * a frame that ends where pt_regs would begin.
  *
  * A stub near the site (internal/plan calls it a unit's code) is
  *
@@ -128,19 +128,25 @@
 	cmpq	$0, THREAD_HOLDER(%rax)
 	jne	8f
 2:	movq	%rsp, THREAD_HOLDER(%rax)
+	.if	\full
 	movq	%rax, FRAME_THREAD(%rsp)
+	.endif
 	FIND_RUNS %rcx, \full, \runs
 3:	movq	%rcx, FRAME_RUN(%rsp)
 	movq	THREAD_COUNTERS(%rax), %rax
 	addq	RUN_COUNTER(%rcx), %rax
 	incq	(%rax)
-	movq	FRAME_THREAD(%rsp), %rax
 	.if	\full
 	leaq	FRAME_REGS(%rsp), %rdi
 	.endif
 	call	*RUN_FN(%rcx)
 	movq	FRAME_RUN(%rsp), %rcx
+	.if	\full
 	movq	FRAME_THREAD(%rsp), %rax
+	.else
+	movq	bpftime_self@gottpoff(%rip), %rax
+	addq	%fs:0, %rax
+	.endif
 	addq	$RUN_SIZE, %rcx
 	cmpq	$0, RUN_FN(%rcx)
 	jne	3b
