@@ -147,12 +147,21 @@ func (f *Function) tableGoals(p piece) (targets []uint64) {
 		}
 		switch {
 		case kind == noTable, kind == pointers && err == nil && len(targets) == 0: // a table of functions
-			f.unknown = fmt.Sprintf("it leaves by an indirect jump at +%#x", in.addr-f.pieces[0].Lo)
+			f.unknown = "it leaves by an indirect jump at " + f.place(in.addr)
 		case err != nil || len(targets) == 0:
 			f.blind = f.blind || f.owns(p)
 		}
 	}
 	return targets
+}
+
+// place is an address for messages: an offset in the function, or where it lies in
+// the file when that is in other code that the function jumps on to.
+func (f *Function) place(addr uint64) string {
+	if first := f.pieces[0]; first.Lo <= addr && addr < first.Hi {
+		return fmt.Sprintf("+%#x", addr-first.Lo)
+	}
+	return fmt.Sprintf("%#x, in code that it jumps on to", addr)
 }
 
 // owns tells the function and its cold part from functions it jumps on to.

@@ -32,7 +32,10 @@ func (f *Function) planReturn(entry window) (returnPlan, error) {
 		why = refuse("it reads %d words of its caller's frame", words)
 	}
 	rets, err := f.retWindows(entry)
-	if err != nil {
+	switch {
+	case err != nil && err.Error() == why.Error():
+		return returnPlan{}, why
+	case err != nil:
 		return returnPlan{}, refuse("%v; and its rets cannot be patched: %v", why, err)
 	}
 	return returnPlan{tactic: abi.TACTIC_RETURN_C, rets: rets}, nil
