@@ -62,6 +62,18 @@ func forVariants(t *testing.T, test func(t *testing.T, v variant)) {
 	}
 }
 
+// forEnds runs a test with the oldest and the newest variant, in the long form with all: what takes a server.
+func forEnds(t *testing.T, test func(t *testing.T, v variant)) {
+	t.Helper()
+	all := variants(t)
+	if !host.Torture() {
+		all = []variant{all[0], all[len(all)-1]}
+	}
+	for _, v := range all {
+		t.Run(v.String(), func(t *testing.T) { test(t, v) })
+	}
+}
+
 // anyVariant is that of the newest compiler and instruction set.
 func anyVariant(t *testing.T) variant {
 	t.Helper()

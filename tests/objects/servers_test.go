@@ -66,35 +66,39 @@ objects:
 // TestRedis: under load from many clients, every command is counted and timed, as the server's own statistics say.
 func TestRedis(t *testing.T) {
 	host.Require(t, "redis-server", "redis-benchmark", "redis-cli")
-	host.ForUsers(t, func(t *testing.T, u *host.User) {
-		const requests = 5000
-		port := freePort(t)
-		c := host.Cmd{Dir: host.WorkDir(t), User: u, Args: []string{"redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", ""}}
-		tr := trace(t, anyVariant(t), fmt.Sprintf(redisManifest, "uprobe//usr/bin/redis-server", "uretprobe//usr/bin/redis-server"))
-		server := host.Start(t, c, tr)
-		reachable(t, port)
-		client(t, "redis-benchmark", "-p", fmt.Sprint(port), "-n", fmt.Sprint(requests), "-c", "20", "-q", "-t", "set,get,incr")
-		stats := commandStats(client(t, "redis-cli", "-p", fmt.Sprint(port), "info", "commandstats"))
-		client(t, "redis-cli", "-p", fmt.Sprint(port), "shutdown", "nosave")
-		if r := server.Wait(); r.Exit != 0 {
-			t.Errorf("exit %d\n%s", r.Exit, r.Stdout)
-		}
-		wantQuiet(t, tr)
-		for cookie, name := range []string{"set", "get", "incr"} {
-			h := wide(t, tr, "profile.hists")[uint64(cookie)]
-			if slots := total(h[1:]); h[0] != requests || h[0] != stats[name] || slots != requests {
-				t.Errorf("%s: %d calls, %d in the histogram; the server says %d, %d were sent", name, h[0], slots, stats[name], requests)
-			}
-		}
-		// The statistics came before `info` and `shutdown` were counted there themselves, with the greeting of each client.
-		pid := uint64(server.PID)
-		if all, sent := table(t, tr, "tally.by_pid"), total(slices.Collect(maps.Values(stats))); len(all) != 1 || all[pid] < sent+2 || all[pid] > sent+6 {
-			t.Errorf("commands %v, the server says %d", all, sent)
-		}
-		if left := table(t, tr, "profile.starts"); len(left) != 0 {
-			t.Errorf("%d calls never ended", len(left))
-		}
+	forEnds(t, func(t *testing.T, v variant) {
+		host.ForUsers(t, func(t *testing.T, u *host.User) { serveRedis(t, v, u) })
 	})
+}
+
+func serveRedis(t *testing.T, v variant, u *host.User) {
+	const requests = 5000
+	port := freePort(t)
+	c := host.Cmd{Dir: host.WorkDir(t), User: u, Args: []string{"redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", ""}}
+	tr := trace(t, v, fmt.Sprintf(redisManifest, "uprobe//usr/bin/redis-server", "uretprobe//usr/bin/redis-server"))
+	server := host.Start(t, c, tr)
+	reachable(t, port)
+	client(t, "redis-benchmark", "-p", fmt.Sprint(port), "-n", fmt.Sprint(requests), "-c", "20", "-q", "-t", "set,get,incr")
+	stats := commandStats(client(t, "redis-cli", "-p", fmt.Sprint(port), "info", "commandstats"))
+	client(t, "redis-cli", "-p", fmt.Sprint(port), "shutdown", "nosave")
+	if r := server.Wait(); r.Exit != 0 {
+		t.Errorf("exit %d\n%s", r.Exit, r.Stdout)
+	}
+	wantQuiet(t, tr)
+	for cookie, name := range []string{"set", "get", "incr"} {
+		h := wide(t, tr, "profile.hists")[uint64(cookie)]
+		if slots := total(h[1:]); h[0] != requests || h[0] != stats[name] || slots != requests {
+			t.Errorf("%s: %d calls, %d in the histogram; the server says %d, %d were sent", name, h[0], slots, stats[name], requests)
+		}
+	}
+	// `info` itself and `shutdown` came after these statistics.
+	want := map[uint64]uint64{uint64(server.PID): total(slices.Collect(maps.Values(stats))) + 2}
+	if got := table(t, tr, "tally.by_pid"); !maps.Equal(got, want) {
+		t.Errorf("commands %v, the server says %v", got, want)
+	}
+	if left := table(t, tr, "profile.starts"); len(left) != 0 {
+		t.Errorf("%d calls never ended", len(left))
+	}
 }
 
 func total(numbers []uint64) (sum uint64) {
@@ -117,33 +121,37 @@ func commandStats(info string) map[string]uint64 {
 // TestNginx: every request is counted in the worker that its access log names.
 func TestNginx(t *testing.T) {
 	host.Require(t, "nginx", "wrk")
-	host.ForUsers(t, func(t *testing.T, u *host.User) {
-		port := freePort(t)
-		c := host.Cmd{Dir: host.WorkDir(t), User: u}
-		c.Args = []string{"nginx", "-p", c.Dir, "-e", "error.log", "-c", "nginx.conf"}
-		c.Setup = func(t testing.TB, dir string) { configure(t, dir, port, u) }
-		tr := trace(t, anyVariant(t), `objects: [{path: OBJ/tally.bpf.o, attach: {tally: "uprobe//usr/sbin/nginx:ngx_http_process_request"}}]`)
-		server := host.Start(t, c, tr)
-		reachable(t, port)
-		client(t, "wrk", "-t1", "-c8", "-d1", fmt.Sprintf("http://127.0.0.1:%d/page", port))
-		syscall.Kill(server.PID, syscall.SIGQUIT)
-		if r := server.Wait(); r.Exit != 0 {
-			t.Errorf("exit %d\n%s", r.Exit, r.Stderr)
-		}
-		wantQuiet(t, tr)
-		log, err := os.ReadFile(filepath.Join(c.Dir, "access.log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := map[uint64]uint64{}
-		for line := range strings.Lines(string(log)) {
-			pid, _ := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
-			want[pid]++
-		}
-		if got := table(t, tr, "tally.by_pid"); !maps.Equal(got, want) || len(want) < 1 || want[0] != 0 {
-			t.Errorf("requests by worker %v, the access log says %v", got, want)
-		}
+	forEnds(t, func(t *testing.T, v variant) {
+		host.ForUsers(t, func(t *testing.T, u *host.User) { serveNginx(t, v, u) })
 	})
+}
+
+func serveNginx(t *testing.T, v variant, u *host.User) {
+	port := freePort(t)
+	c := host.Cmd{Dir: host.WorkDir(t), User: u}
+	c.Args = []string{"nginx", "-p", c.Dir, "-e", "error.log", "-c", "nginx.conf"}
+	c.Setup = func(t testing.TB, dir string) { configure(t, dir, port, u) }
+	tr := trace(t, v, `objects: [{path: OBJ/tally.bpf.o, attach: {tally: "uprobe//usr/sbin/nginx:ngx_http_process_request"}}]`)
+	server := host.Start(t, c, tr)
+	reachable(t, port)
+	client(t, "wrk", "-t1", "-c8", "-d1", fmt.Sprintf("http://127.0.0.1:%d/page", port))
+	syscall.Kill(server.PID, syscall.SIGQUIT)
+	if r := server.Wait(); r.Exit != 0 {
+		t.Errorf("exit %d\n%s", r.Exit, r.Stderr)
+	}
+	wantQuiet(t, tr)
+	log, err := os.ReadFile(filepath.Join(c.Dir, "access.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[uint64]uint64{}
+	for line := range strings.Lines(string(log)) {
+		pid, _ := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
+		want[pid]++
+	}
+	if got := table(t, tr, "tally.by_pid"); !maps.Equal(got, want) || len(want) < 1 || want[0] != 0 {
+		t.Errorf("requests by worker %v, the access log says %v", got, want)
+	}
 }
 
 // configure makes an access log of process ids. Root's workers are nobody.

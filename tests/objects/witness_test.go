@@ -70,29 +70,32 @@ var libcCalls = strings.Fields("malloc free calloc realloc getenv fwrite_unlocke
 // TestScripts: of everyday programs it is known how often they call some functions of the C library, and the kernel knows
 // the rest.
 func TestScripts(t *testing.T) {
-	libc, v := ownLibc(t), anyVariant(t)
-	where := places{program: "tally", functions: libcCalls}
-	for _, s := range scripts {
-		t.Run(s.name, func(t *testing.T) {
-			host.Require(t, s.name)
-			c := host.Cmd{Args: s.args, Dir: host.WorkDir(t), Setup: numbers, Env: []string{"LD_LIBRARY_PATH=" + filepath.Dir(libc)}}
-			tr := trace(t, v, "objects:\n- {path: OBJ/tally.bpf.o, attach: {"+where.cookies(libc)+"}}\n"+
-				"- {gadget: funccount, args: ["+strings.Join(append(slices.Collect(maps.Keys(s.own)), "uprobe/libc:exit"), ", ")+"]}")
-			host.Compare(t, c, tr)
-			wantQuiet(t, tr)
-			for spec, n := range s.own {
-				tr.WantHits(t, spec, n)
-			}
-			calls := table(t, tr, "tally.by_cookie")
-			for i, f := range libcCalls {
-				if want, ok := s.known[f]; ok && calls[uint64(i)] != want {
-					t.Errorf("%d calls of %s, want %d", calls[uint64(i)], f, want)
-				}
-			}
-			likeAgent(t, &c, tr)
-			inKernel(t, v.image(t, "tally"), libc, c, where).agrees(tr, "tally", "by_cookie")
-		})
+	forEnds(t, func(t *testing.T, v variant) {
+		for _, s := range scripts {
+			t.Run(s.name, func(t *testing.T) { s.test(t, v) })
+		}
+	})
+}
+
+func (s script) test(t *testing.T, v variant) {
+	host.Require(t, s.name)
+	libc, where := ownLibc(t), places{program: "tally", functions: libcCalls}
+	c := host.Cmd{Args: s.args, Dir: host.WorkDir(t), Setup: numbers, Env: []string{"LD_LIBRARY_PATH=" + filepath.Dir(libc)}}
+	own := append(slices.Collect(maps.Keys(s.own)), "uprobe/libc:exit")
+	tr := trace(t, v, "objects:\n- {path: OBJ/tally.bpf.o, attach: {"+where.cookies(libc)+"}}\n- {gadget: funccount, args: ["+strings.Join(own, ", ")+"]}")
+	host.Compare(t, c, tr)
+	wantQuiet(t, tr)
+	for spec, n := range s.own {
+		tr.WantHits(t, spec, n)
 	}
+	calls := table(t, tr, "tally.by_cookie")
+	for i, f := range libcCalls {
+		if want, ok := s.known[f]; ok && calls[uint64(i)] != want {
+			t.Errorf("%d calls of %s, want %d", calls[uint64(i)], f, want)
+		}
+	}
+	likeAgent(t, &c, tr)
+	inKernel(t, v.image(t, "tally"), libc, c, where).agrees(tr, "tally", "by_cookie")
 }
 
 // TestMallocs: the gadget counts allocations, bytes and sizes as its own object does in the kernel.
