@@ -8,8 +8,9 @@
 // in the process. A specification that cannot be attached is told to the log and
 // to its link; whether that stops the others is the manifest's on_error.
 //
-//	Compile → objects (gadget.go) → bindings (program, specification)
-//	        → sites (resolve.go: module, function) → units (units.go, one a module)
+//	Compile → objects (object.go) → programs (code.go), maps (mapfiles.go)
+//	        → bindings (program, specification) → sites (resolve.go: module, function)
+//	        → units (units.go, one a module)
 //
 // A specification whose file is on disk but not loaded becomes a late unit; one
 // that names a module nobody has seen becomes a wish (Plan.Wants).

@@ -1,6 +1,7 @@
 package attach_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cilium/ebpf/btf"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
@@ -113,6 +116,37 @@ map session/maps/counts 69632
 unit lib.so id `+libID+`
   first jump: entry 0 calls 1 map 0; entry 1 calls 1 map 1
 `)
+}
+
+// TestTypes: the session has the types of the object as it was compiled last, in one file.
+func TestTypes(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so"))
+	first := b.object("several")
+	path := filepath.Join(b.Dir, "btf", "several")
+	for _, image := range [][]byte{first, first, bytes.ReplaceAll(first, []byte("on_first"), []byte("at_first"))} {
+		if err := os.WriteFile(filepath.Join(b.dir, "several.bpf.o"), image, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.compile("objects: [{path: DIR/several.bpf.o}]"); err != nil {
+			t.Fatal(err)
+		}
+		types, err := btf.LoadSpec(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "on_first"
+		if bytes.Contains(image, []byte("at_first")) {
+			want = "at_first"
+		}
+		var f *btf.Func
+		if err := types.TypeByName(want, &f); err != nil {
+			t.Errorf("%s: %v", want, err)
+		}
+		if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
+			t.Errorf("files %v (%v)", files, err)
+		}
+	}
 }
 
 // TestObjectErrors: an object that cannot be read, or a manifest that does not fit

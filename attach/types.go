@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,8 +12,8 @@ import (
 )
 
 // keepTypes leaves the object's BTF in the session, `btf/OBJECT`, for who reads its
-// maps and records. It comes into its place whole; a process that does without is
-// traced all the same.
+// maps and records. It comes into its place whole, instead of that of an object
+// that was compiled earlier; a process that does without is traced all the same.
 func (l *loaded) keepTypes() {
 	if l.c.Late {
 		return
@@ -23,13 +24,13 @@ func (l *loaded) keepTypes() {
 }
 
 func (l *loaded) writeTypes(dir, name string) error {
-	path := filepath.Join(dir, name)
-	if _, err := os.Lstat(path); err == nil {
-		return nil
-	}
 	raw, err := l.spec.MarshalBTF()
 	if err != nil || raw == nil {
 		return err
+	}
+	path := filepath.Join(dir, name)
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, raw) {
+		return nil
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -38,13 +39,12 @@ func (l *loaded) writeTypes(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
 	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+	if err != nil {
+		os.Remove(f.Name())
 	}
-	return nil
+	return err
 }
