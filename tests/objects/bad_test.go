@@ -3,6 +3,7 @@ package objects
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -195,7 +196,7 @@ func TestForeignSessions(t *testing.T) {
 		"session of another user": func(dir string) error { return os.Mkdir(filepath.Join(dir, "default"), 0o700) },
 		"unwritable":              func(dir string) error { return os.Chmod(dir, 0o555) },
 		"unreachable":             func(dir string) error { return os.Chmod(dir, 0) },
-		"absent":                  os.Remove,
+		"a file":                  func(dir string) error { return errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o644)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := host.Cmd{Args: []string{target(t), "add", "7"}, Dir: host.WorkDir(t)}
