@@ -2,9 +2,11 @@ package maps_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -31,8 +33,13 @@ func others(s scenario) (list []operation) {
 }
 
 func (m *model) run(op operation) unix.Errno {
-	if op.op == "delete" {
+	switch {
+	case op.op == "delete":
 		return m.delete(op.key)
+	case op.op == "add" && !m.exists(op.key):
+		return unix.ENOENT
+	case op.op == "add": // nothing, here
+		return 0
 	}
 	return m.update(op.key, op.value, op.flags)
 }
@@ -108,11 +115,7 @@ func between(t *testing.T, path string, op, other operation, instructions int, b
 		f.step()
 	}
 	c := serve(t, session, path, stepped)
-	code := opUpdate
-	if other.op == "delete" {
-		code = opDelete
-	}
-	second := c.do(code, other.lease, other.key, other.value, other.flags)
+	second := c.run(other)
 	c.stop()
 	first := f.finish()
 	a := auditFile(t, path)
@@ -134,4 +137,108 @@ func between(t *testing.T, path string, op, other operation, instructions int, b
 		wants += fmt.Sprintf("; or %v, %v and %d entries", r[0], r[1], len(m.live))
 	}
 	t.Errorf("results %v and %v, %d entries%s", first, second, len(a.live), wants)
+}
+
+func (s *server) run(op operation) unix.Errno {
+	s.t.Helper()
+	code := map[string]int{"update": opUpdate, "delete": opDelete}[op.op]
+	return s.do(code, op.lease, op.key, op.value, op.flags)
+}
+
+// elsewhere is a key of another chain than those of the scenarios.
+func elsewhere() []byte {
+	for i := uint64(0); ; i++ {
+		if key := binary.LittleEndian.AppendUint64(nil, i); bucketOf(0, key)%chains == 1 {
+			return key
+		}
+	}
+}
+
+// TestUsedAgain: somebody is stopped on its way along a chain, at any instruction, and
+// meanwhile the nodes it goes over are removed and used again, in another chain or in
+// the same. It is not led astray.
+func TestUsedAgain(t *testing.T) {
+	by := func(op string, key []byte) operation { return operation{op, 9, key, val(9), 0}.without(op) }
+	s := scenario{in: 3}
+	for name, c := range map[string]struct {
+		op        operation
+		meanwhile []operation
+	}{
+		"lookup, into another chain": {operation{"add", followed, key(0), nil, 0}, []operation{by("delete", key(1)), by("update", elsewhere())}},
+		"delete, into another chain": {remove(0), []operation{by("delete", key(1)), by("update", elsewhere())}},
+		"update, into another chain": {update(0, 50), []operation{by("delete", key(1)), by("update", elsewhere())}},
+		"insert, into another chain": {update(5, 50), []operation{by("delete", key(1)), by("update", elsewhere())}},
+		"delete, into the same":      {remove(1), []operation{by("delete", key(2)), by("delete", key(1)), by("update", key(7))}},
+		"update, into the same":      {update(1, 50), []operation{by("delete", key(2)), by("delete", key(1)), by("update", key(7))}},
+		"first, into the same":       {remove(2), []operation{by("delete", key(2)), by("update", key(2))}},
+		"only one, into the same":    {remove(0), []operation{by("delete", key(2)), by("delete", key(1)), by("delete", key(0)), by("update", key(0))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, before := s.prepare(t)
+			whole, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			every := 1
+			if os.Getenv(torture) == "" {
+				every = 5
+			}
+			for k, more := rand.IntN(every)+1, true; more && !t.Failed(); k += every {
+				if err := os.WriteFile(path, whole, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if more = usedAgain(t, path, c.op, c.meanwhile, k, before); t.Failed() {
+					t.Errorf("behind instruction %d", k)
+				}
+			}
+		})
+	}
+}
+
+// without takes the value from what has none.
+func (o operation) without(op string) operation {
+	if op == "delete" {
+		o.value = nil
+	}
+	return o
+}
+
+// usedAgain stops the operation behind so many instructions; false: it has no more.
+func usedAgain(t *testing.T, path string, op operation, meanwhile []operation, instructions int, before map[string][]byte) bool {
+	t.Helper()
+	session := makeSession(t)
+	hold(t, session, op.lease)
+	f := follow(t, session, path, op)
+	more := true
+	for range instructions {
+		more = more && f.step()
+	}
+	c := serve(t, session, path, stepped)
+	for _, o := range meanwhile {
+		if errno := c.run(o); errno != 0 && errno != unix.ENOENT {
+			t.Errorf("meanwhile %s: %v", o.op, errno)
+		}
+	}
+	c.stop()
+	got := f.finish()
+	a := auditFile(t, path)
+	a.atRest(t)
+	for _, first := range []bool{true, false} {
+		m := model{stepped, maps.Clone(before)}
+		var want unix.Errno
+		if first {
+			want = m.run(op)
+		}
+		for _, o := range meanwhile {
+			m.run(o)
+		}
+		if !first {
+			want = m.run(op)
+		}
+		if got == want && sameMap(a.live, m.live) {
+			return more
+		}
+	}
+	t.Errorf("result %v, entries %x", got, a.live)
+	return more
 }

@@ -26,6 +26,16 @@ var spoilt = []maps.Spec{
 	{Type: maps.PercpuArray, KeySize: 4, ValueSize: 8, MaxEntries: 5},
 	{Type: maps.PercpuArray, KeySize: 4, ValueSize: 20000, MaxEntries: 5},
 	{Type: maps.PercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 12},
+	wholePages(),
+}
+
+// wholePages is a hash whose last node ends with a page, so that one beyond is seen.
+func wholePages() maps.Spec {
+	s := maps.Spec{Type: maps.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1}
+	for s.Size()%4096 != 0 {
+		s.MaxEntries++
+	}
+	return s
 }
 
 func populated(t *testing.T, spec maps.Spec) string {
@@ -33,7 +43,7 @@ func populated(t *testing.T, spec maps.Spec) string {
 	path := makeMap(t, spec)
 	c := serve(t, makeSession(t), path, spec)
 	for n := range int(spec.MaxEntries) {
-		if errno := c.do(opUpdate, n*5, keyed(spec.KeySize, n), randomBytes(rand.New(rand.NewPCG(uint64(n), 1)), spec.ValueSize), 0); errno != 0 {
+		if errno := c.do(opUpdate, n*5%abi.SESSION_NLEASES, keyed(spec.KeySize, n), randomBytes(rand.New(rand.NewPCG(uint64(n), 1)), spec.ValueSize), 0); errno != 0 {
 			t.Fatal(errno)
 		}
 	}
@@ -46,7 +56,7 @@ func populated(t *testing.T, spec maps.Spec) string {
 // another definition, or another seed. C refuses it, or works with it and stays in it.
 func TestHeaders(t *testing.T) {
 	for _, spec := range spoilt {
-		t.Run(fmt.Sprint(spec.Type, spec.KeySize, spec.ValueSize), func(t *testing.T) {
+		t.Run(fmt.Sprint(spec.Type, spec.KeySize, spec.ValueSize, spec.MaxEntries), func(t *testing.T) {
 			t.Parallel()
 			path := populated(t, spec)
 			refused := 0
@@ -133,7 +143,7 @@ func TestSpoilt(t *testing.T) {
 		rounds = 5000
 	}
 	for _, spec := range spoilt {
-		t.Run(fmt.Sprint(spec.Type, spec.KeySize, spec.ValueSize), func(t *testing.T) {
+		t.Run(fmt.Sprint(spec.Type, spec.KeySize, spec.ValueSize, spec.MaxEntries), func(t *testing.T) {
 			t.Parallel()
 			path := populated(t, spec)
 			whole, err := os.ReadFile(path)

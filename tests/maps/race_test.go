@@ -1,6 +1,7 @@
 package maps_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,5 +57,42 @@ func TestNothingLost(t *testing.T) {
 		if sum, _ := total(t, m, key); sum != 8*uint64(rounds) {
 			t.Errorf("%v: %d, want %d", spec, sum, 8*rounds)
 		}
+	}
+}
+
+// TestWholeValues: Go copies values while they are replaced, and their nodes are used
+// again for others; each copy is of one value.
+func TestWholeValues(t *testing.T) {
+	reads := 3000
+	if os.Getenv(torture) != "" {
+		reads = 300_000
+	}
+	path := makeMap(t, maps.Spec{Type: maps.Hash, KeySize: 8, ValueSize: 4096, MaxEntries: 4})
+	m := openWriter(t, path)
+	writer := exec.Command(build(t, "testdata/race.c", "-pthread"), makeSession(t), path, "write", "2", "3")
+	if err := writer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Wait()
+	defer writer.Process.Kill()
+	whole := func(b []byte) {
+		if n := bytes.Count(b, b[:1]); n != len(b) {
+			t.Errorf("%d bytes of %d are %#x", n, len(b), b[0])
+		}
+	}
+	seen := 0
+	for n := 0; n < reads && !t.Failed(); n++ {
+		if values, err := m.Lookup(make([]byte, 8)); err == nil {
+			whole(values[0])
+			seen++
+		} else if seen > 0 {
+			t.Error(err) // it is never deleted
+		}
+		for _, values := range m.All() {
+			whole(values[0])
+		}
+	}
+	if seen == 0 {
+		t.Error("there was never a value")
 	}
 }

@@ -6,6 +6,8 @@
  * delete   ... to delete it: one may
  * update   ... to update it with BPF_EXIST: all may; deletes it in the end
  * add      each adds 1 to key 0, ROUNDS times, with plain additions
+ * write    each replaces the keys 0 to ROUNDS - 1 by bytes that are all the same, until
+ *          it is killed
  *
  * Prints the number of rounds in which it was not so, or for add what it was. */
 #include <pthread.h>
@@ -52,12 +54,27 @@ static void behind(u64 ctx, u32 round)
 		wrong += bpftime_map_delete_elem((u64)map, (u64)&key, 0, 0, 0, ctx) != 0;
 }
 
+static void write_all(u64 ctx, u32 seed)
+{
+	static __thread u8 value[4096];
+
+	for (u64 i = seed;; i++) {
+		u64 key = i % rounds;
+
+		memset(value, (int)(i * 7), sizeof value);
+		if (bpftime_map_update_elem((u64)map, (u64)&key, (u64)value, BPF_ANY, 0, ctx))
+			die("update");
+	}
+}
+
 static void *thread(void *arg)
 {
 	u64 lease = (u64)arg * 3 + 1;
 	struct caller c;
 
 	caller_init(&c, (u32)lease, 0);
+	if (*what == 'w')
+		write_all(context(&c), (u32)lease);
 	for (u32 i = 0; i < rounds; i++) {
 		u64 key = 0;
 
