@@ -223,9 +223,15 @@ type leases struct {
 	owner map[int]uint64
 	hits  map[[2]int]uint64
 	dead  map[uint64]bool
+	asked func() // before each answer
 }
 
-func (l leases) Owner(lease int) uint64      { return l.owner[lease] }
+func (l leases) Owner(lease int) uint64 {
+	if l.asked != nil {
+		l.asked()
+	}
+	return l.owner[lease]
+}
 func (l leases) Hits(lease, link int) uint64 { return l.hits[[2]int{lease, link}] }
 func (l leases) Dead(owner uint64) bool      { return l.dead[owner] }
 
@@ -247,7 +253,7 @@ func TestAbandoned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, path := makeSession(t), makeMap(t, ringOf(4096))
-			l := leases{map[int]uint64{5: 1}, map[[2]int]uint64{{5, 0}: 32769}, map[uint64]bool{}}
+			l := leases{owner: map[int]uint64{5: 1}, hits: map[[2]int]uint64{{5, 0}: 32769}, dead: map[uint64]bool{}}
 			putHeader(t, path, 0, 24, abi.RING_BUSY|abi.RING_WRITTEN|10, 5<<abi.RING_HDR_LEASE|1<<abi.RING_HDR_RUN, 5)
 			r := openRing(t, path, l)
 			if _, ok, err := r.Next(); ok || err != nil {
@@ -265,6 +271,55 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
+// TestSubmittedMeanwhile: the run of a record that was not submitted is over by the time
+// it is asked about; but before it ended it has submitted it.
+func TestSubmittedMeanwhile(t *testing.T) {
+	path := makeMap(t, ringOf(4096))
+	const id = 5<<abi.RING_HDR_LEASE | 1<<abi.RING_HDR_RUN
+	putHeader(t, path, 0, 24, abi.RING_BUSY|abi.RING_WRITTEN|10, id, 5)
+	l := leases{owner: map[int]uint64{5: 1}, hits: map[[2]int]uint64{{5, 0}: 1}}
+	l.asked = func() {
+		putHeader(t, path, 0, 24, abi.RING_WRITTEN|10, id, 5)
+		l.hits[[2]int{5, 0}] = 2
+	}
+	r := openRing(t, path, l)
+	if rec, ok, err := r.Next(); !ok || err != nil || len(rec.Data) != 10 || r.Abandoned() != 0 {
+		t.Errorf("%x, %v, %v; %d abandoned", rec.Data, ok, err, r.Abandoned())
+	}
+}
+
+// TestDamaged: what cannot be right is told once, with where and how much; then the
+// ring is used again.
+func TestDamaged(t *testing.T) {
+	for name, c := range map[string]struct {
+		pos, size uint64
+		n, id     uint32
+		want      string
+	}{
+		"more in use than there is":  {4096, 24, abi.RING_WRITTEN | 8, 0, "a header 0x20000008 at position 0, where 4120 of 4096 bytes are in use: 4120 bytes are given up"},
+		"longer than what is in use": {0, 24, abi.RING_WRITTEN | 17, 0, "a header 0x20000011 at position 0, where 24 of 4096 bytes are in use: 24 bytes are given up"},
+		"no header":                  {0, 24, 8, 0, "a header 0x8 at position 0, where 24 of 4096 bytes are in use: 24 bytes are given up"},
+		"empty, and not the last":    {24, 24, abi.RING_WRITTEN | 8, 0, "a header 0x0 at position 0, where 48 of 4096 bytes are in use: 48 bytes are given up"},
+		"empty, of another lap":      {0, 24, 0, 1, "a header 0x100000000 at position 0, where 24 of 4096 bytes are in use: 24 bytes are given up"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, path := makeSession(t), makeMap(t, ringOf(4096))
+			putHeader(t, path, c.pos, c.size, c.n, c.id, 0)
+			r := openRing(t, path, nil)
+			_, ok, err := r.Next()
+			if ok || !errors.Is(err, ringbuf.ErrDamaged) || err.Error() != "ringbuf: damaged: "+c.want {
+				t.Errorf("%v, %v\nwant %s", ok, err, c.want)
+			}
+			if errno := produceOne(t, session, path, "output", 1, 77); errno != 0 {
+				t.Error(errno)
+			}
+			if rec, ok, err := r.Next(); !ok || err != nil || !bytes.Equal(rec.Data, pattern(77)) {
+				t.Errorf("%v, %v, %x", ok, err, rec.Data)
+			}
+		})
+	}
+}
+
 // putHeader writes a header at a position, and moves the producers' word behind the
 // record of size bytes.
 func putHeader(t *testing.T, path string, pos, size uint64, n, id uint32, lease uint64) {
@@ -276,7 +331,7 @@ func putHeader(t *testing.T, path string, pos, size uint64, n, id uint32, lease 
 	defer f.Close()
 	word := binary.LittleEndian.AppendUint64(nil, uint64(id)<<32|uint64(n))
 	last := binary.LittleEndian.AppendUint64(nil, (pos+size)/8|size/8<<abi.RING_LEN_SHIFT|lease<<abi.RING_LEASE_SHIFT)
-	if _, err := f.WriteAt(word, int64(abi.MAP_RING_OFF+pos)); err != nil {
+	if _, err := f.WriteAt(word, int64(abi.MAP_RING_OFF+pos%4096)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.WriteAt(last, abi.MAP_RING_PRODUCER); err != nil {
