@@ -166,11 +166,19 @@ static void copy_session(struct glance *g, const struct line *v)
 		*g->session = 0;
 }
 
+struct so_far {
+	int processes; /* keys of that name */
+	int list;      /* the last key has its value on the lines that follow: perhaps a list */
+};
+
 /* Looks at one line at column 0. Returns 0 when it is beyond a glance. */
-static int top_level(const char **at, const char *end, struct line *l, const char *exe, struct glance *g, int *seen)
+static int top_level(const char **at, const char *end, struct line *l, const char *exe, struct glance *g, struct so_far *so)
 {
 	struct line v, pattern, next;
 
+	if (*l->s == '-' && so->list && (l->end == l->s + 1 || l->s[1] == ' '))
+		return 1;
+	so->list = l->end[-1] == ':';
 	if (value_of(l, "session", &v)) {
 		if (!scalar(&v))
 			return 0;
@@ -185,7 +193,7 @@ static int top_level(const char **at, const char *end, struct line *l, const cha
 	}
 	if (!value_of(l, "process", &v))
 		return *l->s != '-' && *l->s != '?' && *l->s != '{' && *l->s != '[' && *l->s != '"' && *l->s != '\'' && *l->s != '%' && *l->s != '.';
-	if ((*seen)++)
+	if (so->processes++)
 		return 0;
 	if (v.s < v.end) {
 		if (!flow_exe(&v, &pattern))
@@ -207,12 +215,13 @@ void glance_at(const char *text, u64 n, const char *exe, struct glance *g)
 {
 	const char *at = text, *end = text + n;
 	struct line l;
-	int got, seen = 0;
+	struct so_far so = {0, 0};
+	int got;
 
 	mem_zero(g, sizeof *g);
 	g->match = MATCH_YES;
 	while ((got = next_line(&at, end, &l)) == 1)
-		if (!l.indent && !top_level(&at, end, &l, exe, g, &seen))
+		if (!l.indent && !top_level(&at, end, &l, exe, g, &so))
 			break;
 	if (got || !*exe)
 		g->match = MATCH_UNSURE;

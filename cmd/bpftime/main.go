@@ -58,7 +58,7 @@ func execute(args []string) int {
 	if exit.err != nil {
 		warn("%v", exit.err)
 	}
-	if exit.code == codeUsage {
+	if exit.code == codeUsage && exit.err != nil { // else it is the code of run's CMD
 		fmt.Fprintf(os.Stderr, "see: %s --help\n", c.CommandPath())
 	}
 	return exit.code

@@ -221,3 +221,22 @@ func disagreement(answer string, m *config.Manifest, exe string) string {
 	}
 	return ""
 }
+
+// TestGlanceSees: what must not be overlooked, since it decides what becomes of a process whose compiler dies.
+func TestGlanceSees(t *testing.T) {
+	cases := []struct{ text, want string }{
+		{"objects:\n  - {gadget: mallocs}\non_error: abort\n", "Ya"},
+		{"objects:\n- gadget: mallocs\n- path: x.bpf.o\n  rodata: {a: 1}\non_error: abort\nsession: s\n", "Yas"},
+		{"objects: # all\n-\n  gadget: mallocs\non_error: abort\n", "Ya"},
+		{"- gadget: mallocs\non_error: abort\n", "?-"},
+	}
+	var list []question
+	for _, c := range cases {
+		list = append(list, question{c.text, "/bin/a"})
+	}
+	for i, answer := range askGate(t, 'm', list) {
+		if answer != cases[i].want {
+			t.Errorf("%q: the gate says %q, want %q", cases[i].text, answer, cases[i].want)
+		}
+	}
+}

@@ -5,8 +5,9 @@ checkpoint start
 for i in $(seq 1 20); do (exit "$i"); echo -n "$? "; done; echo
 coproc CAT { cat; }
 echo through a coprocess >&"${CAT[1]}"; read -r line <&"${CAT[0]}"; echo "$line"
+pid=$CAT_PID # bash forgets it as soon as it has noticed the end
 exec {CAT[1]}>&-
-wait "$CAT_PID"; echo "cat ended with $?"
+wait "$pid"; echo "cat ended with $?"
 set -m
 sleep 0.05 & wait $!; echo "background $?"
 (trap '' TERM; checkpoint subshell; kill -TERM $BASHPID; echo survived)
