@@ -28,7 +28,7 @@ usage: ./build.sh [VERB]
   build     the agent build/libbpftime-agent.so and the command build/bpftime (the default); needs Go and gcc
   demo      build, and run eBPF programs in sort, perl and bash, which know nothing of it
   test      every check and test with reduced counts, less than 40 minutes; as root also as an unprivileged user
-  bench     cost of probes, start-up and memory; [--short] [--json FILE]
+  bench     cost of probes, start-up and memory, and of programs beside native code; [--short] [--json FILE]
   torture   the tests with their full counts; hours
   clean     remove build/
   help      this text
@@ -388,10 +388,17 @@ run_as_nobody() { # DIR PACKAGE_DIR BINARY TIMEOUT
 	fi
 }
 
-run_bench() { # ARG…
-	local args=()
-	[[ -f $agent ]] && args=(--agent "$agent")
-	go run ./tests/bench "${args[@]}" "$@"
+# Probes, start-up and memory; then machine code beside native code, where clang and the programs to compile are there.
+run_bench() { # [--short] [--json FILE]
+	local arg before='' rounds=300 vm=()
+	go run ./tests/bench --agent "$agent" "$@"
+	for arg in "$@"; do
+		[[ $arg == --short ]] && rounds=20
+		[[ $before == --json ]] && vm=(-json "$(realpath "$(dirname "$arg")")/vm-$(basename "$arg")")
+		before=$arg
+	done
+	say
+	go test -count=1 -run '^$' -bench '^BenchmarkRun$' ./vm/jit/bench -args -rounds "$rounds" "${vm[@]}"
 }
 
 run_tests() { # TIMEOUT_OF_A_PACKAGE FUZZ_TIME
