@@ -1,6 +1,7 @@
 package maps
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -119,8 +120,12 @@ func (m *Map) cas(at, old, new uint64) bool {
 	return atomic.CompareAndSwapUint64(word64(m.mem, at), old, new)
 }
 
-// read copies n bytes, word by word; at is 8-aligned.
+// read copies n bytes, word by word; at is 8-aligned. Many bytes are copied as fast as
+// can be, because they are copied again when they were replaced meanwhile.
 func (m *Map) read(at uint64, n uint32) []byte {
+	if n > 128 {
+		return bytes.Clone(m.mem[at : at+uint64(n)])
+	}
 	out := make([]byte, padded(n))
 	for i := 0; i < len(out); i += 8 {
 		binary.LittleEndian.PutUint64(out[i:], m.u64(at+uint64(i)))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/bpftime-go/bpftime/maps"
 )
@@ -70,29 +71,37 @@ func TestWholeValues(t *testing.T) {
 	path := makeMap(t, maps.Spec{Type: maps.Hash, KeySize: 8, ValueSize: 4096, MaxEntries: 4})
 	m := openWriter(t, path)
 	writer := exec.Command(build(t, "testdata/race.c", "-pthread"), makeSession(t), path, "write", "2", "3")
+	var said bytes.Buffer
+	writer.Stderr = &said
 	if err := writer.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer writer.Wait()
+	defer func() {
+		writer.Wait()
+		if said.Len() > 0 {
+			t.Error(said.String())
+		}
+	}()
 	defer writer.Process.Kill()
 	whole := func(b []byte) {
 		if n := bytes.Count(b, b[:1]); n != len(b) {
 			t.Errorf("%d bytes of %d are %#x", n, len(b), b[0])
 		}
 	}
-	seen := 0
-	for n := 0; n < reads && !t.Failed(); n++ {
-		if values, err := m.Lookup(make([]byte, 8)); err == nil {
-			whole(values[0])
-			seen++
-		} else if seen > 0 {
-			t.Error(err) // it is never deleted
+	for { // until it has begun
+		if _, err := m.Lookup(make([]byte, 8)); err == nil {
+			break
 		}
+		time.Sleep(time.Millisecond)
+	}
+	for n := 0; n < reads && !t.Failed(); n++ {
+		values, err := m.Lookup(make([]byte, 8))
+		if err != nil {
+			t.Fatal(err) // it is never deleted
+		}
+		whole(values[0])
 		for _, values := range m.All() {
 			whole(values[0])
 		}
-	}
-	if seen == 0 {
-		t.Error("there was never a value")
 	}
 }

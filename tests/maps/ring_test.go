@@ -346,7 +346,7 @@ func TestProducerKilled(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			session, path := makeSession(t), makeMap(t, ringOf(4096))
 			r := openRing(t, path, nil)
-			for i := range 6 { // so that places were used before
+			for i := range 8 { // into the second lap
 				produceOne(t, session, path, "output", 1, 600+i)
 				r.Next()
 			}

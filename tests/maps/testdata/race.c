@@ -59,11 +59,14 @@ static void write_all(u64 ctx, u32 seed)
 	static __thread u8 value[4096];
 
 	for (u64 i = seed;; i++) {
-		u64 key = i % rounds;
+		u64 key = i % rounds, r;
 
 		memset(value, (int)(i * 7), sizeof value);
-		if (bpftime_map_update_elem((u64)map, (u64)&key, (u64)value, BPF_ANY, 0, ctx))
-			die("update");
+		r = bpftime_map_update_elem((u64)map, (u64)&key, (u64)value, BPF_ANY, 0, ctx);
+		if (r) {
+			fprintf(stderr, "update: %lld\n", (long long)r);
+			exit(4);
+		}
 	}
 }
 
