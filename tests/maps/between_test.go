@@ -64,9 +64,7 @@ func TestInBetween(t *testing.T) {
 			for i, other := range others(s) {
 				for k := i % every; k < len(places); k += every {
 					file := path + ".between"
-					if err := os.WriteFile(file, whole, 0o600); err != nil {
-						t.Fatal(err)
-					}
+					overwrite(t, file, whole)
 					between(t, file, s.op, other, places[k], before)
 					if t.Failed() {
 						t.Fatalf("%s %x flags %d, behind instruction %d", other.op, other.key, other.flags, places[k])
@@ -184,9 +182,7 @@ func TestUsedAgain(t *testing.T) {
 				every = 5
 			}
 			for k, more := rand.IntN(every)+1, true; more && !t.Failed(); k += every {
-				if err := os.WriteFile(path, whole, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				overwrite(t, path, whole)
 				if more = usedAgain(t, path, c.op, c.meanwhile, k, before); t.Failed() {
 					t.Errorf("behind instruction %d", k)
 				}

@@ -9,6 +9,7 @@ package maps_test
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,6 +92,19 @@ func openWriter(t testing.TB, path string) *maps.Map {
 	}
 	t.Cleanup(func() { m.Close() })
 	return m
+}
+
+// overwrite writes a file without making it shorter meanwhile: others have it mapped.
+func overwrite(t testing.TB, path string, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(b, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // makeSession makes a session file in which every lease is free.

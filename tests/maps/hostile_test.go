@@ -278,9 +278,7 @@ func spoilRing(whole []byte, r *rand.Rand) []byte {
 // comes.
 func useSpoiltRing(t *testing.T, session, path string, b []byte, r *rand.Rand) (damaged int) {
 	t.Helper()
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	overwrite(t, path, b)
 	first := follow(t, session, path, operation{"output", 9, []byte{0}, pattern(60), 60}).finish()
 	reader, err := ringbuf.Open(path, openLeases(t, session))
 	if err != nil {

@@ -261,9 +261,7 @@ func TestKilledWithBlocks(t *testing.T) {
 			t.Logf("%d states", len(list))
 			for i, b := range list {
 				blockRules(t, b)
-				if err := os.WriteFile(path, b, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				overwrite(t, path, b)
 				next := serve(t, makeSession(t), path, c.spec)
 				next.ask(opAdd, followed, c.op.key, nil, 0)
 				for lease := range 8 { // among them the one of the killed

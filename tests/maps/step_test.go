@@ -207,6 +207,7 @@ func (s scenario) prepare(t *testing.T) (string, map[string][]byte) {
 		}
 		want[string(op.key)] = op.value
 	}
+	c.stop()
 	return path, want
 }
 
@@ -226,9 +227,7 @@ func TestKilledAnywhere(t *testing.T) {
 			dir := shared(t)
 			for i, b := range list {
 				state := filepath.Join(dir, fmt.Sprint("state", i))
-				if err := os.WriteFile(state, b, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				overwrite(t, state, b)
 				happened := afterKill(t, state, s.op, want)
 				if i == 0 && happened || i == len(list)-1 && !happened {
 					t.Errorf("state %d: happened: %v", i, happened)
@@ -299,9 +298,7 @@ func fillUp(t *testing.T, path string, happened bool, op operation, before map[s
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		overwrite(t, file, b)
 		c := serve(t, makeSession(t), file, stepped)
 		for n := live; n <= chains; n++ {
 			want := unix.Errno(0)

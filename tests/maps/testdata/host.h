@@ -81,10 +81,10 @@ static inline struct map_header *map_open(const char *path)
 	h = reserve(size + again);
 	if (mmap(h, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
 	    (again && mmap((u8 *)h + size, again, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)head.data) == MAP_FAILED) ||
-	    mmap(h, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+	    mmap(h, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		die("mmap");
-	*(volatile u64 *)&h->magic = h->magic;
-	mprotect(h, 4096, PROT_READ);
+	if (pread(fd, h, 4096, 0) != 4096 || mprotect(h, 4096, PROT_READ))
+		die(path);
 	close(fd);
 	if (!bpftime_map_check(h, size))
 		return h;
