@@ -194,14 +194,14 @@ func (g *generator) counted() statement {
 	k := &counted{r: g.reg(), step: step, until: start + rounds*step}
 	k.stepFirst, k.subtracts, k.leaves = g.IntN(4) == 0, g.IntN(4) == 0, g.coin()
 	k.init = []vm.Instruction{alu64Imm(vm.MOV, k.r, start)}
-	switch g.IntN(6) {
-	case 0: // from an unknown one of the first eight rounds
+	switch variant := g.IntN(6); {
+	case variant == 0 && !g.opts.Kernel: // from an unknown one of the first eight rounds
 		k.init = []vm.Instruction{alu64Imm(vm.AND, k.r, 7)}
 		k.step, k.until = 1, 7+rounds
 		if k.stepFirst = false; g.coin() {
 			k.init = append(k.init, alu64Imm(vm.ADD, k.r, 0))
 		}
-	case 1: // from one of two places
+	case variant == 1: // from one of two places
 		over := g.condition()
 		over.Off = 1
 		k.init = append(k.init, over, alu64Imm(vm.MOV, k.r, start+step*g.Int64N(rounds)))
