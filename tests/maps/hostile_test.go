@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +83,69 @@ func TestHeaders(t *testing.T) {
 				t.Error("C refused nothing")
 			}
 		})
+	}
+}
+
+// TestCheck: headers that C has to refuse, each wrong in one field.
+func TestCheck(t *testing.T) {
+	type field struct {
+		name  string
+		at    int64
+		size  int
+		value uint64
+	}
+	u32 := func(name string, at int64, v uint64) field { return field{name, at, 4, v} }
+	u64 := func(name string, at int64, v uint64) field { return field{name, at, 8, v} }
+	all := []field{
+		u64("magic", abi.MAP_HDR_MAGIC, 1), u32("version", abi.MAP_HDR_VERSION, 2), u32("no type", abi.MAP_HDR_TYPE, 0), u32("type", abi.MAP_HDR_TYPE, 3),
+		u32("no value", abi.MAP_HDR_VALUE_SIZE, 0), u32("value size", abi.MAP_HDR_VALUE_SIZE, 1<<31),
+		u32("value stride", abi.MAP_HDR_VALUE_STRIDE, 8192), u32("no value stride", abi.MAP_HDR_VALUE_STRIDE, 0), u64("size", abi.MAP_HDR_SIZE, 1<<40),
+	}
+	blocks := []field{
+		u32("no blocks", abi.MAP_HDR_NSLOTS, 0), u32("blocks", abi.MAP_HDR_NSLOTS, 513), u64("no stride", abi.MAP_HDR_STRIDE, 0),
+		u64("stride", abi.MAP_HDR_STRIDE, 1<<33), u64("odd stride", abi.MAP_HDR_STRIDE, 65), u64("data", abi.MAP_HDR_DATA, 1<<63),
+		u64("data in the header", abi.MAP_HDR_DATA, 8), u64("odd data", abi.MAP_HDR_DATA, 4097),
+	}
+	hash := []field{
+		u32("no key", abi.MAP_HDR_KEY_SIZE, 0), u32("key", abi.MAP_HDR_KEY_SIZE, 513), u32("mask", abi.MAP_HDR_BUCKET_MASK, 14),
+		u32("a large mask", abi.MAP_HDR_BUCKET_MASK, 1<<32-1), u64("buckets", abi.MAP_HDR_BUCKETS, 1<<40), u64("no buckets", abi.MAP_HDR_BUCKETS, 0),
+		u64("nodes", abi.MAP_HDR_NODES, 1<<40), u64("nodes in the header", abi.MAP_HDR_NODES, 64), u32("many nodes", abi.MAP_HDR_NNODES, 1<<20),
+		u32("very many nodes", abi.MAP_HDR_NNODES, 1<<31), u32("no nodes", abi.MAP_HDR_NNODES, 0), u32("odd nodes", abi.MAP_HDR_NODE_STRIDE, 33),
+		u32("small nodes", abi.MAP_HDR_NODE_STRIDE, 8), u64("free", abi.MAP_HDR_FREE, 1<<40), u64("records", abi.MAP_HDR_RECORDS, 1<<40),
+		u64("no control", abi.MAP_HDR_CONTROL, 0), u32("value in the key", abi.MAP_HDR_VALUE_AT, 8), u32("value beyond the node", abi.MAP_HDR_VALUE_AT, 4096),
+	}
+	entries := u32("entries", abi.MAP_HDR_MAX_ENTRIES, 3000)
+	for _, c := range []struct {
+		spec   maps.Spec
+		fields [][]field
+	}{
+		{spoilt[0], [][]field{all, blocks, {entries, u32("key", abi.MAP_HDR_KEY_SIZE, 8)}}},
+		{spoilt[1], [][]field{all, hash}},
+		{spoilt[3], [][]field{all, blocks, {entries, u64("control", abi.MAP_HDR_CONTROL, 1<<40)}}},
+		{spoilt[4], [][]field{all, blocks, {entries, u64("no control", abi.MAP_HDR_CONTROL, 0)}}},
+		{spoilt[5], [][]field{all, hash[:14], blocks, {u64("no control", abi.MAP_HDR_CONTROL, 0)}}},
+		{ringOf(4096), [][]field{{all[0], all[1], all[8], u32("half", abi.MAP_HDR_MAX_ENTRIES, 2048), u32("twice", abi.MAP_HDR_MAX_ENTRIES, 8192),
+			u32("no power of two", abi.MAP_HDR_MAX_ENTRIES, 4104), u32("nothing", abi.MAP_HDR_MAX_ENTRIES, 0),
+			u64("data", abi.MAP_HDR_DATA, 4096), u64("control", abi.MAP_HDR_CONTROL, 8192)}}},
+	} {
+		path := makeMap(t, c.spec)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range slices.Concat(c.fields...) {
+			overwrite(t, path, b)
+			file, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file.WriteAt(binary.LittleEndian.AppendUint64(nil, f.value)[:f.size], f.at)
+			file.Close()
+			out, err := exec.Command(build(t, "testdata/serve.c"), "-", path).CombinedOutput()
+			if err != nil || string(out) != "no\n" {
+				t.Errorf("%v: %s: %v, %q", c.spec.Type, f.name, err, out)
+			}
+		}
 	}
 }
 

@@ -233,6 +233,7 @@ func TestKilledAnywhere(t *testing.T) {
 					t.Errorf("state %d: happened: %v", i, happened)
 				}
 				fillUp(t, state, happened, s.op, want)
+				replaceAll(t, state)
 				if t.Failed() {
 					t.Fatalf("state %d of %d", i, len(list))
 				}
@@ -280,6 +281,26 @@ func sameMap(a, b map[string][]byte) bool {
 		}
 	}
 	return true
+}
+
+// replaceAll has another lease replace every value, so that it keeps nodes which the
+// killed one's record names as well; then the killed one's lease is used again.
+func replaceAll(t *testing.T, path string) {
+	t.Helper()
+	c := serve(t, makeSession(t), path, stepped)
+	for k := range auditFile(t, path).live {
+		if errno := c.do(opUpdate, 9, []byte(k), val(6), maps.Exist); errno != 0 {
+			t.Error(errno)
+		}
+	}
+	for k := range auditFile(t, path).live {
+		if errno := c.do(opUpdate, followed, []byte(k), val(7), maps.Exist); errno != 0 {
+			t.Error(errno)
+		}
+	}
+	c.do(opDelete, followed, key(20), nil, 0) // there may have been none
+	c.stop()
+	auditFile(t, path).atRest(t)
 }
 
 // fillUp has others use the map: two copies, one by the killed one's lease, one by
