@@ -24,7 +24,7 @@ func gcc(t testing.TB, args ...string) {
 func fake(t testing.TB, flags ...string) string {
 	t.Helper()
 	so := filepath.Join(t.TempDir(), "agent.so")
-	gcc(t, append([]string{"-shared", "-fPIC", "-O1", "-I../abi", "-Wl,-z,now", "-Wl,-Bsymbolic", "-o", so,
+	gcc(t, append([]string{"-shared", "-fPIC", "-O1", "-I../abi", "-I../native", "-Wl,-z,now", "-Wl,-Bsymbolic", "-o", so,
 		"testdata/agent.c", "testdata/fake.S", "../../preload/deferred.c"}, flags...)...)
 	return so
 }
