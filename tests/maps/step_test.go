@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -238,6 +239,41 @@ func TestKilledAnywhere(t *testing.T) {
 					t.Fatalf("state %d of %d", i, len(list))
 				}
 			}
+		})
+	}
+}
+
+// TestKilledMending: the next holder of the lease is killed as well, while it mends what
+// the first one left.
+func TestKilledMending(t *testing.T) {
+	every, names := 3, []string{"replace the first", "delete the first"}
+	if os.Getenv(torture) != "" {
+		every, names = 1, append(names, "replace the middle one", "replace the last", "delete the middle one", "delete the last", "insert")
+	}
+	for _, s := range scenarios {
+		if !slices.Contains(names, s.name) {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			path, _ := s.prepare(t)
+			n := 0
+			for i, left := range states(t, path, s.op) {
+				if i%every != 0 {
+					continue
+				}
+				overwrite(t, path, left)
+				for _, b := range states(t, path, update(6, 60)) {
+					n++
+					state := path + ".state"
+					overwrite(t, state, b)
+					auditFile(t, state).healthy(t)
+					replaceAll(t, state)
+					if t.Failed() {
+						t.Fatalf("state %d", n)
+					}
+				}
+			}
+			t.Logf("%d states", n)
 		})
 	}
 }
