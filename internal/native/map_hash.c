@@ -63,8 +63,6 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #include "map_hash.h"
 
-#define BUDGET (1u << 16)
-#define RECLAIM_EVERY 64 /* failures of a lease to get a node */
 #define FEW 64
 #define NONE 0xffffffffu
 
@@ -245,71 +243,19 @@ HOT void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease)
 
 /* ---- nodes ---- */
 
-/* A node of word at of the pool comes into our hand; bounded, whatever others do. */
-static HOT int take_bit(struct map_header *h, struct map_record *mine, u64 kind, u64 *words, u32 at)
-{
-	for (u32 tries = 0; tries < BUDGET; tries++) {
-		u64 word = load(&words[at]);
-		u32 node = at * 64 + (u32)__builtin_ctzl(word | 1ul << 63);
-
-		if (!word || node >= h->nnodes)
-			return 0;
-		store(&mine->hand, kind | (node + 1ul));
-		if (cas(&words[at], word, word & (word - 1)))
-			return 1;
-	}
-	return 0;
-}
-
-static HOT int take_from(struct map_header *h, struct map_record *mine, enum pool p)
-{
-	u64 *words = map_pool(h, p), kind = p == SPARES ? MAP_HAND_SPARE : 0;
-	u32 n = map_words(h), at = (u32)mine->cursor;
-
-	for (u32 i = 0; i < n; i++, at++) {
-		at = at < n ? at : 0;
-		if (take_bit(h, mine, kind, words, at)) {
-			if (p == FREE)
-				mine->cursor = at;
-			return 1;
-		}
-	}
-	store(&mine->hand, 0);
-	return 0;
-}
-
-static HOT int search_free(struct map_header *h, struct map_record *mine)
-{
-	if (take_from(h, mine, FREE))
-		return 1;
-	if (mine->failures++ % RECLAIM_EVERY)
-		return 0;
-	bpftime_hash_reclaim(h);
-	return take_from(h, mine, FREE);
-}
-
 /* Where there was one the last time there is likely to be another. */
 INLINE int take_free(struct map_header *h, struct map_record *mine)
 {
 	u64 *words = map_pool(h, FREE), at = mine->cursor, word, node;
 
 	if (unlikely(at >= map_words(h)))
-		return search_free(h, mine);
+		return bpftime_pool_search(h, mine);
 	word = load(&words[at]);
 	node = at * 64 + (u64)__builtin_ctzl(word | 1ul << 63);
 	if (unlikely(!word || node >= h->nnodes))
-		return search_free(h, mine);
+		return bpftime_pool_search(h, mine);
 	store(&mine->hand, node + 1);
-	return likely(cas(&words[at], word, word & (word - 1))) || search_free(h, mine);
-}
-
-static HOT void give_back(struct map_header *h, struct map_record *mine)
-{
-	u64 hand = mine->hand;
-
-	if (NODE(hand) - 1 < h->nnodes)
-		map_give(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
-	store(&mine->hand, 0);
+	return likely(cas(&words[at], word, word & (word - 1))) || bpftime_pool_search(h, mine);
 }
 
 /* The values of node n are zero in every block that a lease ever had, and value in
@@ -341,17 +287,6 @@ INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value)
 		return fill_blocks(w->h, w->lease, n, value);
 	copy_in((u8 *)node + w->h->value_at, value, w->h->value_size);
 	return 1;
-}
-
-/* A node to replace another with comes to be the spare, or into the hand. */
-static HOT void find_replacement(struct map_header *h, struct map_record *mine)
-{
-	if (take_from(h, mine, SPARES)) {
-		store(&mine->spare, NODE(mine->hand));
-		store(&mine->hand, 0);
-	} else {
-		take_free(h, mine);
-	}
 }
 
 /* ---- the three changes. What is in the record may have been spoilt. ---- */
@@ -398,7 +333,7 @@ INLINE int replace(struct walk *w, const u8 *value)
 	u64 n;
 
 	if (unlikely(!r->hand && !r->spare))
-		find_replacement(w->h, r);
+		bpftime_pool_replacement(w->h, r);
 	spare = !r->hand;
 	n = (spare ? r->spare : NODE(r->hand)) - 1ul;
 	if (n >= w->h->nnodes)
@@ -449,7 +384,7 @@ static HOT int overwrite(struct map_header *h, u64 own, const u8 *value)
 static HOT u64 failure(struct map_header *h, struct map_record *mine, int e)
 {
 	if (mine->hand)
-		give_back(h, mine);
+		bpftime_pool_give_back(h, mine);
 	if (e == EBUSY_)
 		map_count(&map_control(h)->busy);
 	return error(e);

@@ -52,8 +52,15 @@ INLINE void map_give(struct map_header *h, enum pool p, u64 n)
 /* Where the node goes that was marked so. */
 INLINE enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED ? SPARES : FREE; }
 
+#define BUDGET (1u << 16) /* steps of a walk, and tries */
+
+/* A node comes into the hand that mine is: a free one; one for replacing, which may be
+ * the spare instead. Then its bit is gone. 0: there is none. */
+HIDDEN int bpftime_pool_search(struct map_header *h, struct map_record *mine);
+HIDDEN void bpftime_pool_replacement(struct map_header *h, struct map_record *mine);
+HIDDEN void bpftime_pool_give_back(struct map_header *h, struct map_record *mine);
+
 HIDDEN void bpftime_hash_recover(struct map_header *h, u32 lease);
 HIDDEN void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease);
-HIDDEN void bpftime_hash_reclaim(struct map_header *h);
 
 #endif

@@ -1,4 +1,5 @@
-/* Nodes of a hash that a killed process had in hand: whose are they?
+/* Nodes of a hash that are in no chain: those in the pools, and those that a killed
+ * process had in hand. Whose are they?
  *
  * A lease's record names them (map_hash.c). Who holds the lease, and no operation of
  * its own runs, asks for each: is it in a chain, in a pool, or named by the record of
@@ -18,6 +19,7 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #include "map_hash.h"
 
+#define RECLAIM_EVERY 64 /* failures of a lease to get a node */
 #define MOST_STEPS 4096
 #define MOST_TRIES 16
 
@@ -127,7 +129,7 @@ static HOT void reclaim_from(struct map_header *h, u32 lease)
 	store(&r->hand, 0);
 }
 
-HOT void bpftime_hash_reclaim(struct map_header *h)
+static HOT void reclaim(struct map_header *h)
 {
 	struct session_lease *leases = bpftime_resident.session->leases;
 	u64 proc = load(&bpftime_private.proc);
@@ -139,5 +141,70 @@ HOT void bpftime_hash_reclaim(struct map_header *h)
 			continue;
 		reclaim_from(h, i);
 		store(&leases[i].owner, 0);
+	}
+}
+
+/* ---- pools ---- */
+
+/* A node of word at of the pool comes into our hand; bounded, whatever others do. */
+static HOT int take_bit(struct map_header *h, struct map_record *mine, u64 kind, u64 *words, u32 at)
+{
+	for (u32 tries = 0; tries < BUDGET; tries++) {
+		u64 word = load(&words[at]);
+		u32 node = at * 64 + (u32)__builtin_ctzl(word | 1ul << 63);
+
+		if (!word || node >= h->nnodes)
+			return 0;
+		store(&mine->hand, kind | (node + 1ul));
+		if (cas(&words[at], word, word & (word - 1)))
+			return 1;
+	}
+	return 0;
+}
+
+static HOT int take_from(struct map_header *h, struct map_record *mine, enum pool p)
+{
+	u64 *words = map_pool(h, p), kind = p == SPARES ? MAP_HAND_SPARE : 0;
+	u32 n = map_words(h), at = (u32)mine->cursor;
+
+	for (u32 i = 0; i < n; i++, at++) {
+		at = at < n ? at : 0;
+		if (take_bit(h, mine, kind, words, at)) {
+			if (p == FREE)
+				mine->cursor = at;
+			return 1;
+		}
+	}
+	store(&mine->hand, 0);
+	return 0;
+}
+
+HOT int bpftime_pool_search(struct map_header *h, struct map_record *mine)
+{
+	if (take_from(h, mine, FREE))
+		return 1;
+	if (mine->failures++ % RECLAIM_EVERY)
+		return 0;
+	reclaim(h);
+	return take_from(h, mine, FREE);
+}
+
+HOT void bpftime_pool_give_back(struct map_header *h, struct map_record *mine)
+{
+	u64 hand = mine->hand;
+
+	if (NODE(hand) - 1 < h->nnodes)
+		map_give(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
+	store(&mine->hand, 0);
+}
+
+/* A node to replace another with comes to be the spare, or into the hand. */
+HOT void bpftime_pool_replacement(struct map_header *h, struct map_record *mine)
+{
+	if (take_from(h, mine, SPARES)) {
+		store(&mine->spare, NODE(mine->hand));
+		store(&mine->hand, 0);
+	} else {
+		bpftime_pool_search(h, mine);
 	}
 }

@@ -58,14 +58,20 @@ func (b byLease) sum() (v uint64) {
 	return v
 }
 
+// A percpuPair is a map in C and in Go, with what is to be in it.
+type percpuPair struct {
+	spec maps.Spec
+	c    *server
+	g    *maps.Map
+	want map[string]byLease
+}
+
 func percpuAgree(t *testing.T, spec maps.Spec) {
 	path := makeMap(t, spec)
-	c, g := serve(t, makeSession(t), path, spec), openWriter(t, path)
-	array := spec.Type == maps.PercpuArray
-	want := map[string]byLease{}
-	if array {
+	p := percpuPair{spec, serve(t, makeSession(t), path, spec), openWriter(t, path), map[string]byLease{}}
+	if spec.Type == maps.PercpuArray {
 		for n := range spec.MaxEntries {
-			want[string(keyed(4, int(n)))] = byLease{}
+			p.want[string(keyed(4, int(n)))] = byLease{}
 		}
 	}
 	seed := rand.Uint64()
@@ -73,67 +79,94 @@ func percpuAgree(t *testing.T, spec maps.Spec) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	for step := range 3000 {
 		key := keyed(spec.KeySize, r.IntN(int(spec.MaxEntries)*3/2))
-		lease := r.IntN(40) * 12
-		value, exists := r.Uint64N(1<<40), want[string(key)] != nil
-		var got, expected unix.Errno
+		lease, value := r.IntN(40)*12, r.Uint64N(1<<40)
 		switch op := r.IntN(10); {
 		case op < 3:
 			flags := uint64(r.IntN(3))
-			got = c.do(opUpdate, lease, key, number(value, spec.ValueSize), flags)
-			expected = percpuUpdate(want, spec, key, lease, value, flags)
+			want := percpuUpdate(p.want, spec, key, lease, value, flags)
+			if got := p.c.do(opUpdate, lease, key, number(value, spec.ValueSize), flags); got != want {
+				t.Fatalf("update of %x: %v, want %v", key, got, want)
+			}
 		case op < 6:
-			v, ok, err := c.ask(opAdd, lease, key, nil, value)
-			if err != nil || v == 1 != exists {
-				t.Fatalf("step %d: add: %v, %v, want %v", step, v, err, exists)
-			}
-			if exists {
-				want[string(key)][lease] += value
-				if have := binary.LittleEndian.Uint64(ok); have != want[string(key)][lease] {
-					t.Fatalf("step %d: lease %d has %d, want %d", step, lease, have, want[string(key)][lease])
-				}
-			}
-		case op < 7 && !array:
-			got, expected = c.do(opDelete, lease, key, nil, 0), unix.ENOENT
-			if exists {
-				expected = 0
-				delete(want, string(key))
-			}
-		case op < 8 && !array && exists:
-			if err := g.Update(key, number(value, spec.ValueSize), maps.Exist); err != nil {
-				t.Fatal(err)
-			}
-			if sum, ok := total(t, g, key); !ok || sum != value {
-				t.Fatalf("step %d: Go wrote %d and reads %d, %v", step, value, sum, ok)
-			}
-			if err := g.Delete(key); err != nil {
-				t.Fatal(err)
-			}
-			delete(want, string(key))
-		default:
-			sum, ok := total(t, g, key)
-			if ok != exists || sum != want[string(key)].sum() {
-				t.Fatalf("step %d: Go reads %d, %v; want %d, %v", step, sum, ok, want[string(key)].sum(), exists)
-			}
+			p.add(t, lease, key, value)
+		case op < 7:
+			p.delete(t, lease, key)
+		case op < 8:
+			p.replaceFromGo(t, key, value)
 		}
-		if got != expected {
-			t.Fatalf("step %d: key %x: %v, want %v", step, key, got, expected)
+		sum, ok := total(t, p.g, key)
+		if values, exists := p.want[string(key)]; ok != exists || sum != values.sum() {
+			t.Fatalf("step %d: Go reads %d, %v; want %d, %v", step, sum, ok, values.sum(), exists)
 		}
 	}
+	p.compare(t, path)
+}
+
+func (p *percpuPair) add(t *testing.T, lease int, key []byte, value uint64) {
+	t.Helper()
+	found, have, err := p.c.ask(opAdd, lease, key, nil, value)
+	values, exists := p.want[string(key)]
+	if err != nil || found == 1 != exists {
+		t.Fatalf("add to %x: %v, %v, want %v", key, found, err, exists)
+	}
+	if !exists {
+		return
+	}
+	if values[lease] += value; binary.LittleEndian.Uint64(have) != values[lease] {
+		t.Fatalf("lease %d has %x, want %d", lease, have, values[lease])
+	}
+}
+
+func (p *percpuPair) delete(t *testing.T, lease int, key []byte) {
+	t.Helper()
+	want := unix.ENOENT
+	if p.spec.Type == maps.PercpuArray {
+		want = unix.EINVAL
+	} else if p.want[string(key)] != nil {
+		want = 0
+		delete(p.want, string(key))
+	}
+	if got := p.c.do(opDelete, lease, key, nil, 0); got != want {
+		t.Fatalf("delete of %x: %v, want %v", key, got, want)
+	}
+}
+
+// replaceFromGo sets a key's only value, and removes it, since it is not said whose
+// value it is.
+func (p *percpuPair) replaceFromGo(t *testing.T, key []byte, value uint64) {
+	t.Helper()
+	if p.spec.Type == maps.PercpuArray || p.want[string(key)] == nil {
+		return
+	}
+	if err := p.g.Update(key, number(value, p.spec.ValueSize), maps.Exist); err != nil {
+		t.Fatal(err)
+	}
+	if sum, ok := total(t, p.g, key); !ok || sum != value {
+		t.Fatalf("Go wrote %d and reads %d, %v", value, sum, ok)
+	}
+	if err := p.g.Delete(key); err != nil {
+		t.Fatal(err)
+	}
+	delete(p.want, string(key))
+}
+
+func (p *percpuPair) compare(t *testing.T, path string) {
+	t.Helper()
 	n := 0
-	for key, values := range g.All() {
+	for key, values := range p.g.All() {
 		var sum uint64
 		for _, v := range values {
 			sum += binary.LittleEndian.Uint64(v)
 		}
-		if sum != want[string(key)].sum() {
-			t.Errorf("key %x: %d, want %d", key, sum, want[string(key)].sum())
+		if want, ok := p.want[string(key)]; !ok || sum != want.sum() {
+			t.Errorf("key %x: %d, want %d, %v", key, sum, want.sum(), ok)
 		}
 		n++
 	}
-	if n != len(want) || g.Misses() != 0 || g.Busy() != 0 {
-		t.Errorf("%d keys, want %d; %d misses, %d busy", n, len(want), g.Misses(), g.Busy())
+	if n != len(p.want) || p.g.Misses() != 0 || p.g.Busy() != 0 {
+		t.Errorf("%d keys, want %d; %d misses, %d busy", n, len(p.want), p.g.Misses(), p.g.Busy())
 	}
-	if !array {
+	if p.spec.Type == maps.PercpuHash {
 		auditFile(t, path).atRest(t)
 	}
 }
@@ -262,28 +295,34 @@ func TestKilledWithBlocks(t *testing.T) {
 			for i, b := range list {
 				blockRules(t, b)
 				overwrite(t, path, b)
-				next := serve(t, makeSession(t), path, c.spec)
-				next.ask(opAdd, followed, c.op.key, nil, 0)
-				for lease := range 8 { // among them the one of the killed
-					next.do(opUpdate, lease, key(1)[:c.spec.KeySize], number(0, c.spec.ValueSize), maps.NoExist)
-					if got, _, _ := next.ask(opAdd, lease, key(1)[:c.spec.KeySize], nil, 0); got != 1 && c.spec.Type == maps.PercpuHash {
-						t.Errorf("lease %d got no value", lease)
-					}
-				}
-				next.stop()
-				if b, err := os.ReadFile(path); err != nil {
-					t.Fatal(err)
-				} else {
-					blockRules(t, b)
-				}
-				m := openWriter(t, path)
-				if sum, _ := total(t, m, c.op.key); sum != before && sum != before+5 || i == len(list)-1 && sum != before+5 {
+				useBlocks(t, path, c.spec, c.op.key)
+				if sum, _ := total(t, openWriter(t, path), c.op.key); sum != before && sum != before+5 || i == len(list)-1 && sum != before+5 {
 					t.Errorf("state %d: %d, was %d and 5 were added", i, sum, before)
-				}
-				if c.spec.Type == maps.PercpuHash {
-					auditFile(t, path).healthy(t)
 				}
 			}
 		})
+	}
+}
+
+// useBlocks has some leases use the map, among them the one that was killed.
+func useBlocks(t *testing.T, path string, spec maps.Spec, key0 []byte) {
+	t.Helper()
+	c := serve(t, makeSession(t), path, spec)
+	c.ask(opAdd, followed, key0, nil, 0)
+	another := key(1)[:spec.KeySize]
+	for lease := range 8 {
+		c.do(opUpdate, lease, another, number(0, spec.ValueSize), maps.NoExist)
+		if got, _, _ := c.ask(opAdd, lease, another, nil, 0); got != 1 && spec.Type == maps.PercpuHash {
+			t.Errorf("lease %d got no value", lease)
+		}
+	}
+	c.stop()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blockRules(t, b)
+	if spec.Type == maps.PercpuHash {
+		auditBytes(b).healthy(t)
 	}
 }

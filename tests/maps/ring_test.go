@@ -74,67 +74,71 @@ func TestManyProducers(t *testing.T) {
 	for _, size := range []uint32{4096, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			session, path := makeSession(t), makeMap(t, ringOf(size))
-			var outs [2]bytes.Buffer
-			var cmds [2]*exec.Cmd
-			for i := range cmds {
-				cmds[i] = exec.Command(build(t, "testdata/produce.c", "-pthread"), session, path, fmt.Sprint(10+i*4), "4", fmt.Sprint(records), "300")
-				cmds[i].Stdout, cmds[i].Stderr = &outs[i], os.Stderr
-				if err := cmds[i].Start(); err != nil {
-					t.Fatal(err)
-				}
-			}
 			ctx, cancel := context.WithCancel(t.Context())
-			go func() {
-				for _, c := range cmds {
-					c.Wait()
-				}
-				cancel()
-			}()
+			defer cancel()
+			said := make(chan []byte, 2)
+			for i := range cap(said) {
+				cmd := exec.Command(build(t, "testdata/produce.c", "-pthread"), session, path, fmt.Sprint(10+i*4), "4", fmt.Sprint(records), "300")
+				go func() {
+					out, err := cmd.CombinedOutput()
+					if err != nil {
+						t.Error(err)
+					}
+					if said <- out; len(said) == cap(said) {
+						cancel()
+					}
+				}()
+			}
 			r := openRing(t, path, nil)
-			got, last := map[uint32]int{}, map[uint32]uint32{}
-			receive := func(rec ringbuf.Record) {
-				p := parseRecord(t, rec.Data)
-				if p.number <= last[p.lease] || rec.Lease != int(p.lease) {
-					t.Fatalf("record %v under lease %d, behind %d", p, rec.Lease, last[p.lease])
-				}
-				last[p.lease] = p.number
-				got[p.lease]++
-			}
-			for {
-				rec, err := r.Read(ctx)
-				if errors.Is(err, context.Canceled) {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				receive(rec)
-			}
-			for rec, ok, err := r.Next(); ok || err != nil; rec, ok, err = r.Next() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				receive(rec)
-			}
-			var dropped uint64
-			for i := range cmds {
-				for line := range bytes.Lines(outs[i].Bytes()) {
-					var lease, sent, lost uint32
-					if _, err := fmt.Sscan(string(line), &lease, &sent, &lost); err != nil {
-						t.Fatalf("%q: %v", line, err)
-					}
-					if got[lease] != int(sent) {
-						t.Errorf("of %d records of lease %d, %d came", sent, lease, got[lease])
-					}
-					dropped += uint64(lost)
-				}
-			}
-			if len(got) != 8 || r.Dropped() != dropped || r.Abandoned() != 0 {
-				t.Errorf("%d producers; %d records dropped, %d counted; %d abandoned", len(got), dropped, r.Dropped(), r.Abandoned())
-			}
-			t.Logf("%d dropped", dropped)
+			got := receiveAll(t, ctx, r)
+			compareSent(t, got, r, append(<-said, <-said...))
 		})
 	}
+}
+
+// receiveAll counts the records of each lease, until the context ends and the ring is
+// empty.
+func receiveAll(t *testing.T, ctx context.Context, r *ringbuf.Reader) map[uint32]int {
+	t.Helper()
+	got, last := map[uint32]int{}, map[uint32]uint32{}
+	for {
+		rec, err := r.Read(ctx)
+		if errors.Is(err, context.Canceled) {
+			var ok bool
+			if rec, ok, err = r.Next(); !ok && err == nil {
+				return got
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := parseRecord(t, rec.Data)
+		if p.number <= last[p.lease] || rec.Lease != int(p.lease) {
+			t.Fatalf("record %v under lease %d, behind %d", p, rec.Lease, last[p.lease])
+		}
+		last[p.lease] = p.number
+		got[p.lease]++
+	}
+}
+
+// compareSent compares with what the producers say, "LEASE SENT DROPPED" a line.
+func compareSent(t *testing.T, got map[uint32]int, r *ringbuf.Reader, said []byte) {
+	t.Helper()
+	var dropped uint64
+	for line := range bytes.Lines(said) {
+		var lease, sent, lost uint32
+		if _, err := fmt.Sscan(string(line), &lease, &sent, &lost); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if got[lease] != int(sent) {
+			t.Errorf("of %d records of lease %d, %d came", sent, lease, got[lease])
+		}
+		dropped += uint64(lost)
+	}
+	if len(got) != 8 || r.Dropped() != dropped || r.Abandoned() != 0 {
+		t.Errorf("%d producers; %d records dropped, %d counted; %d abandoned", len(got), dropped, r.Dropped(), r.Abandoned())
+	}
+	t.Logf("%d dropped", dropped)
 }
 
 // produceOne has a program send a record, and returns its result.
