@@ -10,7 +10,7 @@
  *      pks pus          as s, without width
  *      pi4 pI4 pi6 pI6  address of an IP address, without width
  *
- * Lines go to the session's trace ring (abi.h), straight into their record.
+ * Lines go to the session's trace ring (abi.h), each in one piece.
  */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
@@ -340,20 +340,39 @@ static inline void describe(struct session_trace *t, u64 ctx)
 	bpftime_get_current_comm((u64)t->comm, sizeof t->comm, 0, 0, 0, ctx);
 }
 
-/* Who is killed in between has no record: its number is never complete. */
+/* Lines in the making, one for each lease: its holder alone writes there. */
+static struct session_trace lines[SESSION_NLEASES];
+
+static inline void copy_line(struct session_trace *to, const struct session_trace *from)
+{
+	u64 *at = &to->sum;
+	const u64 *word = &from->sum;
+
+	__asm__ volatile("" ::: "memory"); /* behind what was stored before */
+	for (u64 n = (TRACE_TEXT - TRACE_SUM + from->len + 7ul) / 8; n; n--)
+		*at++ = *word++;
+}
+
+/* The sum is that of the line as it was made, not of what stands in the record: a
+ * writer that the ring goes round on finds its record changed by others, and must not
+ * vouch for that. Who is killed in between has no record: its number is never
+ * complete. */
 static HOT u64 trace(const char *format, const u64 *args, u64 ctx)
 {
 	struct session *s = bpftime_resident.session;
-	u64 seq = __atomic_fetch_add(&s->hdr.trace_head, 1, __ATOMIC_RELAXED) + 1;
-	struct session_trace *t = &s->traces[(seq - 1) % SESSION_NTRACES];
-	struct out o = {t->text, TRACE_TEXT_SIZE - 1, 0, ctx};
+	struct session_trace *line = &lines[thread_of(ctx)->lease], *t;
+	struct out o = {line->text, TRACE_TEXT_SIZE - 1, 0, ctx};
+	u64 seq;
 
-	__atomic_store_n(&t->seq, 0, __ATOMIC_RELEASE);
 	print(&o, format, args);
-	t->len = (u32)(o.n < o.room ? o.n : o.room);
-	zero(t->text + t->len, -(u64)t->len % 8);
-	describe(t, ctx);
-	t->sum = trace_sum(t, seq);
+	line->len = (u32)(o.n < o.room ? o.n : o.room);
+	zero(line->text + line->len, -(u64)line->len % 8);
+	describe(line, ctx);
+	seq = __atomic_fetch_add(&s->hdr.trace_head, 1, __ATOMIC_RELAXED) + 1;
+	line->sum = trace_sum(line, seq);
+	t = &s->traces[(seq - 1) % SESSION_NTRACES];
+	__atomic_store_n(&t->seq, 0, __ATOMIC_RELEASE);
+	copy_line(t, line);
 	__atomic_store_n(&t->seq, seq, __ATOMIC_RELEASE);
 	return o.n;
 }

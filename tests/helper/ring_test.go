@@ -53,9 +53,7 @@ func openSession(t *testing.T, dir string) *session.Session {
 // TestFollowFlood: many threads write faster than the ring is read. Each line is whole, and each thread's are in order;
 // what is not read is counted.
 func TestFollowFlood(t *testing.T) {
-	// Of several writers one may be overtaken by a whole lap while it writes, and then seal what
-	// another has written into its line: known, seen once in some ten runs with four.
-	writers := host.Scale(1, 4)
+	const writers = 4
 	each := host.Scale(20_000, 1_000_000)
 	dir := t.TempDir()
 	writeSome(t, dir, 1, 1)
@@ -244,7 +242,7 @@ func TestLateWriter(t *testing.T) {
 			number(t, l)
 		}
 	}
-	if n := len(s.Trace()); n < abi.SESSION_NTRACES-2 {
+	if n := len(s.Trace()); n < abi.SESSION_NTRACES-1 {
 		t.Errorf("%d lines are left", n)
 	}
 	if seen > 0 {

@@ -94,9 +94,10 @@ static void print_line(u64 n)
 	check(!failed(call(TRACE_VPRINTK, format, sizeof format, args, sizeof args)), "%lu", n);
 }
 
-static void *writer(void *unused)
+// No two threads that run programs have the same lease.
+static void *writer(void *lease)
 {
-	(void)unused;
+	bpftime_self.lease = (u32)(u64)lease;
 	for (u64 n = 0; n < lines_each; n++)
 		print_line(n);
 	return 0;
@@ -108,7 +109,7 @@ static void flood(u64 writers, u64 lines)
 	need(writers <= 64, "writers");
 	lines_each = lines;
 	for (u64 i = 0; i < writers; i++)
-		need(!pthread_create(&t[i], 0, writer, 0), "pthread_create");
+		need(!pthread_create(&t[i], 0, writer, (void *)(i + 1)), "pthread_create");
 	for (u64 i = 0; i < writers; i++)
 		pthread_join(t[i], 0);
 }
