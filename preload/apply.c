@@ -57,15 +57,6 @@ static int refuse(struct text *why)
 
 /* ---- links and maps ---- */
 
-static void copy_cut(char *to, const char *from, u64 max)
-{
-	u64 n = str_len(from);
-
-	n = n < max ? n : max - 1;
-	mem_copy(to, from, n);
-	to[n] = 0;
-}
-
 /* Whoever claims a link has its name in it within microseconds. */
 static void await_claim(u32 *state)
 {
@@ -91,7 +82,7 @@ static struct session_link *link_slot(const char *want, u32 kind)
 		if (!slot_claim(&l->state))
 			continue;
 		l->kind = kind;
-		copy_cut(l->name, want, LINK_NAME_SIZE);
+		str_copy(l->name, sizeof l->name, want);
 		__atomic_store_n(&l->state, SLOT_LIVE, __ATOMIC_RELEASE);
 		return l;
 	}
@@ -106,10 +97,10 @@ static void refused(struct session_link *l, const char *why, u32 sites)
 	TEXT(t);
 
 	__atomic_fetch_add(&l->refused, sites, __ATOMIC_RELAXED);
-	copy_cut(cut, why, sizeof cut);
+	str_copy(cut, sizeof cut, why);
 	if (str_eq(l->why, cut))
 		return;
-	copy_cut(l->why, why, sizeof l->why);
+	str_copy(l->why, sizeof l->why, why);
 	log_line(LEVEL_WARN, put(put(put(&t, l->name), ": "), why)->s);
 }
 

@@ -7,9 +7,10 @@
  *    linker: any time, costs no copy of the host's page tables.
  *
  * Neither raises SIGCHLD (exit signal 0), and a debugger of the host is not told
- * (CLONE_UNTRACED): with that exit signal gdb would take it for a thread. Each kills itself at a deadline with a
- * timer that nothing in it can block, and dies with the host; so the host may
- * simply wait. Both speak through a handoff, one shared mapping.
+ * (CLONE_UNTRACED): with that exit signal gdb would take it for a thread. Each
+ * kills itself at a deadline with a timer that nothing in it can block, and dies
+ * with the host; so the host may simply wait. Both speak through a handoff, one
+ * shared mapping.
  */
 #define _GNU_SOURCE
 #include "agent.h"
@@ -21,7 +22,7 @@
 #define DEADLINE_SECONDS 5
 #define ALL_SIGNALS (~0ul)
 
-enum { SIG_BLOCK_ = 0, SIG_SETMASK_ = 2, SIGKILL_ = 9, SIGSTOP_ = 19, SIGXFSZ_ = 25, PR_SET_PDEATHSIG_ = 1, PR_SET_DUMPABLE_ = 4, CLOCK_MONOTONIC_ = 1 };
+enum { SIG_SETMASK_ = 2, SIGKILL_ = 9, SIGSTOP_ = 19, SIGXFSZ_ = 25, PR_SET_PDEATHSIG_ = 1, PR_SET_DUMPABLE_ = 4, CLOCK_MONOTONIC_ = 1 };
 
 extern void bpftimeCompile(struct handoff *h);
 extern char **environ;

@@ -108,24 +108,15 @@ static int one_thread(void)
 	return !failed(SYS4(__NR_newfstatat, AT_FDCWD, "/proc/self/task", &st, 0)) && st.st_nlink == 3;
 }
 
-static void copy_string(char *to, u64 max, const char *from)
-{
-	u64 n = from ? str_len(from) : 0;
-
-	n = n < max ? n : max - 1;
-	mem_copy(to, from, n);
-	to[n] = 0;
-}
-
 static void request(struct handoff *h, const struct settings *set, const char *exe)
 {
 	h->magic = HANDOFF_MAGIC;
 	h->mode = MODE_START;
 	h->level = session_log_level;
-	copy_string(h->session, sizeof h->session, set->session);
+	str_copy(h->session, sizeof h->session, set->session);
 	session_rundir(set, h->rundir, sizeof h->rundir);
-	copy_string(h->exe, sizeof h->exe, exe);
-	copy_string(h->manifest, sizeof h->manifest, set->manifest);
+	str_copy(h->exe, sizeof h->exe, exe);
+	str_copy(h->manifest, sizeof h->manifest, set->manifest);
 }
 
 /* With on_error: abort the process ends here, with the line on stderr. */

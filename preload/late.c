@@ -32,15 +32,6 @@ struct file_id { /* a file that a compiler was already asked about */
 static struct file_id asked[MAX_ASKED];
 static u32 nasked;
 
-static void remember(char *to, u64 max, const char *from)
-{
-	u64 n = str_len(from);
-
-	n = n < max ? n : max - 1;
-	mem_copy(to, from, n);
-	to[n] = 0;
-}
-
 static int known(const struct vma *v)
 {
 	for (u32 i = 0; i < nasked && i < MAX_ASKED; i++)
@@ -83,9 +74,9 @@ static void request(struct handoff *h)
 	h->magic = HANDOFF_MAGIC;
 	h->mode = MODE_LATE;
 	h->level = session_log_level;
-	remember(h->session, sizeof h->session, remembered.session);
-	remember(h->rundir, sizeof h->rundir, remembered.rundir);
-	remember(h->exe, sizeof h->exe, remembered.exe);
+	str_copy(h->session, sizeof h->session, remembered.session);
+	str_copy(h->rundir, sizeof h->rundir, remembered.rundir);
+	str_copy(h->exe, sizeof h->exe, remembered.exe);
 	mem_copy(h->manifest, remembered.manifest, remembered.manifest_size);
 	new_modules(h->modules, sizeof h->modules);
 }
@@ -190,12 +181,12 @@ static void remember_paths(const struct handoff *h)
 	static struct vma v;
 
 	if (find_mapping(getauxval(AT_BASE), &v))
-		remember(remembered.interp, sizeof remembered.interp, v.path);
+		str_copy(remembered.interp, sizeof remembered.interp, v.path);
 	if (find_mapping((u64)modules_changed, &v))
-		remember(remembered.self, sizeof remembered.self, v.path);
-	remember(remembered.session, sizeof remembered.session, h->session);
-	remember(remembered.rundir, sizeof remembered.rundir, h->rundir);
-	remember(remembered.exe, sizeof remembered.exe, h->exe);
+		str_copy(remembered.self, sizeof remembered.self, v.path);
+	str_copy(remembered.session, sizeof remembered.session, h->session);
+	str_copy(remembered.rundir, sizeof remembered.rundir, h->rundir);
+	str_copy(remembered.exe, sizeof remembered.exe, h->exe);
 }
 
 /* Called once, when a plan was applied: from now on the hook does something. */

@@ -102,6 +102,16 @@ static inline int mem_eq(const void *a, const void *b, u64 n)
 	return 1;
 }
 
+/* A string, cut to max bytes with its NUL; none is an empty one. */
+static inline void str_copy(char *to, u64 max, const char *from)
+{
+	u64 n = from ? str_len(from) : 0;
+
+	n = n < max ? n : max - 1;
+	mem_copy(to, from, n);
+	to[n] = 0;
+}
+
 /* Text that is cut, never overrun; always ends with NUL. */
 struct text {
 	u64 n, max;

@@ -13,8 +13,6 @@
  */
 #include "agent.h"
 
-enum { SEEK_SET_ = 0 };
-
 static long write_mem(u64 addr, const u8 *bytes, u64 n)
 {
 	long fd = sys_open("/proc/self/mem", O_RDWR, 0), r;
