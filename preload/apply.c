@@ -287,10 +287,12 @@ static long write_site(const struct placed *u, const struct plan_patch *p)
 	s64 rel = (s64)(u->arena + p->stub - (at + p->rel_at + 4));
 	u8 bytes[16];
 
-	if (!fits(rel))
-		return -EINVAL_;
 	mem_copy(bytes, p->text, p->len);
-	mem_copy(bytes + p->rel_at, &rel, 4);
+	if (p->rel_at != PATCH_NO_REL) {
+		if (!fits(rel))
+			return -EINVAL_;
+		mem_copy(bytes + p->rel_at, &rel, 4);
+	}
 	return text_write(at, bytes, p->len);
 }
 

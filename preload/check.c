@@ -55,7 +55,7 @@ static int reloc_ok(const struct view *v, const struct plan_unit *u, const struc
 
 static int patch_ok(const struct plan_unit *u, const struct plan_patch *p)
 {
-	return p->len && p->len <= sizeof p->text && p->rel_at + 4u <= p->len && p->stub < u->code_size &&
+	return p->len && p->len <= sizeof p->text && (p->rel_at == PATCH_NO_REL || p->rel_at + 4u <= p->len) && p->stub < u->code_size &&
 	       p->vaddr >= u->text_lo && p->vaddr < u->text_hi && u->text_hi - p->vaddr >= p->len;
 }
 

@@ -280,6 +280,9 @@
 #define TACTIC_RETURN_B 8    /* the same, with stack words copied */
 #define TACTIC_RETURN_C 16   /* every ret patched */
 
+#define TACTIC_TRAP 32768    /* int3, see internal/native/trap.c */
+#define PATCH_NO_REL 255     /* plan_patch.rel_at: the text is whole as it is, and has no distance to fill in */
+
 /* unit flags */
 #define UNIT_LATE 1 /* its module was not loaded when the plan was made */
 #define UNIT_HOOK 2 /* ours: _dl_debug_state */

@@ -218,7 +218,7 @@ struct plan_patch {
 	u64 vaddr;
 	u32 tactic, pad0;
 	u32 stub;       /* offset in the unit's code that the jump goes to */
-	u8 len, rel_at; /* bytes written; where the rel32 lies in them */
+	u8 len, rel_at; /* bytes written; where the rel32 lies in them, or PATCH_NO_REL */
 	u8 pad[2];
 	u8 orig[16], text[16];
 	u64 pad2;

@@ -214,7 +214,7 @@ func (r *reader) reloc(p *Plan, u *Unit, b []byte) Reloc {
 
 func (r *reader) patch(u *Unit, b []byte, lo, hi uint64) Patch {
 	n, x := uint64(b[20]), Patch{Vaddr: u64(b, 0), Tactic: u32(b, 8), Stub: u32(b, 16), RelAt: b[21]}
-	if n == 0 || n > 16 || uint64(x.RelAt)+4 > n || int64(x.Stub) >= int64(len(u.Code)) || x.Vaddr < lo || x.Vaddr >= hi || hi-x.Vaddr < n {
+	if n == 0 || n > 16 || !hasRoom(x.RelAt, n) || int64(x.Stub) >= int64(len(u.Code)) || x.Vaddr < lo || x.Vaddr >= hi || hi-x.Vaddr < n {
 		r.fail("a patch is out of bounds")
 		return x
 	}

@@ -160,7 +160,7 @@ func (p *Plan) limits() error {
 			return fmt.Errorf("plan: %s: a build-id of %d bytes; at most %d are kept", u.Path, len(u.BuildID), MaxBuildID)
 		}
 		for _, x := range u.Patches {
-			if len(x.Text) > 16 || len(x.Orig) != len(x.Text) || int(x.RelAt)+4 > len(x.Text) {
+			if len(x.Text) > 16 || len(x.Orig) != len(x.Text) || !hasRoom(x.RelAt, uint64(len(x.Text))) {
 				return fmt.Errorf("plan: %s+%#x: a patch of %d bytes over %d", u.Path, x.Vaddr, len(x.Text), len(x.Orig))
 			}
 		}

@@ -63,7 +63,7 @@ type Reloc struct {
 }
 
 // A Patch replaces Orig at a site by Text, in which 4 bytes at RelAt become the
-// distance to the stub.
+// distance to the stub, unless RelAt is abi.PATCH_NO_REL.
 type Patch struct {
 	Vaddr  uint64
 	Tactic uint32
@@ -71,6 +71,11 @@ type Patch struct {
 	RelAt  uint8
 	Orig   []byte // same length as Text, at most 16
 	Text   []byte
+}
+
+// hasRoom tells whether a text of n bytes has room for the distance, or none in it.
+func hasRoom(relAt uint8, n uint64) bool {
+	return relAt == abi.PATCH_NO_REL || uint64(relAt)+4 <= n
 }
 
 // width is how many bytes a relocation of that kind fills.
