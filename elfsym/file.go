@@ -213,8 +213,11 @@ func (f *File) parseProgs(table []byte) error {
 // checkLoad holds a segment to what the kernel would map: contents inside the
 // file, addresses inside the lower half, page on page.
 func (f *File) checkLoad(h prog) error {
-	if !f.in.has(h.off, h.filesz) || h.filesz > h.memsz {
-		return fmt.Errorf("%w: contents %#x+%#x of %#x, the file has %#x", ErrFormat, h.off, h.filesz, h.memsz, f.in.size)
+	if !f.in.has(h.off, h.filesz) {
+		return fmt.Errorf("%w: its contents are %#x+%#x, the file has %#x: it is cut off", ErrFormat, h.off, h.filesz, f.in.size)
+	}
+	if h.filesz > h.memsz {
+		return fmt.Errorf("%w: contents of %#x bytes in %#x of memory", ErrFormat, h.filesz, h.memsz)
 	}
 	const half = 1 << 47
 	if h.vaddr >= half || h.memsz >= half-h.vaddr {

@@ -3,32 +3,40 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/survey"
 	"github.com/bpftime-go/bpftime/elfsym"
 )
 
+// checkOptions is what check was asked for.
+type checkOptions struct {
+	match        string
+	refused, all bool
+	asJSON       bool
+}
+
+// lists tells whether functions are listed, or only summed up. What programs read has
+// everything.
+func (o checkOptions) lists() bool { return o.match != "" || o.refused || o.all || o.asJSON }
+
 func checkCommand() *cobra.Command {
-	var match string
-	var refused, asJSON bool
+	var o checkOptions
 	c := &cobra.Command{
 		Use:   "check BINARY…",
-		Short: "Dry run: every function, the tactic it would get, or why not",
+		Short: "Dry run: how every function can be probed, or why not",
 		Long: `For every function of programs and libraries: the tactic that a probe at its
 entry and one at its return would get, or why it would be refused. Nothing is
 started and nothing is changed. BINARY is a path, a program in PATH, or a
-library's name (libc).`,
-		Example: "  bpftime check libc --match 'mem*'\n  bpftime check /usr/sbin/nginx --refused\n  bpftime check ./server --match '~http::*' --json",
+library's name (libc).
+
+Without a flag it prints how many can be probed, and why others cannot, with
+an example or three of each reason. --match, --refused and --all list functions.`,
+		Example: "  bpftime check libc\n  bpftime check libc --match 'mem*'\n  bpftime check /usr/sbin/nginx --refused\n  bpftime check ./server --match '~http::*' --json",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("%s needs a program or a library", c.CommandPath())
@@ -38,24 +46,22 @@ library's name (libc).`,
 		RunE: func(c *cobra.Command, args []string) error {
 			var views []binaryView
 			for _, name := range args {
-				v, err := checkBinary(name, match)
+				v, err := checkBinary(name, o)
 				if err != nil {
 					return err
 				}
-				if refused {
-					v.Functions = slices.DeleteFunc(v.Functions, func(f functionView) bool { return f.Entry != "" && f.Return != "" })
-				}
 				views = append(views, v)
 			}
-			if asJSON {
+			if o.asJSON {
 				return printJSON(c.OutOrStdout(), map[string]any{"binaries": views})
 			}
-			return printBinaries(c.OutOrStdout(), views)
+			return printBinaries(c.OutOrStdout(), views, o)
 		},
 	}
-	c.Flags().StringVar(&match, "match", "", "only names that match `GLOB`; ~GLOB: demangled ones")
-	c.Flags().BoolVar(&refused, "refused", false, "list only what is refused at entry or return")
-	jsonFlag(c, &asJSON)
+	c.Flags().StringVar(&o.match, "match", "", "only names that match `GLOB`; ~GLOB: demangled ones")
+	c.Flags().BoolVar(&o.refused, "refused", false, "list what is refused at entry or return")
+	c.Flags().BoolVar(&o.all, "all", false, "list every function")
+	jsonFlag(c, &o.asJSON)
 	return c
 }
 
@@ -71,40 +77,85 @@ type (
 		Name      string `json:"name"`
 		Vaddr     uint64 `json:"vaddr"`
 		Size      uint64 `json:"size"`
+		Part      bool   `json:"part,omitempty"`
 		Entry     string `json:"entry"`
 		EntryWhy  string `json:"entry_why,omitempty"`
 		Return    string `json:"return"`
 		ReturnWhy string `json:"return_why,omitempty"`
 	}
 	summaryView struct {
+		tallyView
+		Long     tallyView    `json:"five_bytes_and_more"`
+		Short    tallyView    `json:"shorter"`
+		Parts    tallyView    `json:"cold_parts"`
+		Refusals []reasonView `json:"refusals"`
+	}
+	// tallyView counts functions by tactic; those without one as refused.
+	tallyView struct {
 		Functions int            `json:"functions"`
 		Entry     map[string]int `json:"entry"`
 		Return    map[string]int `json:"return"`
 	}
+	reasonView struct {
+		Why      string   `json:"why"`
+		Entry    int      `json:"entry"`
+		Return   int      `json:"return"`
+		Examples []string `json:"examples"`
+	}
 )
 
-func checkBinary(name, match string) (binaryView, error) {
+func checkBinary(name string, o checkOptions) (binaryView, error) {
 	path, err := findBinary(name)
 	if err != nil {
 		return binaryView{}, err
 	}
 	f, err := elfsym.Open(path)
 	if err != nil {
-		return binaryView{}, err
+		return binaryView{}, explain(name, path, err)
 	}
 	defer f.Close()
-	fns, err := survey.File(f, match, progress(path))
+	fns, err := survey.File(f, o.match, progress(path))
 	if err != nil {
 		return binaryView{}, err
 	}
-	v := binaryView{Path: path, BuildID: fmt.Sprintf("%x", f.BuildID()), Functions: []functionView{},
-		Summary: summaryView{len(fns), map[string]int{}, map[string]int{}}}
+	v := binaryView{Path: path, BuildID: fmt.Sprintf("%x", f.BuildID()), Functions: []functionView{}, Summary: summarize(fns)}
 	for _, fn := range fns {
-		v.Functions = append(v.Functions, functionView{fn.Name, fn.Vaddr, fn.Size, fn.Entry.Tactic, fn.Entry.Why, fn.Return.Tactic, fn.Return.Why})
-		v.Summary.Entry[orRefused(fn.Entry.Tactic)]++
-		v.Summary.Return[orRefused(fn.Return.Tactic)]++
+		if !o.refused || fn.Refused() {
+			v.Functions = append(v.Functions, functionView{fn.Name, fn.Vaddr, fn.Size, fn.Part, fn.Entry.Tactic, fn.Entry.Why, fn.Return.Tactic, fn.Return.Why})
+		}
 	}
 	return v, nil
+}
+
+// jumpLen is what a jump takes: shorter functions need padding behind them.
+const jumpLen = 5
+
+func summarize(fns []survey.Function) summaryView {
+	s := summaryView{tallyView: newTally(), Long: newTally(), Short: newTally(), Parts: newTally(), Refusals: []reasonView{}}
+	for _, fn := range fns {
+		switch {
+		case fn.Part:
+			s.Parts.add(fn)
+			continue
+		case fn.Size != 0 && fn.Size < jumpLen: // 0: nothing says how long it is
+			s.Short.add(fn)
+		default:
+			s.Long.add(fn)
+		}
+		s.add(fn)
+	}
+	for _, r := range survey.Reasons(fns) {
+		s.Refusals = append(s.Refusals, reasonView(r))
+	}
+	return s
+}
+
+func newTally() tallyView { return tallyView{0, map[string]int{}, map[string]int{}} }
+
+func (t *tallyView) add(fn survey.Function) {
+	t.Functions++
+	t.Entry[orRefused(fn.Entry.Tactic)]++
+	t.Return[orRefused(fn.Return.Tactic)]++
 }
 
 const refusedTactic = "refused"
@@ -129,109 +180,4 @@ func progress(path string) func(done, total int) {
 func isTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
-}
-
-// libraryDirs are where distributions keep libraries.
-var libraryDirs = []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"}
-
-// findBinary is the file that a name means: a path, a program in PATH, or a library by
-// its name or stem, as in specifications.
-func findBinary(name string) (string, error) {
-	if _, err := os.Stat(name); err == nil || strings.Contains(name, "/") {
-		return name, err
-	}
-	if path, err := exec.LookPath(name); err == nil {
-		return path, nil
-	}
-	for _, dir := range libraryDirs {
-		for _, pattern := range []string{name, name + ".so", name + ".so.*"} {
-			found, _ := filepath.Glob(filepath.Join(dir, pattern))
-			if i := slices.IndexFunc(found, isELF); i >= 0 {
-				return found[i], nil
-			}
-		}
-	}
-	return "", fmt.Errorf("%s: no such file, no program in PATH, and no library in %s", name, strings.Join(libraryDirs, ", "))
-}
-
-// isELF tells a library from the linker script that often has its name.
-func isELF(path string) bool {
-	f, err := elfsym.Open(path)
-	if err != nil {
-		return false
-	}
-	f.Close()
-	return true
-}
-
-func printBinaries(w io.Writer, views []binaryView) error {
-	for i, v := range views {
-		if i > 0 {
-			fmt.Fprintln(w)
-		}
-		if err := printFunctions(w, v.Functions); err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "%s: %s\n", v.Path, counted(v.Summary.Functions, "function")); err != nil {
-			return err
-		}
-		if v.Summary.Functions > 0 {
-			io.WriteString(w, show.Wrap("  entry:  ", shares(v.Summary.Entry, v.Summary.Functions)))
-			io.WriteString(w, show.Wrap("  return: ", shares(v.Summary.Return, v.Summary.Functions)))
-		}
-	}
-	return nil
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// printFunctions writes a row for each function, and below it why something is refused.
-func printFunctions(w io.Writer, fns []functionView) error {
-	if len(fns) == 0 {
-		return nil
-	}
-	if _, err := fmt.Fprintf(w, "%-8s  %-8s  %s\n", "ENTRY", "RETURN", "FUNCTION"); err != nil {
-		return err
-	}
-	for _, f := range fns {
-		name := f.Name
-		if name == "" {
-			name = fmt.Sprintf("%#x (no name)", f.Vaddr)
-		}
-		if _, err := fmt.Fprintf(w, "%-8s  %-8s  %s\n", orRefused(f.Entry), orRefused(f.Return), show.Clean(name)); err != nil {
-			return err
-		}
-		if why := cmp.Or(f.EntryWhy, f.ReturnWhy); why != "" {
-			io.WriteString(w, show.Wrap(strings.Repeat(" ", 22), why))
-		}
-	}
-	return nil
-}
-
-// shares writes "99.4% (jump 98.2%, padding 1.2%), refused 0.6%".
-func shares(counts map[string]int, total int) string {
-	percent := func(n int) string { return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(total)) }
-	var tactics []string
-	for t := range counts {
-		if t != refusedTactic {
-			tactics = append(tactics, t)
-		}
-	}
-	slices.SortFunc(tactics, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
-	s := percent(total - counts[refusedTactic])
-	for i, t := range tactics {
-		tactics[i] = t + " " + percent(counts[t])
-	}
-	if len(tactics) > 0 {
-		s += " (" + strings.Join(tactics, ", ") + ")"
-	}
-	if n := counts[refusedTactic]; n > 0 {
-		s += ", refused " + percent(n)
-	}
-	return s
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestCheck: each function's fate, for people and for programs.
@@ -14,7 +16,8 @@ func TestCheck(t *testing.T) {
 	u := newUser(t)
 	library := victim(t, "functions.so", "functions.S", "-shared", "-nostdlib")
 	u.golden("check.txt", u.must("check", library, "--match", "probe_*").stdout)
-	u.golden("check-refused.txt", u.must("check", library, "--match", "*", "--refused").stdout)
+	u.golden("check-refused.txt", u.must("check", library, "--refused").stdout)
+	u.golden("check-sums.txt", u.must("check", library).stdout)
 	u.golden("check-demangled.txt", u.must("check", library, "--match", "~http::*").stdout)
 
 	var got struct {
@@ -32,8 +35,13 @@ func TestCheck(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	b := got.Binaries[0]
-	if b.Summary.Functions != 2 || b.Summary.Entry["jump"] != 1 || b.Summary.Entry["padding"] != 1 || b.Summary.Return["refused"] != 1 {
-		t.Errorf("summary %+v", b.Summary)
+	if s := b.Summary; s.Functions != 2 || s.Entry["jump"] != 1 || s.Entry["padding"] != 1 || s.Return["refused"] != 1 ||
+		s.Long.Functions != 1 || s.Short.Functions != 1 || s.Short.Entry["padding"] != 1 || s.Parts.Functions != 0 {
+		t.Errorf("summary %+v", s)
+	}
+	want := []reasonView{{Why: "it leaves by an indirect jump at +0x5", Return: 1, Examples: []string{"probe_jumps_on"}}}
+	if diff := cmp.Diff(want, b.Summary.Refusals); diff != "" {
+		t.Error(diff)
 	}
 	if f := b.Functions[0]; f.Name != "probe_jumps_on" || f.Vaddr == 0 || f.Size != 7 || f.Entry != "jump" || f.EntryWhy != "" || f.Return != "" ||
 		!strings.HasPrefix(f.ReturnWhy, "it leaves by an indirect jump at +0x5") {
@@ -41,11 +49,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCheckLibc: a name will do, every function is listed, and nearly all can be probed.
+// TestCheckLibc: a name will do; the sums are short, every function can be listed, and
+// nearly all can be probed.
 func TestCheckLibc(t *testing.T) {
 	u := newUser(t)
-	r := u.must("check", "libc")
-	u.columns("libc", r.stdout)
+	sums := u.must("check", "libc")
+	u.columns("libc", sums.stdout)
+	if n := strings.Count(sums.stdout, "\n"); n > 80 || !strings.HasPrefix(sums.stdout, "/lib/x86_64-linux-gnu/libc.so.6\nPROBE  ") {
+		t.Errorf("%d lines:\n%s", n, sums.stdout)
+	}
+	if sums.stderr != "" {
+		t.Errorf("progress on a pipe: %q", sums.stderr)
+	}
+	r := u.must("check", "libc", "--all")
+	u.columns("libc --all", r.stdout)
 	rows := 0
 	for line := range strings.Lines(r.stdout) {
 		if strings.HasPrefix(line, "jump ") || strings.HasPrefix(line, "padding ") || strings.HasPrefix(line, "refused ") || strings.HasPrefix(line, "ifunc ") {
@@ -55,10 +72,7 @@ func TestCheckLibc(t *testing.T) {
 	if rows < 2000 || !strings.Contains(r.stdout, "\njump      return-a  malloc\n") || !strings.Contains(r.stdout, "ifunc     ifunc     memcpy\n") {
 		t.Errorf("%d rows, and\n%s", rows, r.stdout[len(r.stdout)-300:])
 	}
-	if r.stderr != "" {
-		t.Errorf("progress on a pipe: %q", r.stderr)
-	}
-	if u.must("check", "libc.so.6", "--match", "malloc").stdout == "" || !strings.Contains(u.must("check", "sh").stdout, " (no name)\n") {
+	if u.must("check", "libc.so.6", "--match", "malloc").stdout == "" || !strings.Contains(u.must("check", "sh", "--all").stdout, " (no name)\n") {
 		t.Error("names are not found")
 	}
 }
@@ -79,33 +93,6 @@ func TestProgress(t *testing.T) {
 	}
 	if s := string(shown); !strings.HasPrefix(s, "\r\x1b[Klibc.so.6: 0 of ") || !strings.Contains(s, "\r\x1b[Klibc.so.6: 1000 of ") || !strings.HasSuffix(s, "\r\x1b[K") {
 		t.Errorf("%q", s)
-	}
-}
-
-// TestCheckFails: files that cannot be checked, and names that are not there.
-func TestCheckFails(t *testing.T) {
-	u := newUser(t)
-	library := victim(t, "functions.so", "functions.S", "-shared", "-nostdlib")
-	text := u.write("text", "text")
-	b, err := os.ReadFile(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	short := u.write("short.so", string(b[:100]))
-	for _, c := range []struct{ binary, match, want string }{
-		{"./nope", "", "stat ./nope: no such file or directory"},
-		{"nope", "", "nope: no such file, no program in PATH, and no library in /lib/x86_64-linux-gnu, "},
-		{text, "", "DIR/text: not a usable ELF file: no ELF header"},
-		{short, "", "DIR/short.so: "},
-		{library, "nothing*", `BIN/functions.so: pattern "nothing*": no such symbol`},
-	} {
-		args := []string{"check", c.binary}
-		if c.match != "" {
-			args = append(args, "--match", c.match)
-		}
-		if r := u.run(args...); r.code != 1 || r.stdout != "" || !strings.HasPrefix(u.normal(r.stderr), "bpftime: "+c.want) {
-			t.Errorf("%s: exit code %d, standard output %q, error %s", c.binary, r.code, r.stdout, u.normal(r.stderr))
-		}
 	}
 }
 

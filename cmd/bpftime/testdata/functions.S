@@ -33,6 +33,14 @@
 	ret
 	end probe_loop
 
+	function loop_too		/* to its second as well */
+	xor	%r8d, %r8d
+1:	inc	%eax
+	dec	%edi
+	jnz	1b
+	ret
+	end loop_too
+
 	function probe_jumps_on		/* to where nobody knows */
 	lea	1(%rsi), %rsi
 	nop
@@ -48,5 +56,13 @@
 	add	%edi, %eax
 	ret
 	end _ZN4http5serveEi
+
+	function serve.cold		/* where a frame is open */
+	.cfi_def_cfa_offset 16
+	lea	1(%rbx), %eax
+	pop	%rbx
+	.cfi_adjust_cfa_offset -8
+	ret
+	end serve.cold
 
 	.section .note.GNU-stack, "", @progbits

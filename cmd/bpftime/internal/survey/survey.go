@@ -10,10 +10,12 @@ package survey
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/internal/x86"
 	"github.com/bpftime-go/bpftime/session"
 	"github.com/bpftime-go/bpftime/trampoline"
 )
@@ -22,17 +24,27 @@ import (
 type Function struct {
 	Name          string // as in the symbol table; empty if it has none
 	Vaddr, Size   uint64
+	Part          bool // the cold part of another function, which nothing calls
 	Entry, Return Half
 }
+
+// Refused tells whether a probe is not possible. Cold parts have no return.
+func (fn Function) Refused() bool { return !fn.Entry.OK() || !fn.Return.OK() && !fn.Part }
 
 // A Half is the fate of a probe: a tactic, or the reason why there is none. The tactic
 // ifunc says that the file does not tell.
 type Half struct{ Tactic, Why string }
 
+// OK tells whether a probe is possible.
+func (h Half) OK() bool { return h.Tactic != "" }
+
 // File surveys the functions whose names match the pattern of elfsym.Glob, with an
 // empty one all, those without a name too. progress is told how many are done; it may
 // be nil.
 func File(f *elfsym.File, pattern string, progress func(done, total int)) ([]Function, error) {
+	if len(f.Text()) == 0 {
+		return nil, fmt.Errorf("%s: it holds no code: perhaps only the debug symbols of another file; check that one", f.Name())
+	}
 	fns, err := functions(f, pattern)
 	if err != nil {
 		return nil, err
@@ -64,7 +76,7 @@ func functions(f *elfsym.File, pattern string) ([]Function, error) {
 	byAddr := make(map[uint64]Function)
 	if all {
 		for _, fn := range f.Functions() {
-			byAddr[fn.Lo] = Function{Vaddr: fn.Lo, Size: fn.Hi - fn.Lo}
+			byAddr[fn.Lo] = Function{Vaddr: fn.Lo, Size: fn.Hi - fn.Lo, Part: opened(f, fn)}
 		}
 	}
 	for _, s := range symbols {
@@ -83,13 +95,20 @@ var ifunc = Half{"ifunc", "which function runs is chosen when the file is loaded
 
 func named(f *elfsym.File, s elfsym.Symbol) Function {
 	fn := Function{Name: s.Name, Vaddr: s.Value, Size: s.Size}
-	if code, ok := f.FuncAt(s.Value); ok && fn.Size == 0 {
-		fn.Size = code.Hi - s.Value
+	if code, ok := f.FuncAt(s.Value); ok {
+		fn.Size = cmp.Or(fn.Size, code.Hi-s.Value)
 	}
 	if s.IFunc {
 		fn.Entry, fn.Return = ifunc, ifunc
 	}
 	return fn
+}
+
+// opened tells whether the frame of fn is open at its first instruction, as in what a
+// function jumps to.
+func opened(f *elfsym.File, fn elfsym.Func) bool {
+	rows, err := f.CFAs(fn)
+	return err == nil && rows[0].CFA.Known && rows[0].CFA != elfsym.CFA{Reg: x86.RSP, Off: 8, Known: true}
 }
 
 func (fn *Function) place(a *trampoline.Arena) {
