@@ -54,6 +54,7 @@ clang clang
 clang-19 clang-19
 llvm-objcopy llvm
 /usr/include/bpf/bpf_helpers.h libbpf-dev
+/usr/include/x86_64-linux-gnu/sys/sdt.h systemtap-sdt-dev
 musl-gcc musl-tools
 redis-server redis-server
 redis-benchmark redis-tools

@@ -1,4 +1,4 @@
-// Package elfsym turns names into addresses: the symbols, functions, frame
+// Package elfsym turns names into addresses: the symbols, functions, USDT markers, frame
 // rules and landing pads of ELF files, and the modules of a process.
 //
 // Protocol: Open (or New) reads the headers of one x86-64 ELF file; everything

@@ -48,6 +48,7 @@ type File struct {
 	scans      int // of symbols, before namedFuncs is made
 	colds      lazy[map[uint64]Func]
 	pointers   lazy[[]uint64]
+	markers    lazy[[]USDT]
 }
 
 // lazy is a value that is made once, when it is first asked for.
@@ -274,26 +275,6 @@ func (f *File) BuildID() []byte {
 				return id
 			}
 		}
-	}
-	return nil
-}
-
-// buildID walks notes: namesz, descsz, type, then name and descriptor, each
-// padded to 4 bytes (also in the segments aligned to 8 that x86 property notes
-// have: their descriptors are multiples of 8).
-func buildID(notes []byte) []byte {
-	const ntGNUBuildID = 3
-	pad := func(n uint32) uint64 { return (uint64(n) + 3) &^ 3 }
-	for len(notes) >= 12 {
-		name, desc := pad(le.Uint32(notes)), pad(le.Uint32(notes[4:]))
-		if name+desc > uint64(len(notes)-12) {
-			return nil
-		}
-		body := notes[12:]
-		if le.Uint32(notes[8:]) == ntGNUBuildID && bytes.HasPrefix(body[:name], []byte("GNU\x00")) {
-			return body[name:][:le.Uint32(notes[4:])]
-		}
-		notes = body[name+desc:]
 	}
 	return nil
 }

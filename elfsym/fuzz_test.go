@@ -42,6 +42,13 @@ func exercise(t *testing.T, b []byte) {
 		f.FuncAt(s.Value)
 	}
 	exerciseFunctions(t, f)
+	markers, _ := f.USDT()
+	for _, u := range markers {
+		if !f.Executable(u.Addr) {
+			t.Errorf("%v at %#x", u, u.Addr)
+		}
+		checkUSDTArgs(t, u.Args)
+	}
 	ms := []procmaps.Mapping{mapping(0x7f0000000000, 0x7f0000001000, f.loads[0].off&^0xfff, "r-x", 1, "x")}
 	if _, err := Modules(ms, func(string) (*File, error) { return f, nil }); err != nil {
 		t.Error(err)
@@ -88,6 +95,7 @@ func seeds(t testing.TB) [][]byte {
 		compile(t, "gcc", ".c", switching, "-nostdlib", "-Wl,-emain", "-Wl,--hash-style=sysv", "-fno-pie", "-no-pie"),
 		compile(t, "gcc", ".s", landingCode, "-nostdlib", "-Wl,-emain", "-Wl,--no-eh-frame-hdr"),
 		compile(t, "gcc", ".s", frameCode, "-nostdlib", "-Wl,-emain"),
+		compile(t, "gcc", ".c", withMarkers, "-DSEM", "-nostdlib", "-Wl,-emain", "-O1"),
 	} {
 		b, err := os.ReadFile(path)
 		if err != nil {

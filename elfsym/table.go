@@ -48,6 +48,12 @@ func (s rawSym) mayBeCode() bool {
 	return false
 }
 
+// mayBeData reports whether the symbol is defined, and of a type that names memory
+// which every thread shares.
+func (s rawSym) mayBeData() bool {
+	return elf.SectionIndex(s.shndx) != elf.SHN_UNDEF && (s.typ() == elf.STT_OBJECT || s.typ() == elf.STT_NOTYPE)
+}
+
 func (t *table) len() int {
 	if t == nil {
 		return 0
