@@ -19,7 +19,10 @@ type Request struct {
 	// IFunc calls a resolver of a loaded module and returns the address in the
 	// process; nil where that is not possible.
 	IFunc func(resolver uint64) (uint64, error)
-	Log   func(level uint32, line string) // abi.LEVEL_*
+	// Peek reads text of a loaded module as it is in the process, where somebody
+	// else may have patched it; nil where that is not possible.
+	Peek func(addr uint64, b []byte) error
+	Log  func(level uint32, line string) // abi.LEVEL_*
 }
 
 // ErrAborted is wrapped when on_error: abort meets a specification that cannot be
@@ -28,29 +31,33 @@ var ErrAborted = errors.New("on_error: abort")
 
 // A binding is one program at one specification: a link of the plan.
 type binding struct {
-	link   uint32
-	spec   config.Spec
-	code   *code
-	cookie uint64
+	link    uint32
+	spec    config.Spec
+	code    *code
+	cookie  uint64
+	cookies []*namedCookie // of single functions among those that spec matches
 }
+
+// onReturn tells where in a function the program runs.
+func (b *binding) onReturn() bool { return b.spec.OnReturn() }
 
 // compiler is the state of one Compile.
 type compiler struct {
 	Request
 	plan     *plan.Plan
 	bindings []binding
+	partial  []bool           // by link: a pattern, of which some functions may be refused
 	late     []*elfsym.Module // files on disk that are compiled for, not loaded
 	unnamed  []binding        // by a name that no loaded module has
-	sites    map[site]*programs
-	order    []site
-	told     bool // what the verifier does not promise
-	lost     int  // programs that can be attached nowhere, and so have no link
+	modules  []*touched       // that have a site, in the order they were met
+	told     bool             // what the verifier does not promise
+	lost     int              // programs that can be attached nowhere, and so have no link
 }
 
 // Compile returns the plan for a request. Its error means that there is none:
 // on_error: abort, or something every object depends on is missing.
 func Compile(r Request) (*plan.Plan, error) {
-	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}, sites: map[site]*programs{}}
+	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}}
 	for i, name := range r.Manifest.ObjectNames() {
 		if err := c.object(name, &r.Manifest.Objects[i]); err != nil {
 			return nil, err
@@ -61,6 +68,7 @@ func Compile(r Request) (*plan.Plan, error) {
 	}
 	c.resolveNames()
 	c.units()
+	c.unusedCookies()
 	if err := c.hook(); err != nil {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))
 	}
@@ -70,12 +78,17 @@ func Compile(r Request) (*plan.Plan, error) {
 	return c.plan, nil
 }
 
-// refused counts the links that cannot be attached everywhere.
+// refused counts the links that cannot be attached: everywhere, or anywhere when
+// they are for whatever matches a pattern.
 func (c *compiler) refused() (n int) {
-	for _, l := range c.plan.Links {
-		if l.Refused > 0 {
-			n++
+	for i, l := range c.plan.Links {
+		switch {
+		case l.Refused == 0, c.partial[i] && l.Tactic != 0:
+			continue
+		case c.partial[i] && c.plan.Abort:
+			c.Log(abi.LEVEL_ERROR, fmt.Sprintf("%s: %s", l.Name, l.Why))
 		}
+		n++
 	}
 	return n
 }
@@ -87,7 +100,10 @@ func (c *compiler) fail(b binding, err error) {
 	l := &c.plan.Links[b.link]
 	l.Refused++
 	l.Why = err.Error()
-	if c.plan.Abort {
+	switch {
+	case c.partial[b.link]:
+		c.Log(abi.LEVEL_DEBUG, fmt.Sprintf("%s: %v", l.Name, err))
+	case c.plan.Abort:
 		c.Log(abi.LEVEL_ERROR, fmt.Sprintf("%s: %v", l.Name, err))
 	}
 }

@@ -167,7 +167,8 @@ func (l *loaded) linkOwner(program string) string {
 // bindCode makes the link of one program at one place; compiled is why there is
 // no code.
 func (c *compiler) bindCode(owner string, code *code, at config.Attachment, compiled error) {
-	b := binding{link: uint32(len(c.plan.Links)), spec: at.Spec, cookie: at.Cookie}
+	b := binding{link: uint32(len(c.plan.Links)), spec: at.Spec, cookie: at.Cookie, cookies: namedCookies(at.Cookies)}
+	c.partial = append(c.partial, false)
 	c.plan.Links = append(c.plan.Links, plan.Link{Name: linkName(owner, at.Spec.String()), Kind: linkKind(at.Spec)})
 	err := compiled
 	if err == nil {
@@ -176,6 +177,7 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 	switch {
 	case err == nil:
 		b.code = code
+		c.partial[b.link] = at.Spec.Multi()
 		c.bindings = append(c.bindings, b)
 	case !c.Late:
 		c.fail(b, err)
@@ -183,10 +185,12 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 }
 
 func supported(s config.Spec) error {
-	switch {
-	case s.Kind != config.Uprobe && s.Kind != config.Uretprobe:
+	switch s.Kind {
+	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti:
+	default:
 		return fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", s.Kind)
-	case s.Offset != 0:
+	}
+	if s.Offset != 0 {
 		return errors.New("an offset inside a function is not supported yet")
 	}
 	return nil

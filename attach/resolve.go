@@ -5,14 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/elfsym"
 )
 
-// A site is a function of a module.
-type site struct {
-	module *elfsym.Module
-	addr   uint64 // virtual address in the file
+// touched is a module that has sites.
+type touched struct {
+	*elfsym.Module
+	sites map[uint64]*programs // by the function's virtual address in the file
+	order []uint64             // as they were met
 }
 
 // programs are those of one site, in the order of the manifest.
@@ -93,31 +93,43 @@ func (c *compiler) wish(path string) {
 	c.plan.Wants = append(c.plan.Wants, path)
 }
 
-// functions adds the binding to every function of that name in the module.
+// functions adds the binding to every function of the module that it means.
 func (c *compiler) functions(b binding, m *elfsym.Module) {
-	if m.File == nil {
+	switch {
+	case m.File == nil:
 		c.fail(b, m.Err)
-		return
+	case b.spec.Multi():
+		c.matching(b, m)
+	default:
+		c.named(b, m)
 	}
+}
+
+// named adds the binding to every function of that name.
+func (c *compiler) named(b binding, m *elfsym.Module) {
 	symbols, err := m.File.Lookup(b.spec.Symbol)
 	if err != nil {
 		c.fail(b, err)
 		return
 	}
 	for _, s := range symbols {
-		if s.Cold {
-			c.fail(b, fmt.Errorf("%s is a cold part, entered by a jump out of its function: probe the function", s.Name))
-			continue
+		if addr, err := c.entry(m, s); err != nil {
+			c.fail(b, err)
+		} else {
+			c.add(b, m, addr)
 		}
-		addr := s.Value
-		if s.IFunc {
-			if addr, err = c.ifunc(m, s); err != nil {
-				c.fail(b, err)
-				continue
-			}
-		}
-		c.add(b, site{m, addr})
 	}
+}
+
+// entry is where the function of a symbol begins.
+func (c *compiler) entry(m *elfsym.Module, s elfsym.Symbol) (uint64, error) {
+	switch {
+	case s.Cold:
+		return 0, fmt.Errorf("%s is a cold part, entered by a jump out of its function: probe the function", s.Name)
+	case s.IFunc:
+		return c.ifunc(m, s)
+	}
+	return s.Value, nil
 }
 
 // ifunc asks the symbol's resolver for the function that this process uses.
@@ -135,16 +147,28 @@ func (c *compiler) ifunc(m *elfsym.Module, s elfsym.Symbol) (uint64, error) {
 	return addr - m.Bias, nil
 }
 
-func (c *compiler) add(b binding, s site) {
-	p := c.sites[s]
+func (c *compiler) add(b binding, m *elfsym.Module, addr uint64) {
+	t := c.touch(m)
+	p := t.sites[addr]
 	if p == nil {
 		p = &programs{}
-		c.sites[s] = p
-		c.order = append(c.order, s)
+		t.sites[addr] = p
+		t.order = append(t.order, addr)
 	}
-	if b.spec.Kind == config.Uretprobe {
+	if b.onReturn() {
 		p.ret = append(p.ret, b)
 	} else {
 		p.entry = append(p.entry, b)
 	}
+}
+
+func (c *compiler) touch(m *elfsym.Module) *touched {
+	for _, t := range c.modules {
+		if t.Module == m {
+			return t
+		}
+	}
+	t := &touched{Module: m, sites: map[uint64]*programs{}}
+	c.modules = append(c.modules, t)
+	return t
 }

@@ -1,6 +1,8 @@
 package attach
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/internal/procmaps"
 	"github.com/bpftime-go/bpftime/trampoline"
 )
 
@@ -19,12 +22,10 @@ type unit struct {
 
 // units writes one unit for each module that has a site.
 func (c *compiler) units() {
-	for _, m := range c.touched() {
-		u := &unit{trampoline.NewArena(c.newUnit(m), m.File, c.addrs(m)), map[*code]uint32{}}
-		for _, s := range c.order {
-			if s.module == m {
-				c.place(u, s, c.sites[s])
-			}
+	for _, m := range c.modules {
+		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}}
+		for _, addr := range m.order {
+			c.place(u, m, addr)
 		}
 		if len(u.Patches) > 0 {
 			c.plan.Units = append(c.plan.Units, u.Unit)
@@ -32,23 +33,49 @@ func (c *compiler) units() {
 	}
 }
 
-// touched lists the modules that have a site, in the order they were met.
-func (c *compiler) touched() (out []*elfsym.Module) {
-	for _, s := range c.order {
-		if !slices.Contains(out, s.module) {
-			out = append(out, s.module)
-		}
+func (c *compiler) arena(u *plan.Unit, m *elfsym.Module, addrs []uint64) *trampoline.Arena {
+	a := trampoline.NewArena(u, m.File, addrs)
+	if c.Peek != nil && m.Lo != 0 {
+		a.Intact = func(addr uint64, orig []byte) error { return c.intact(m, addr, orig) }
 	}
-	return out
+	return a
 }
 
-func (c *compiler) addrs(m *elfsym.Module) (out []uint64) {
-	for _, s := range c.order {
-		if s.module == m {
-			out = append(out, s.addr)
+// intact tells why text is not to be patched: it is not the file's, or not any more.
+// That concerns one site here; whoever applies the plan could only refuse all of it.
+func (c *compiler) intact(file *elfsym.Module, addr uint64, orig []byte) error {
+	there := make([]byte, len(orig))
+	for _, m := range c.Modules {
+		if m.File != file.File {
+			continue
+		}
+		at := m.Bias + addr
+		if err := filesText(m, at, at+uint64(len(orig))); err != nil {
+			return err
+		}
+		if err := c.Peek(at, there); err != nil {
+			return err
+		}
+		if !bytes.Equal(there, orig) {
+			return fmt.Errorf("other bytes than in the file (%x, not %x): somebody else has patched here", there, orig)
 		}
 	}
-	return out
+	return nil
+}
+
+// filesText: all of [lo, hi) is the module's own private r-x text (law 7).
+func filesText(m *elfsym.Module, lo, hi uint64) error {
+	i, _ := slices.BinarySearchFunc(m.Mappings, lo, func(v procmaps.Mapping, lo uint64) int { return cmp.Compare(v.Hi, lo+1) })
+	for ; lo < hi; i++ {
+		if i == len(m.Mappings) || m.Mappings[i].Lo > lo {
+			return errors.New("the page is not the file's own text any more")
+		}
+		if v := m.Mappings[i]; !v.Read || v.Write || !v.Exec || v.Shared {
+			return fmt.Errorf("the page is %s, not the file's own private r-x text", v.Perms())
+		}
+		lo = m.Mappings[i].Hi
+	}
+	return nil
 }
 
 // newUnit describes the module so that an applier finds it again: by its build-id,
@@ -61,13 +88,14 @@ func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
 	return &plan.Unit{Path: m.Path, BuildID: id, LoadBase: m.File.LoadBase(), Late: c.Late || m.Lo == 0}
 }
 
-func (c *compiler) place(u *unit, s site, p *programs) {
+func (c *compiler) place(u *unit, m *touched, addr uint64) {
+	p := m.sites[addr]
 	inOrder(p.entry)
 	inOrder(p.ret)
 	entry, ret := u.programs(p.entry), u.programs(p.ret)
-	e, r := trampoline.Place(u.Arena, s.addr, entry, ret)
-	c.outcome(p.entry, s, e)
-	c.outcome(p.ret, s, r)
+	e, r := trampoline.Place(u.Arena, addr, entry, ret)
+	c.outcome(p.entry, m, addr, e)
+	c.outcome(p.ret, m, addr, r)
 }
 
 // inOrder puts bindings in the order of the manifest: those by name come late.
@@ -75,10 +103,10 @@ func inOrder(bs []binding) {
 	slices.SortFunc(bs, func(a, b binding) int { return int(a.link) - int(b.link) })
 }
 
-func (c *compiler) outcome(bs []binding, s site, o trampoline.Outcome) {
+func (c *compiler) outcome(bs []binding, m *touched, addr uint64, o trampoline.Outcome) {
 	for _, b := range bs {
 		if o.Err != nil {
-			c.fail(b, fmt.Errorf("%s+%#x: %w", s.module.Path, s.addr, o.Err))
+			c.fail(b, fmt.Errorf("%s+%#x: %w", m.Path, addr, o.Err))
 			continue
 		}
 		c.plan.Links[b.link].Tactic |= o.Tactic
@@ -108,12 +136,12 @@ func (c *compiler) hook() error {
 	if err != nil {
 		return err
 	}
-	if c.sites[site{linker, addr}] != nil {
+	if slices.ContainsFunc(c.modules, func(t *touched) bool { return t.Module == linker && t.sites[addr] != nil }) {
 		return fmt.Errorf("%s: a specification probes _dl_debug_state itself", linker.Path)
 	}
 	u := c.newUnit(linker)
 	u.Hook = true
-	if err := trampoline.PlaceHook(trampoline.NewArena(u, linker.File, []uint64{addr}), addr, abi.HELPER_DL_STATE); err != nil {
+	if err := trampoline.PlaceHook(c.arena(u, linker, []uint64{addr}), addr, abi.HELPER_DL_STATE); err != nil {
 		return fmt.Errorf("%s: _dl_debug_state: %w", linker.Path, err)
 	}
 	c.plan.Units = append(c.plan.Units, u)

@@ -197,14 +197,29 @@ func (d *decoder) attachment(n *yaml.Node, program string) Attachment {
 		return a
 	}
 	found := false
+	var cookies *yaml.Node
 	d.fields(n, program, []field{
 		{"at", func(v *yaml.Node) { a.Spec, found = d.spec(v, program+": at"), true }},
 		{"cookie", func(v *yaml.Node) { a.Cookie, a.HasCookie = d.uint(v, "cookie", 0, 1<<64-1), true }},
+		{"cookies", func(v *yaml.Node) { cookies, a.Cookies = v, d.cookies(v) }},
 	})
-	if !found {
+	switch {
+	case !found:
 		d.fail(n, program+": nothing says where to attach it", "write {at: uprobe/libc:malloc, cookie: 1}")
+	case cookies != nil && a.Spec.Kind != 0 && !a.Spec.Multi():
+		d.fail(cookies, program+": cookies are for the functions that a pattern matches", "write cookie: N")
 	}
 	return a
+}
+
+// cookies reads {FUNCTION: N, ...}.
+func (d *decoder) cookies(n *yaml.Node) []Cookie {
+	pairs := d.pairs(n, "cookies")
+	cookies := make([]Cookie, 0, len(pairs))
+	for _, p := range pairs {
+		cookies = append(cookies, Cookie{p.Key.Value, d.uint(p.Value, p.Key.Value, 0, 1<<64-1), pos(p.Key)})
+	}
+	return cookies
 }
 
 func (d *decoder) spec(n *yaml.Node, what string) Spec {

@@ -10,11 +10,11 @@ import (
 //
 //   - any run of bytes, '/' too, or none
 //     ?       any one byte
-//     [a-z_]  one byte of the set, if sets is true; [!a-z] or [^a-z] one byte outside it; ']' as the first is a member
+//     [a-z_]  one byte of the set; [!a-z] or [^a-z] one byte outside it; ']' as the first is a member
 //
 // Any other byte, the backslash too, is itself. Going back to the last '*' alone is enough, so the cost is at most
 // len(pattern) * len(text) steps.
-func match(pattern, text string, sets bool) bool {
+func match(pattern, text string) bool {
 	star, from := -1, 0 // the last '*', and where the text it must not take begins
 	p, t := 0, 0
 	for t < len(text) {
@@ -23,7 +23,7 @@ func match(pattern, text string, sets bool) bool {
 			p++
 			continue
 		}
-		if n, ok := matchByte(pattern[p:], text[t], sets); ok {
+		if n, ok := matchByte(pattern[p:], text[t]); ok {
 			p, t = p+n, t+1
 			continue
 		}
@@ -37,11 +37,11 @@ func match(pattern, text string, sets bool) bool {
 }
 
 // matchByte matches one byte against the element that pattern begins with, and returns that element's length.
-func matchByte(pattern string, c byte, sets bool) (n int, ok bool) {
+func matchByte(pattern string, c byte) (n int, ok bool) {
 	if pattern == "" {
 		return 0, false
 	}
-	if sets && pattern[0] == '[' {
+	if pattern[0] == '[' {
 		if n = setLen(pattern); n == 0 {
 			return 0, false
 		}

@@ -38,31 +38,10 @@ func TestNoPatternMatchesAll(t *testing.T) {
 	}
 }
 
-func TestMatchSymbol(t *testing.T) {
-	for _, c := range []struct {
-		glob, name string
-		want       bool
-	}{
-		{"mem*", "memcpy", true},
-		{"mem*", "wmemcpy", false},
-		{"mem???", "memcpy", true},
-		{"malloc", "malloc", true},
-		{"malloc", "malloc_usable_size", false},
-		{"std::vector<*>::operator[](*)", "std::vector<int>::operator[](unsigned long)", true},
-		{"a[bc]", "ab", false}, // brackets are part of names
-		{"*", "", true},
-		{"?", "", false},
-	} {
-		if got := (Spec{Glob: c.glob}).MatchSymbol(c.name); got != c.want {
-			t.Errorf("%q matches %q: %v, want %v", c.glob, c.name, got, c.want)
-		}
-	}
-}
-
 // A pattern of many stars must cost its length times the text's, not two to the power of it: were it so, this would not end.
 func TestManyStars(t *testing.T) {
 	pattern := strings.Repeat("a*", 500) + "b"
-	if match(pattern, strings.Repeat("a", 4000), true) {
+	if match(pattern, strings.Repeat("a", 4000)) {
 		t.Error("there is no b to match")
 	}
 }

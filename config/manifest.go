@@ -51,9 +51,17 @@ type Program struct {
 // Attachment is one place a program is attached to.
 type Attachment struct {
 	Spec      Spec
-	Cookie    uint64 // what bpf_get_attach_cookie returns there
-	HasCookie bool   // a cookie was given, if only 0
+	Cookie    uint64   // what bpf_get_attach_cookie returns there
+	HasCookie bool     // a cookie was given, if only 0
+	Cookies   []Cookie // of single functions that a pattern matches, instead of Cookie
 	Pos       Pos
+}
+
+// Cookie is what bpf_get_attach_cookie returns in the function Name, mangled or demangled.
+type Cookie struct {
+	Name  string
+	Value uint64
+	Pos   Pos
 }
 
 // Constant is the value for a global of .rodata. Value is a bool, an int64 (negative integers), a uint64 (all others), a string,
@@ -106,7 +114,7 @@ func (p Process) Match(exe string) bool {
 	if !strings.Contains(p.Exe, "/") {
 		exe = exe[strings.LastIndexByte(exe, '/')+1:]
 	}
-	return match(p.Exe, exe, true)
+	return match(p.Exe, exe)
 }
 
 // maxSession is the longest name of a session, in bytes.

@@ -61,7 +61,7 @@ type Spec struct {
 	Symbol    string // uprobe, uretprobe: mangled or demangled
 	Offset    uint64 // uprobe: bytes from the symbol
 	HasOffset bool   // an offset was written, if only +0
-	Glob      string // .multi and .session: '*' and '?', see MatchSymbol
+	Glob      string // .multi and .session: '*' and '?', as elfsym.File.Glob reads them
 	Demangled bool   // Glob is for demangled names; it was written with a leading '~'
 
 	Provider, Name string // usdt
@@ -88,10 +88,7 @@ func (s Spec) target() string {
 		}
 		return s.Path + ":" + s.Symbol
 	case UprobeMulti, UretprobeMulti, UprobeSession:
-		if s.Demangled {
-			return s.Path + ":~" + s.Glob
-		}
-		return s.Path + ":" + s.Glob
+		return s.Path + ":" + s.Pattern()
 	case USDT:
 		return s.Path + ":" + s.Provider + ":" + s.Name
 	case Tracepoint:
@@ -113,6 +110,19 @@ func (s Spec) OnReturn() bool {
 	return false
 }
 
-// MatchSymbol reports whether a name, demangled if s.Demangled, matches s.Glob as libbpf's glob_match does: '*' is any
-// run of characters, '?' any one; brackets are characters like others, since names are full of them.
-func (s Spec) MatchSymbol(name string) bool { return match(s.Glob, name, false) }
+// Multi reports whether the specification names functions by a pattern.
+func (s Spec) Multi() bool {
+	switch s.Kind {
+	case UprobeMulti, UretprobeMulti, UprobeSession:
+		return true
+	}
+	return false
+}
+
+// Pattern is the glob as it was written, with the '~' that stands for demangled names.
+func (s Spec) Pattern() string {
+	if s.Demangled {
+		return "~" + s.Glob
+	}
+	return s.Glob
+}

@@ -2,34 +2,38 @@ package elfsym
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Glob finds the functions whose names match pattern: * stands for any number
-// of characters, ? for one, [a-z] and [!a-z] for one of a class. It is matched
-// against mangled names without their versions; with a leading ~ the rest is
-// matched against the demangled ones, with and without parameters.
+// Glob finds the functions whose names match pattern, as libbpf's patterns do: *
+// stands for any number of characters, ? for one; brackets are themselves, since
+// names are full of them. It is matched against mangled names without their
+// versions; with a leading ~ the rest is matched against the demangled ones, with
+// and without parameters.
 //
 // The result is in ascending order of the addresses, each address once. All
 // versions of a name count; symbols without a type and cold parts do not. The
-// error of a pattern that matches nothing wraps ErrNoSymbol.
+// error of a pattern that matches nothing wraps ErrNoSymbol and lists near names.
 func (f *File) Glob(pattern string) ([]Symbol, error) {
+	found, _, err := f.GlobAll(pattern)
+	return found, err
+}
+
+// GlobAll is Glob, and how many cold parts have a name that matches.
+func (f *File) GlobAll(pattern string) (functions []Symbol, cold int, err error) {
 	var syms []Symbol
 	if p, demangled := strings.CutPrefix(pattern, "~"); demangled {
 		syms = f.demangled(newDemangledPattern(p))
 	} else {
 		syms = f.globMangled(pattern)
 	}
-	found := syms[:0]
-	for _, s := range syms {
-		if !s.Cold {
-			found = append(found, s)
-		}
+	functions = slices.DeleteFunc(syms, func(s Symbol) bool { return s.Cold })
+	cold = len(syms) - len(functions)
+	if len(functions) == 0 {
+		err = fmt.Errorf("%s: pattern %q: %w", f.name, pattern, f.nothingMatches(pattern))
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("%s: pattern %q: %w", f.name, pattern, f.nothingMatches())
-	}
-	return found, nil
+	return functions, cold, err
 }
 
 func newDemangledPattern(pattern string) demangledName {
@@ -86,51 +90,8 @@ func match(pattern, s string) bool {
 // matchOne matches c with the first element of pattern and returns what follows
 // that.
 func matchOne(pattern string, c byte) (rest string, ok bool) {
-	switch {
-	case pattern == "":
+	if pattern == "" {
 		return "", false
-	case pattern[0] == '?':
-		return pattern[1:], true
-	case pattern[0] == '[':
-		if class, rest, closed := cutClass(pattern); closed {
-			return rest, inClass(class, c)
-		}
 	}
-	return pattern[1:], pattern[0] == c
-}
-
-// cutClass splits pattern, which begins with [, behind the matching ]. One that
-// comes first is part of the class. A [ that is not closed stands for itself.
-func cutClass(pattern string) (class, rest string, closed bool) {
-	body := pattern[1:]
-	skip := 0
-	if strings.HasPrefix(body, "!") || strings.HasPrefix(body, "^") {
-		skip = 1
-	}
-	if strings.HasPrefix(body[skip:], "]") {
-		skip++
-	}
-	end := strings.IndexByte(body[skip:], ']')
-	if end < 0 {
-		return "", "", false
-	}
-	return body[:skip+end], body[skip+end+1:], true
-}
-
-func inClass(class string, c byte) bool {
-	negated := class[0] == '!' || class[0] == '^'
-	if negated {
-		class = class[1:]
-	}
-	for class != "" {
-		lo, hi := class[0], class[0]
-		class = class[1:]
-		if len(class) >= 2 && class[0] == '-' {
-			hi, class = class[1], class[2:]
-		}
-		if lo <= c && c <= hi {
-			return !negated
-		}
-	}
-	return negated
+	return pattern[1:], pattern[0] == '?' || pattern[0] == c
 }

@@ -29,19 +29,12 @@ func TestMatch(t *testing.T) {
 		{"a?c", "abc", true},
 		{"a?c", "ac", false},
 		{"?", "", false},
-		{"[a-c]x", "bx", true},
-		{"[a-c]x", "dx", false},
-		{"[!a-c]x", "dx", true},
-		{"[^a-c]x", "ax", false},
-		{"[abc-]", "-", true},
-		{"[]x]", "]", true},
-		{"[!]x]", "]", false},
-		{"[!]x]", "y", true},
-		{"*[0-9]", "foo7", true},
-		{"*[0-9]", "foo7x", false},
-		{"operator[", "operator[", true}, // not closed: itself
+		{"[a-c]x", "[a-c]x", true}, // brackets are letters of names
+		{"[a-c]x", "bx", false},
+		{"operator[", "operator[", true},
 		{"operator[]", "operator[]", true},
 		{"operator[]*", "operator[](int)", true},
+		{"std::vector<*>::operator[](*)", "std::vector<int>::operator[](unsigned long)", true},
 		{"a[", "ab", false},
 		{"\\*", "\\x", true}, // no escapes
 		{strings.Repeat("*a", 30) + "b", strings.Repeat("a", 5000), false},
@@ -57,7 +50,6 @@ func TestGlobMangled(t *testing.T) {
 	for pattern, want := range map[string][]string{
 		"pthread_spin_*lock": {"pthread_spin_lock", "pthread_spin_trylock", "pthread_spin_unlock"},
 		"mkst?mp":            {"mkstemp"},
-		"str[cp]spn":         {"strcspn"},
 		"memcpy":             {"memcpy", "memcpy"}, // both versions
 	} {
 		got, err := f.Glob(pattern)
@@ -76,7 +68,7 @@ func TestGlobDemangled(t *testing.T) {
 		"~ns::Parser::r*":         {"_ZNK2ns6Parser3runEPcm", "_ZNK2ns6Parser3runEi"},
 		"~ns::Parser::run(* )*":   {"_ZNK2ns6Parser3runEPcm", "_ZNK2ns6Parser3runEi"},
 		"~*Parser::r?n(int)const": {"_ZNK2ns6Parser3runEi"},
-		"~ns::[th]*":              {"_ZN2ns4takeENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEPFiiPcE"},
+		"~ns::t*":                 {"_ZN2ns4takeENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEEPFiiPcE"},
 		"~*::hidden":              {"_ZN2ns12_GLOBAL__N_16hiddenEi"},
 		"~plain_c":                nil, // not mangled
 		"*3run*":                  {"_ZNK2ns6Parser3runEPcm", "_ZNK2ns6Parser3runEi"},

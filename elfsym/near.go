@@ -21,7 +21,16 @@ func (f *File) notFound(name string) error {
 	return f.explain(err)
 }
 
-func (f *File) nothingMatches() error { return f.explain(ErrNoSymbol) }
+// nothingMatches says so of a pattern. What is spelled like its letters may have
+// been meant.
+func (f *File) nothingMatches(pattern string) error {
+	err := ErrNoSymbol
+	letters := strings.NewReplacer("~", "", "*", "", "?", "").Replace(pattern)
+	if near := f.near(letters); letters != "" && len(near) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, ", "))
+	}
+	return f.explain(err)
+}
 
 // explain adds which tables could not be searched.
 func (f *File) explain(err error) error {

@@ -109,6 +109,9 @@ void start_go(void)
 /* The resolver of an IFUNC, for Go. */
 HIDDEN u64 bpftime_call_resolver(u64 at) { return ((u64 (*)(void))at)(); }
 
+/* Text of the host as it is, for Go. */
+HIDDEN void bpftime_peek(void *to, u64 at, u64 n) { mem_copy(to, (const void *)at, n); }
+
 /* From here on this process ends by itself: SIGKILL by a timer, and with its parent. */
 void compiler_deadline(void)
 {

@@ -12,6 +12,7 @@ package main
 // #include "structs.h"
 //
 // extern unsigned long bpftime_call_resolver(unsigned long at);
+// extern void bpftime_peek(void *to, unsigned long at, unsigned long n);
 import "C"
 
 import (
@@ -32,6 +33,13 @@ func bpftimeCompile(h *C.struct_handoff) {
 // is in the host: relocated, with the CPU's features known.
 func resolve(at uint64) (uint64, error) {
 	return uint64(C.bpftime_call_resolver(C.ulong(at))), nil
+}
+
+// peek copies text of this copy of the host. Whoever asks knows it for a readable
+// mapping of a file.
+func peek(at uint64, b []byte) error {
+	C.bpftime_peek(unsafe.Pointer(unsafe.SliceData(b)), C.ulong(at), C.ulong(len(b)))
+	return nil
 }
 
 func main() {}

@@ -35,6 +35,9 @@ type Arena struct {
 	slots    map[uint32]uint32 // helper -> offset of its address in the code
 	mod      Module
 	branches *Branches // of the module
+	// Intact is asked of the bytes that a patch will replace: an error refuses the
+	// patch. nil: they are as in the file.
+	Intact func(vaddr uint64, orig []byte) error
 }
 
 // NewArena starts a unit's code. addrs are the functions of the module that will
@@ -193,6 +196,11 @@ func (a *Arena) patch(f *Function, w window, stub uint32) error {
 	orig, err := f.mod.Bytes(w.addr, w.len)
 	if err != nil || w.len > 16 {
 		return refuse("the %d bytes at %#x cannot be replaced: %v", w.len, w.addr, err)
+	}
+	if a.Intact != nil {
+		if err := a.Intact(w.addr, orig); err != nil {
+			return refuse("%v", err)
+		}
 	}
 	text := make([]byte, w.len)
 	for i := range text {

@@ -28,5 +28,16 @@ func (m Mapping) Len() uint64 { return m.Hi - m.Lo }
 // Contains reports whether addr lies in the mapping.
 func (m Mapping) Contains(addr uint64) bool { return m.Lo <= addr && addr < m.Hi }
 
+// Perms is what the mapping allows, as the kernel writes it: "r-xp".
+func (m Mapping) Perms() string {
+	p := []byte("---p")
+	for i, set := range []bool{m.Read, m.Write, m.Exec, m.Shared} {
+		if set {
+			p[i] = "rwxs"[i]
+		}
+	}
+	return string(p)
+}
+
 // Near is the range of addresses [Lo, Hi) that a gap has to be near to.
 type Near struct{ Lo, Hi uint64 }

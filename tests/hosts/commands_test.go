@@ -112,13 +112,17 @@ func TestCommands(t *testing.T) {
 
 func (c command) run(t *testing.T, u *host.User) {
 	tr := host.Hot()
+	c.compare(t, u, tr)
+	if !c.cold {
+		tr.WantSome(t, "uprobe/libc:malloc", "uretprobe/libc:malloc", "uprobe/libc:free")
+	}
+}
+
+func (c command) compare(t *testing.T, u *host.User, tr *host.Trace) {
 	host.Compare(t, host.Cmd{
 		Args: c.args, Dir: host.WorkDir(t), Setup: copyFiles(c.files), Env: c.env, Stdin: c.stdin, User: u, Rules: c.rules,
 		Allow: c.allow,
 	}, tr)
-	if !c.cold {
-		tr.WantSome(t, "uprobe/libc:malloc", "uretprobe/libc:malloc", "uprobe/libc:free")
-	}
 }
 
 // copyFiles returns a set-up that copies files of testdata to the working directory.
