@@ -50,7 +50,9 @@
 #define THREAD_COUNTERS 0 /* the lease's counters; 0: no lease yet */
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
 #define THREAD_STACK 16   /* the lease is used on the stack [this + origin, … + THREAD_WINDOW) */
-#define THREAD_LEASE 24   /* u32 index of the lease */
+#define THREAD_LEASE 24   /* u16 index of the lease */
+#define THREAD_BLOCKED 26 /* u8: owned signals that the host believes blocked, see signals.h */
+#define THREAD_PENDING 27 /* u8: those of them that came meanwhile */
 #define THREAD_RENAMES 28 /* u32: NAME is that after this rename; 0: there is none */
 #define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; 0: was not asked */
 #define THREAD_NAME 40    /* 16 bytes: bpf_get_current_comm */
@@ -266,6 +268,7 @@
 #define HELPER_RETURN_LEAF 6
 #define HELPER_RETURN_SITE_LEAF 7
 #define HELPER_RETURN_COPY 8    /* tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words */
+#define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
 #define HELPER_BPF 64           /* HELPER_BPF + N: the helper that programs call as number N */
 #define HELPER_COUNT 320
 
@@ -289,6 +292,7 @@
 
 /* plan flags */
 #define PLAN_ABORT 1 /* on_error: abort */
+#define PLAN_TRAPS 2 /* SIGTRAP is ours: there are int3s, or may be in later plans */
 
 /* Handoff: one shared mapping between a host and its compiler. Strings end with NUL. */
 #define HANDOFF_MAGIC 0x31444e4148504200 /* "\0BPHAND1" */

@@ -34,7 +34,9 @@ const (
 	THREAD_COUNTERS         = 0   // the lease's counters; 0: no lease yet
 	THREAD_HOLDER           = 8   // rsp of the frame that runs a program; 0: none does
 	THREAD_STACK            = 16  // the lease is used on the stack [this + origin, … + THREAD_WINDOW)
-	THREAD_LEASE            = 24  // u32 index of the lease
+	THREAD_LEASE            = 24  // u16 index of the lease
+	THREAD_BLOCKED          = 26  // u8: owned signals that the host believes blocked, see signals.h
+	THREAD_PENDING          = 27  // u8: those of them that came meanwhile
 	THREAD_RENAMES          = 28  // u32: NAME is that after this rename; 0: there is none
 	THREAD_PID_TGID         = 32  // what bpf_get_current_pid_tgid said last; 0: was not asked
 	THREAD_NAME             = 40  // 16 bytes: bpf_get_current_comm
@@ -207,6 +209,7 @@ const (
 	HELPER_RETURN_LEAF      = 6
 	HELPER_RETURN_SITE_LEAF = 7
 	HELPER_RETURN_COPY      = 8   // tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words
+	HELPER_SYSCALL_GUARD    = 48  // a system call that touches signals of ours: see syscall.S
 	HELPER_BPF              = 64  // HELPER_BPF + N: the helper that programs call as number N
 	HELPER_COUNT            = 320 // kinds of link
 	LINK_ENTRY              = 1
@@ -221,6 +224,7 @@ const (
 	UNIT_LATE               = 1                  // its module was not loaded when the plan was made
 	UNIT_HOOK               = 2                  // ours: _dl_debug_state
 	PLAN_ABORT              = 1                  // on_error: abort
+	PLAN_TRAPS              = 2                  // SIGTRAP is ours: there are int3s, or may be in later plans
 	HANDOFF_MAGIC           = 0x31444e4148504200 // "\0BPHAND1"
 	HANDOFF_MODE            = 8                  // u32: MODE_START, MODE_LATE
 	HANDOFF_VERDICT         = 12                 // u32: VERDICT_*, written last

@@ -18,7 +18,9 @@ typedef int64_t s64;
 
 struct bpftime_thread {
 	u64 counters, holder, stack;
-	u32 lease, renames;
+	u16 lease;
+	u8 blocked, pending;
+	u32 renames;
 	u64 pid_tgid, name[2];
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
@@ -28,6 +30,8 @@ AT(bpftime_thread, lease, THREAD_LEASE);
 AT(bpftime_thread, renames, THREAD_RENAMES);
 AT(bpftime_thread, pid_tgid, THREAD_PID_TGID);
 AT(bpftime_thread, name, THREAD_NAME);
+AT(bpftime_thread, blocked, THREAD_BLOCKED);
+AT(bpftime_thread, pending, THREAD_PENDING);
 SIZE(bpftime_thread, THREAD_SIZE);
 
 struct bpftime_run {

@@ -31,17 +31,6 @@
 static inline long ask(long nr) { return bpftime_syscall(nr, 0, 0, 0, 0, 0); }
 static inline u64 pair(u32 high, u32 low) { return (u64)high << 32 | low; }
 
-/* What the libc noted of this thread; 0: we do not know where. */
-static inline u32 noted_tid(void)
-{
-	u64 fs;
-
-	if (!bpftime_resident.tid_offset)
-		return 0;
-	__asm__("movq %%fs:0, %0" : "=r"(fs));
-	return *(volatile u32 *)(fs + bpftime_resident.tid_offset);
-}
-
 static inline u64 keep(u32 pid, u32 tid)
 {
 	bpftime_private.pid = pid;

@@ -11,6 +11,7 @@ THUNK(bpftime_entry_leaf);
 THUNK(bpftime_return_leaf);
 THUNK(bpftime_return_site_leaf);
 THUNK(bpftime_dl_state_thunk);
+THUNK(bpftime_syscall_guard);
 THUNK(bpftime_return_copy2);
 THUNK(bpftime_return_copy4);
 THUNK(bpftime_return_copy6);
@@ -41,6 +42,8 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_return_site_leaf;
 	case HELPER_DL_STATE:
 		return (u64)bpftime_dl_state_thunk;
+	case HELPER_SYSCALL_GUARD:
+		return (u64)bpftime_syscall_guard;
 	COPY(2);
 	COPY(4);
 	COPY(6);

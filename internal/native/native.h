@@ -49,9 +49,31 @@ extern struct bpftime_private bpftime_private HIDDEN;
 extern __thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("initial-exec")));
 extern void (*bpftime_dl_state)(void) HIDDEN; /* called by the thunk of _dl_debug_state */
 
+static inline u64 fs_base(void)
+{
+	u64 v;
+
+	__asm__("movq %%fs:0, %0" : "=r"(v));
+	return v;
+}
+
+/* What the libc noted of this thread for its own use; 0: we do not know where. */
+static inline u32 noted_tid(void)
+{
+	u32 at = bpftime_resident.tid_offset;
+
+	return at ? *(volatile u32 *)(fs_base() + at) : 0;
+}
+
 HIDDEN u64 bpftime_helper(u32 id); /* address of HELPER_id, 0: there is none */
 HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 frame);
 HIDDEN void bpftime_private_ready(u32 proc); /* once, when the rest is; on the main thread */
+/* trap.c: int3s that lead to stubs. 0 or -errno; 0: the table is full. */
+HIDDEN long bpftime_trap_own(void);
+HIDDEN void bpftime_trap_disown(void);
+HIDDEN int bpftime_trap_add(u64 site, u64 target);
+HIDDEN void bpftime_trap_remove(u64 site);
+
 HIDDEN void bpftime_bpf_ready(void); /* once before that: what the helpers of programs need to know */
 
 #endif

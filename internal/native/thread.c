@@ -39,13 +39,6 @@ __thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("ini
 
 #define cas(p, old, new) __atomic_compare_exchange_n(p, &(__typeof__(*(p))){old}, new, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
-static inline u64 fs_base(void)
-{
-	u64 v;
-	__asm__("movq %%fs:0, %0" : "=r"(v));
-	return v;
-}
-
 static HOT u32 spread(u64 v)
 {
 	return (u32)((v >> 6) * 0x9e3779b97f4a7c15u >> 40);
@@ -63,14 +56,6 @@ static HOT void copy(char *to, const char *from, u32 n)
 		to[n] = from[n];
 }
 
-/* What the libc noted for its own use; 0: we do not know where. */
-static inline u32 own_tid(u64 fs)
-{
-	u32 at = bpftime_resident.tid_offset;
-
-	return at ? *(volatile u32 *)(fs + at) : 0;
-}
-
 /* A forked child's slot. */
 static HOT void describe_child(struct session_proc *p, u32 pid)
 {
@@ -86,10 +71,10 @@ static HOT void describe_child(struct session_proc *p, u32 pid)
 	copy(p->exe, parent->exe, sizeof p->exe);
 }
 
-static HOT u32 claim_proc(u64 fs)
+static HOT u32 claim_proc(void)
 {
 	struct session_proc *procs = bpftime_resident.session->procs;
-	u32 *mine = &bpftime_private.proc, tid = own_tid(fs);
+	u32 *mine = &bpftime_private.proc, tid = noted_tid();
 
 	for (u32 i = 0; i < SESSION_NPROCS; i++) {
 		if (procs[i].state != SLOT_FREE || !cas(&procs[i].state, SLOT_FREE, SLOT_CLAIMED | tid << SLOT_PID))
@@ -125,7 +110,7 @@ static HOT int take_lease(struct bpftime_keeper *k)
 	u32 proc = __atomic_load_n(&bpftime_private.proc, __ATOMIC_RELAXED), at;
 
 	if (!proc)
-		proc = claim_proc(k->fs);
+		proc = claim_proc();
 	at = spread(k->fs ^ (u64)proc << 32);
 	for (u32 i = 0; proc && i < SESSION_NKEPT; i++) {
 		u32 n = (at + i) % SESSION_NKEPT;
@@ -159,7 +144,7 @@ static HOT struct bpftime_thread *first_hit(struct bpftime_thread *t, u64 frame)
 	t->counters = t->holder = t->stack = 0;
 	if (!k || (!k->has_lease && !take_lease(k)))
 		return 0;
-	t->lease = k->lease;
+	t->lease = (u16)k->lease;
 	t->counters = (u64)bpftime_resident.session->counters[k->lease];
 	t->stack = frame - NEAR - origin();
 	return t;
@@ -231,7 +216,7 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 		miss(runs);
 		return 0;
 	}
-	t.lease = (u32)lease;
+	t.lease = (u16)lease;
 	t.counters = (u64)s->counters[lease];
 	t.holder = frame;
 	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)&t;

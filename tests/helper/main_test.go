@@ -9,7 +9,6 @@ package helper
 
 import (
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,19 +21,7 @@ func TestMain(m *testing.M) { host.Main(m) }
 // program compiles testdata/NAME.c with the helpers, once.
 func program(t testing.TB, name string) string {
 	t.Helper()
-	root := host.Root(t)
-	args := []string{"../helper/testdata/" + name + ".c", "../../preload/vdso.c", "-fno-stack-protector", "-pthread",
-		"-I" + filepath.Join(root, "internal/abi"), "-I" + filepath.Join(root, "internal/native"), "-I" + filepath.Join(root, "preload")}
-	for _, pattern := range []string{"*.c", "*.S"} {
-		files, err := filepath.Glob(filepath.Join(root, "internal/native", pattern))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no %s in internal/native: %v", pattern, err)
-		}
-		for _, file := range files {
-			args = append(args, "../../internal/native/"+filepath.Base(file))
-		}
-	}
-	return host.Build(t, "gcc", name, args...)
+	return host.Native(t, "../helper/testdata/"+name+".c")
 }
 
 // informs matches what is said to a test, and is no complaint.

@@ -97,7 +97,7 @@ static void print_line(u64 n)
 // No two threads that run programs have the same lease.
 static void *writer(void *lease)
 {
-	bpftime_self.lease = (u32)(u64)lease;
+	bpftime_self.lease = (u16)(u64)lease;
 	for (u64 n = 0; n < lines_each; n++)
 		print_line(n);
 	return 0;

@@ -79,6 +79,24 @@ func Build(t testing.TB, compiler, output string, args ...string) string {
 	return out
 }
 
+// Native compiles a source with all that stays in a host (internal/native), for tests that call it directly.
+func Native(t testing.TB, source string, flags ...string) string {
+	t.Helper()
+	root := Root(t)
+	args := append([]string{source, "../../preload/vdso.c", "-fno-stack-protector", "-pthread", "-I" + filepath.Join(root, "internal/abi"),
+		"-I" + filepath.Join(root, "internal/native"), "-I" + filepath.Join(root, "preload")}, flags...)
+	for _, pattern := range []string{"*.c", "*.S"} {
+		files, err := filepath.Glob(filepath.Join(root, "internal/native", pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no %s in internal/native: %v", pattern, err)
+		}
+		for _, file := range files {
+			args = append(args, "../../internal/native/"+filepath.Base(file))
+		}
+	}
+	return Build(t, "gcc", strings.TrimSuffix(filepath.Base(source), ".c"), args...)
+}
+
 func sourceOrFlag(t testing.TB, arg string) string {
 	switch filepath.Ext(arg) {
 	case ".c", ".cpp", ".S":

@@ -1,0 +1,196 @@
+/* The handler of owned signals, and how a signal becomes one. See signals.h. */
+#pragma GCC target("general-regs-only")
+#pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
+#include "signals.h"
+
+#include <asm/unistd.h>
+
+struct bpftime_signals bpftime_signals;
+
+/* A set of signals that may be owned, in a byte of the TLS. */
+static const u8 own_able[] = {SIGTRAP_, SIGBUS_, SIGSEGV_, SIGSYS_};
+
+static u8 pack(u64 bits)
+{
+	u8 v = 0;
+
+	for (u32 i = 0; i < sizeof own_able; i++)
+		v |= (u8)((bits >> (own_able[i] - 1) & 1) << i);
+	return v;
+}
+
+static u64 unpack(u8 v)
+{
+	u64 bits = 0;
+
+	for (u32 i = 0; i < sizeof own_able; i++)
+		bits |= (u64)(v >> i & 1) << (own_able[i] - 1);
+	return bits;
+}
+
+/* Views of foreign tasks that have set one: tid << 32 | bits. Before, and if another's
+ * pushes it out, it is the parent's: a child between vfork and exec is rarely not alone. */
+#define NFOREIGN 64
+static u64 foreign[NFOREIGN];
+
+static inline u32 gettid(void) { return (u32)bpftime_syscall(__NR_gettid, 0, 0, 0, 0, 0); }
+
+int bpftime_signal_foreign(void) { return noted_tid() != gettid(); }
+
+/* Owned signals are among the first 32. */
+u64 bpftime_signal_view(void)
+{
+	u32 tid = gettid();
+	u64 v = foreign[tid % NFOREIGN];
+
+	if (noted_tid() == tid)
+		return unpack(bpftime_self.blocked);
+	return v >> 32 == tid ? (u32)v : unpack(bpftime_self.blocked);
+}
+
+void bpftime_signal_set_view(u64 bits)
+{
+	u32 tid = gettid();
+
+	if (noted_tid() == tid)
+		bpftime_self.blocked = pack(bits);
+	else
+		foreign[tid % NFOREIGN] = (u64)tid << 32 | (u32)bits;
+}
+
+/* Those that waited and that the host believes unblocked now. */
+u64 bpftime_signal_due(u64 view)
+{
+	u8 due = bpftime_self.pending & (u8)~pack(view);
+
+	bpftime_self.pending &= (u8)~due;
+	return unpack(due);
+}
+
+/* A foreign task is about to become another program. */
+void bpftime_signal_forget(void)
+{
+	u32 tid = gettid();
+	u64 *v = &foreign[tid % NFOREIGN];
+
+	if (*v >> 32 == tid)
+		*v = 0;
+}
+
+static inline long set_action(u32 sig, const struct kaction *act, struct kaction *old)
+{
+	return bpftime_syscall(__NR_rt_sigaction, sig, (u64)act, (u64)old, SIGSET_SIZE, 0);
+}
+
+/* As if nobody had caught it. A fault happens again, at the same instruction; a trap is
+ * behind its instruction already, and is sent again, as is what was sent. */
+static void kill_by_default(u32 sig, const struct info *info)
+{
+	struct kaction none = {SIG_DFL_, 0, 0, 0};
+	u64 pid = (u64)bpftime_syscall(__NR_getpid, 0, 0, 0, 0, 0);
+
+	set_action(sig, &none, 0);
+	if (info->code <= 0 || (sig != SIGSEGV_ && sig != SIGBUS_))
+		bpftime_syscall(__NR_tgkill, pid, gettid(), sig, 0, 0);
+}
+
+/* Runs the host's handler as the kernel would have: under its mask, which rt_sigreturn
+ * takes back; owned signals are blocked only in its view. */
+static void run_host_handler(u32 sig, struct info *info, struct context *c, const struct kaction *act)
+{
+	u64 owned = bpftime_signals.owned, view = bpftime_signal_view();
+	u64 mask = act->mask | (act->flags & SA_NODEFER_ ? 0 : bit_of(sig)), block = mask & ~owned;
+
+	bpftime_syscall(__NR_rt_sigprocmask, SIG_BLOCK_, (u64)&block, 0, SIGSET_SIZE, 0);
+	c->mask |= view;
+	bpftime_signal_set_view(view | (mask & owned));
+	((void (*)(int, struct info *, struct context *))act->handler)((int)sig, info, c);
+	bpftime_signal_set_view(c->mask & owned);
+	c->mask &= ~owned;
+}
+
+/* What the host would have got. An owned signal that was sent while the host believes
+ * it blocked waits, as a bit, until it is unblocked. */
+static void forward(u32 sig, struct info *info, struct context *c)
+{
+	struct kaction *host = &bpftime_signals.host[sig], act = *host;
+	int sent = info->code <= 0, blocked = (bpftime_signal_view() & bit_of(sig)) != 0;
+
+	if (blocked && sent)
+		bpftime_self.pending |= pack(bit_of(sig));
+	else if (act.handler == SIG_IGN_ && sent)
+		return;
+	else if (blocked || act.handler == SIG_DFL_ || act.handler == SIG_IGN_)
+		kill_by_default(sig, info);
+	else {
+		if (act.flags & (u32)SA_RESETHAND_)
+			host->handler = SIG_DFL_;
+		run_host_handler(sig, info, c, &act);
+	}
+}
+
+/* What the kernel calls. */
+void bpftime_signal_handler(int sig, struct info *info, struct context *c)
+{
+	if (!bpftime_signals.ours[sig](info, c))
+		forward((u32)sig, info, c);
+}
+
+/* Takes the owned bits out of the masks of all other handlers. */
+static void strip_actions(u64 owned)
+{
+	struct kaction act;
+
+	for (u32 sig = 1; sig <= NSIGNALS; sig++) {
+		if ((bit_of(sig) & owned) || failed(set_action(sig, 0, &act)) || !(act.mask & owned))
+			continue;
+		bpftime_signals.hidden[sig] |= act.mask & owned;
+		act.mask &= ~owned;
+		set_action(sig, &act, 0);
+	}
+}
+
+/* Takes a signal over, while the process has one thread. ours says whether one is ours. 0, or -errno: nothing was changed. */
+long bpftime_signal_own(u32 sig, int (*ours)(struct info *info, struct context *c))
+{
+	struct kaction act = {(u64)bpftime_signal_handler, SA_SIGINFO_ | SA_RESTORER_ | SA_ONSTACK_ | SA_NODEFER_, (u64)bpftime_signal_restorer, 0};
+	struct bpftime_signals *s = &bpftime_signals;
+	u64 mine = bit_of(sig), mask = 0;
+	long r;
+
+	if (!bpftime_resident.tid_offset)
+		return -ENOSYS_;
+	s->ours[sig] = ours;
+	r = set_action(sig, &act, &s->host[sig]);
+	if (failed(r))
+		return r;
+	s->owned |= mine;
+	strip_actions(s->owned);
+	bpftime_syscall(__NR_rt_sigprocmask, SIG_UNBLOCK_, (u64)&mine, (u64)&mask, SIGSET_SIZE, 0);
+	bpftime_self.blocked |= pack(mask & mine);
+	return 0;
+}
+
+/* Gives it back: the plan that needed it was not applied. */
+void bpftime_signal_disown(u32 sig)
+{
+	struct bpftime_signals *s = &bpftime_signals;
+	u64 mine = bit_of(sig);
+
+	if (!(s->owned & mine))
+		return;
+	s->owned &= ~mine;
+	set_action(sig, &s->host[sig], 0);
+	if (bpftime_self.blocked & pack(mine))
+		bpftime_syscall(__NR_rt_sigprocmask, SIG_BLOCK_, (u64)&mine, 0, SIGSET_SIZE, 0);
+	bpftime_self.blocked &= (u8)~pack(mine);
+	for (u32 i = 1; i <= NSIGNALS; i++) {
+		struct kaction act;
+
+		if (!(s->hidden[i] & mine) || failed(set_action(i, 0, &act)))
+			continue;
+		act.mask |= mine;
+		set_action(i, &act, 0);
+		s->hidden[i] &= ~mine;
+	}
+}
