@@ -72,9 +72,11 @@ gzip gzip
 strace strace
 gdb gdb
 setpriv util-linux"
-# Hosts that are tested when they are there or can be had.
+# Hosts that are tested, and libraries that are decoded, when they are there or can be had.
 wishes_test='node nodejs
-java default-jre-headless'
+java default-jre-headless
+/usr/lib/x86_64-linux-gnu/libx265.so.199 libx265-199
+/usr/lib/x86_64-linux-gnu/libdav1d.so.6 libdav1d6'
 
 # Go and the programs of administrators are not on every PATH, postgres on none.
 export PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -115,7 +117,10 @@ wish() { # LINES
 	local packages
 	mapfile -t packages < <(missing_packages "$1")
 	if ((${#packages[@]} > 0)) && is_root && command -v apt-get >/dev/null; then
-		apt_install "${packages[@]}" || true
+		local package
+		for package in "${packages[@]}"; do # apt installs all that it is told, or nothing
+			apt_install "$package" || true
+		done
 		mapfile -t packages < <(missing_packages "$1")
 	fi
 	if ((${#packages[@]} == 0)); then
@@ -346,6 +351,14 @@ fuzz_engines() { # TIME
 	go test -run '^$' -fuzz '^FuzzEngines$' -fuzztime "$1" ./vm/gen
 }
 
+# Random bytes as instructions, and moved to another place.
+fuzz_x86() { # TIME_OF_EACH
+	local target
+	for target in FuzzDecode FuzzRelocate; do
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" ./internal/x86
+	done
+}
+
 test_go() { # TIMEOUT
 	BPFTIME_AGENT=$agent go test -p 2 -timeout "$1" ./...
 }
@@ -402,7 +415,7 @@ run_bench() { # [--short] [--json FILE]
 	go test -count=1 -run '^$' -bench '^BenchmarkRun$' ./vm/jit/bench -args -rounds "$rounds" "${vm[@]}"
 }
 
-run_tests() { # TIMEOUT_OF_A_PACKAGE FUZZ_TIME
+run_tests() { # TIMEOUT_OF_A_PACKAGE FUZZ_TIME FUZZ_TIME_OF_X86
 	step 'build' build_all
 	step 'gofmt' check_gofmt
 	step 'go vet' go vet ./...
@@ -416,6 +429,7 @@ run_tests() { # TIMEOUT_OF_A_PACKAGE FUZZ_TIME
 		step "tests as user $nobody" test_unprivileged "$1"
 	fi
 	step "fuzz the engines, $2" fuzz_engines "$2"
+	step "fuzz decoder and relocator, $3 each" fuzz_x86 "$3"
 	step 'bench --short' run_bench --short
 	summary
 }
@@ -423,14 +437,14 @@ run_tests() { # TIMEOUT_OF_A_PACKAGE FUZZ_TIME
 verb_test() {
 	prepare "$needs_test"
 	wish "$wishes_test"
-	run_tests 15m 60s
+	run_tests 15m 60s 10s
 }
 
 verb_torture() {
 	prepare "$needs_test"
 	wish "$wishes_test"
 	export BPFTIME_TORTURE=1
-	run_tests 6h 1h
+	run_tests 6h 1h 30m
 }
 
 verb_bench() {

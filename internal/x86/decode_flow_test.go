@@ -110,6 +110,32 @@ func TestRIPTarget(t *testing.T) {
 	}
 }
 
+func TestImmediate(t *testing.T) {
+	for _, c := range []struct {
+		hex  string
+		want int64
+		ok   bool
+	}{
+		{"b8 e7000000", 0xe7, true},
+		{"b8 feffffff", -2, true},
+		{"48 c7 c0 feffffff", -2, true},
+		{"48 b8 8877665544332281", -0x7eddccbbaa998878, true},
+		{"66 b8 feff", -2, true},
+		{"6a 80", -128, true},
+		{"81 3d 11111111 22222222", 0x22222222, true},
+		{"c8 100001", 0, false},
+		{"66 0f 78 c0 04 05", 0, false},
+		{"31 c0", 0, false},
+		{"e8 01000000", 0, false},
+	} {
+		b := unhex(t, c.hex)
+		inst, err := Decode(b)
+		if got, ok := inst.Immediate(b); err != nil || got != c.want || ok != c.ok {
+			t.Errorf("%s: %#x %v, %v, want %#x %v", c.hex, got, ok, err, c.want, c.ok)
+		}
+	}
+}
+
 func TestQueries(t *testing.T) {
 	const endbr, nop, int3, lea = 1, 2, 4, 8
 	for _, c := range []struct {

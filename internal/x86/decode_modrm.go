@@ -1,5 +1,7 @@
 package x86
 
+import "encoding/binary"
+
 // modrm reads ModRM, and SIB and displacement if it asks for them.
 func (d *decoder) modrm() {
 	in := &d.in
@@ -88,14 +90,18 @@ func (d *decoder) disp() int32 {
 	return int32(signed(d.b, d.in.Disp))
 }
 
-// signed reads a little-endian field of 0, 1 or 4 bytes.
+// signed is the sign-extended value of a field of b.
 func signed(b []byte, f Field) int64 {
 	b = b[f.Off:]
 	switch f.Len {
 	case 1:
 		return int64(int8(b[0]))
+	case 2:
+		return int64(int16(binary.LittleEndian.Uint16(b)))
 	case 4:
-		return int64(int32(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24))
+		return int64(int32(binary.LittleEndian.Uint32(b)))
+	case 8:
+		return int64(binary.LittleEndian.Uint64(b))
 	}
 	return 0
 }

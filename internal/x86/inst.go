@@ -86,6 +86,15 @@ func (in Inst) RIPTarget(addr uint64) (uint64, bool) {
 	return addr + uint64(in.Len) + uint64(int64(in.Mem.Disp)), true
 }
 
+// Immediate is the immediate of b, decoded as in, with its sign. It is false where
+// there is none, or two: enter's, extrq's.
+func (in Inst) Immediate(b []byte) (int64, bool) {
+	if n := in.Imm.Len; n == 0 || n == 3 || n == 2 && in.is(Map0F, 0x78) {
+		return 0, false
+	}
+	return signed(b[:in.Len], in.Imm), true
+}
+
 // IsLea tells whether the memory operand is only computed, not accessed.
 func (in Inst) IsLea() bool { return in.is(MapOneByte, 0x8d) && in.HasMem }
 

@@ -53,6 +53,37 @@ victim victim_rip_lea_table
 	ret
 end victim_rip_lea_table
 
+/* Only where the processor has it: see victims.c. */
+victim v_rip_vex
+	vmovdqu numbers(%rip), %ymm0
+	vmovq %xmm0, %rax
+	vzeroupper
+	ret
+end v_rip_vex
+
+victim v_rip_vex_imm8
+	vinserti128 $1, numbers+8(%rip), %ymm1, %ymm0
+	vextracti128 $1, %ymm0, %xmm0
+	vmovq %xmm0, %rax
+	vzeroupper
+	ret
+end v_rip_vex_imm8
+
+victim v_rip_evex
+	vmovdqu64 numbers+8(%rip), %zmm0
+	vmovq %xmm0, %rax
+	vzeroupper
+	ret
+end v_rip_evex
+
+/* Aborts at once, and its abort handler lies outside the window. */
+victim v_xbegin
+	xbegin 1f
+	xabort $0x42
+	ret
+1:	ret
+end v_xbegin
+
 victim victim_endbr64
 	endbr64
 	lea 3(%rdi,%rsi), %rax
@@ -70,6 +101,32 @@ victim v_j\cc
 	ret
 end v_j\cc
 	.endr
+
+/* The same with rel32: the flags are the caller's. */
+	.irp cc, o,no,b,ae,e,ne,be,a,s,ns,p,np,l,ge,le,g
+victim v_near_j\cc
+	{disp32} j\cc 1f
+	mov $2, %al
+	ret
+1:	mov $1, %al
+	ret
+end v_near_j\cc
+	.endr
+
+victim victim_near_conditions
+	xor %edx, %edx
+	shl $6, %edi
+	shl $5, %esi
+	.irp cc, o,no,b,ae,e,ne,be,a,s,ns,p,np,l,ge,le,g
+	xor %eax, %eax
+	cmp %dil, %sil
+	call v_near_j\cc
+	shl $2, %rdx
+	or %rax, %rdx
+	.endr
+	mov %rdx, %rax
+	ret
+end victim_near_conditions
 
 /* 16 answers of two bits. */
 victim victim_conditions
@@ -155,6 +212,50 @@ victim victim_inner_forward
 1:	lea (%rdi,%rsi), %rax
 	ret
 end victim_inner_forward
+
+victim victim_jmp_near
+	{disp32} jmp 1f
+	.fill 200, 1, 0xcc
+1:	lea (%rdi,%rsi,2), %rax
+	ret
+end victim_jmp_near
+
+victim victim_jmp_bnd
+	bnd jmp 1f
+	ret
+1:	lea (%rdi,%rsi,4), %rax
+	ret
+end victim_jmp_bnd
+
+/* To what lies before the function. */
+before:
+	lea (%rsi,%rdi,4), %rax
+	ret
+victim v_jmp_short_backward
+	jmp before
+	ret
+	ret
+	ret
+end v_jmp_short_backward
+
+victim victim_jmp_short_backward
+	call v_jmp_short_backward
+	ret
+end victim_jmp_short_backward
+
+/* A switch: through a register, and past what CET tracks. */
+victim v_jmp_notrack
+	nop
+	nop
+	notrack jmp *%rax
+end v_jmp_notrack
+
+victim victim_jmp_notrack
+	lea 1f(%rip), %rax
+	jmp v_jmp_notrack
+1:	lea 3(%rdi), %rax
+	ret
+end victim_jmp_notrack
 
 victim v_inner_loop
 1:	inc %eax

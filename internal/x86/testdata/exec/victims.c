@@ -268,6 +268,28 @@ static uint64_t victim_global(uint64_t a, uint64_t b)
 	return (uint64_t)sorted_calls;
 }
 
+victim v_rip_vex, v_rip_vex_imm8, v_rip_evex, v_xbegin;
+
+/* What not every processor has is moved everywhere, and run where it is there. */
+static uint64_t victim_vex(uint64_t a, uint64_t b)
+{
+	return __builtin_cpu_supports("avx2") ? v_rip_vex(a, b) ^ v_rip_vex_imm8(a, b) : 0;
+}
+
+static uint64_t victim_evex(uint64_t a, uint64_t b)
+{
+	return __builtin_cpu_supports("avx512f") ? v_rip_evex(a, b) : 0;
+}
+
+/* A transaction may also abort for reasons of its own; ours is in bits 31 to 24. */
+static uint64_t victim_xbegin(uint64_t a, uint64_t b)
+{
+	for (int i = 0; i < 1000 && __builtin_cpu_supports("rtm"); i++)
+		if ((uint32_t)v_xbegin(a, b) >> 24 == 0x42)
+			return 0x42;
+	return __builtin_cpu_supports("rtm") ? 0 : 0x42;
+}
+
 /* The hazards that hazards.S has. */
 #define HAZARDS(X) \
 	X(rip_load) X(rip_store) X(rip_cmp_imm8) X(rip_sse) X(rip_lea_table) \
@@ -275,11 +297,12 @@ static uint64_t victim_global(uint64_t a, uint64_t b)
 	X(inner_backward) X(inner_forward) X(inner_loop) X(call) \
 	X(call_after_sub) X(call_rip) X(call_next) X(call_reg) X(call_r12) \
 	X(call_rsp_disp8) X(call_rsp_grows) X(call_rsp_index) \
-	X(call_keeps_flags) X(recursive) X(tail_jump) X(tail_jump_rip) X(red_zone)
+	X(call_keeps_flags) X(recursive) X(tail_jump) X(tail_jump_rip) X(red_zone) \
+	X(near_conditions) X(jmp_near) X(jmp_bnd) X(jmp_short_backward) X(jmp_notrack)
 
 #define COMPILED(X) \
 	X(sort) X(fib) X(ackermann) X(mutual) X(switch) X(varargs) X(double) \
-	X(struct) X(string) X(pointer) X(bits) X(global)
+	X(struct) X(string) X(pointer) X(bits) X(global) X(vex) X(evex) X(xbegin)
 
 #define DECLARE(name) victim victim_##name;
 #define ROW(name) { #name, victim_##name },
