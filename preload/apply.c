@@ -287,6 +287,8 @@ static long write_site(const struct placed *u, const struct plan_patch *p)
 	s64 rel = (s64)(u->arena + p->stub - (at + p->rel_at + 4));
 	u8 bytes[16];
 
+	if (p->tactic & TACTIC_TRAP && !bpftime_trap_add(at, u->arena + p->stub))
+		return -ENOSPC_;
 	mem_copy(bytes, p->text, p->len);
 	if (p->rel_at != PATCH_NO_REL) {
 		if (!fits(rel))
@@ -305,6 +307,8 @@ static void unwrite(struct placed *u, u32 npatches)
 
 		if (!text_restore(u->module.bias + p->vaddr, p->orig, p->len))
 			u->stays = 1;
+		else if (p->tactic & TACTIC_TRAP)
+			bpftime_trap_remove(u->module.bias + p->vaddr);
 	}
 }
 
@@ -318,6 +322,7 @@ static int commit(struct placed *u)
 
 		if (!r)
 			continue;
+		bpftime_trap_remove(u->module.bias + p->vaddr);
 		unwrite(u, i);
 		return refuse(put_error(put(put_site(&t, u, p->vaddr), ": text cannot be written"), r));
 	}
@@ -461,6 +466,16 @@ static int keep_tables(struct resident *r)
 	return 1;
 }
 
+/* With PLAN_TRAPS the signal becomes ours before there is an int3. Where it was not
+ * taken at the start it is not taken later, when threads run. */
+static int take_signals(const struct plan *plan, int at_start)
+{
+	long r = !(plan->flags & PLAN_TRAPS) || !at_start ? 0 : bpftime_trap_own();
+	TEXT(t);
+
+	return r ? refuse(put_error(put(&t, "SIGTRAP cannot be taken over, so no site can have a trap"), r)) : 1;
+}
+
 /* Applies a checked plan, which stays where it is. 1: applied; 0: nothing was
  * changed, and plan_refusal() is the reason. */
 int plan_apply(const struct plan *plan, int at_start)
@@ -472,7 +487,7 @@ int plan_apply(const struct plan *plan, int at_start)
 	*r = (struct resident){.plan = plan};
 	if (nplans == MAX_PLANS || !keep_tables(r))
 		return refuse(put(&t, "no memory to keep another plan"));
-	if (take_links(r) && take_maps(r) && place_units(r)) {
+	if (take_links(r) && take_maps(r) && take_signals(plan, at_start) && place_units(r)) {
 		if (!at_start || !absent_units(plan)) {
 			nplans++;
 			return 1;
@@ -482,6 +497,8 @@ int plan_apply(const struct plan *plan, int at_start)
 		if (!drop_from(first))
 			keep_maps(r);
 	}
+	if (at_start)
+		bpftime_trap_disown();
 	drop_maps(r);
 	return 0;
 }
@@ -490,6 +507,12 @@ int plan_apply(const struct plan *plan, int at_start)
 
 static void forget(u32 i)
 {
+	for (u32 k = 0; k < placed[i].unit->npatches; k++) {
+		const struct plan_patch *p = patch_of(placed[i].plan, placed[i].unit, k);
+
+		if (p->tactic & TACTIC_TRAP)
+			bpftime_trap_remove(placed[i].module.bias + p->vaddr);
+	}
 	sys_munmap(placed[i].arena, arena_size(placed[i].unit));
 	placed[i] = placed[--nplaced];
 }

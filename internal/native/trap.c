@@ -29,12 +29,12 @@ static struct trap *find(u64 site)
 	return 0;
 }
 
-/* 0: there is no room. Three quarters full, so that a search ends. */
+/* 0: there is no room, or the signal is not ours. Three quarters full, so that a search ends. */
 int bpftime_trap_add(u64 site, u64 target)
 {
 	u32 at = place_of(site);
 
-	if (ntraps == NTRAPS / 4 * 3)
+	if (ntraps == NTRAPS / 4 * 3 || !(bpftime_signals.owned & bit_of(SIGTRAP_)))
 		return 0;
 	while (traps[at].site > TOMBSTONE)
 		at = (at + 1) % NTRAPS;
@@ -63,4 +63,12 @@ static int ours(struct info *info, struct context *c)
 }
 
 long bpftime_trap_own(void) { return bpftime_signals.owned & bit_of(SIGTRAP_) ? 0 : bpftime_signal_own(SIGTRAP_, ours); }
-void bpftime_trap_disown(void) { bpftime_signal_disown(SIGTRAP_); }
+
+/* Where an int3 could not be taken out again, the signal stays ours. */
+void bpftime_trap_disown(void)
+{
+	for (u32 i = 0; i < NTRAPS; i++)
+		if (traps[i].site > TOMBSTONE)
+			return;
+	bpftime_signal_disown(SIGTRAP_);
+}

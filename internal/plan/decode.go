@@ -108,7 +108,8 @@ func Decode(b []byte) (*Plan, error) {
 		return nil, &malformed{why: "it is not as long as it says"}
 	}
 	r := &reader{b: b}
-	p := &Plan{Abort: u32(b, 16)&abi.PLAN_ABORT != 0}
+	flags := u32(b, 16)
+	p := &Plan{Abort: flags&abi.PLAN_ABORT != 0, Traps: flags&abi.PLAN_TRAPS != 0}
 	r.tables(p)
 	if r.wrong != nil {
 		return nil, r.wrong

@@ -138,7 +138,10 @@ func (p *Plan) Encode() ([]byte, error) {
 func (p *Plan) header(to []byte, size, units, links, maps, wants, strings, stringsSize uint32) {
 	var flags uint32
 	if p.Abort {
-		flags = abi.PLAN_ABORT
+		flags |= abi.PLAN_ABORT
+	}
+	if p.Traps {
+		flags |= abi.PLAN_TRAPS
 	}
 	binary.LittleEndian.PutUint64(to, abi.PLAN_MAGIC)
 	for i, v := range []uint32{abi.PLAN_VERSION, size, flags, uint32(len(p.Units)), units, uint32(len(p.Links)),

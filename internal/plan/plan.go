@@ -17,6 +17,7 @@ import "github.com/bpftime-go/bpftime/internal/abi"
 // A Plan applies whole or not at all.
 type Plan struct {
 	Abort bool // on_error: abort
+	Traps bool // SIGTRAP becomes ours, and sites may have abi.TACTIC_TRAP
 	Units []*Unit
 	Links []Link
 	Maps  []Map
