@@ -20,6 +20,7 @@ func (d *decoder) manifest(n *yaml.Node) *Manifest {
 		{"objects", func(v *yaml.Node) { m.Objects, found = d.objects(v), true }},
 		{"process", func(v *yaml.Node) { m.Process = d.process(v) }},
 		{"on_error", func(v *yaml.Node) { m.OnError = d.onError(v) }},
+		{"traps", func(v *yaml.Node) { m.Traps = d.bool(v, "traps") }},
 	})
 	if !found && n.Kind == yaml.Mapping {
 		d.fail(n, "the manifest has no objects", objectsHint)

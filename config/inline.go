@@ -18,6 +18,9 @@ func (m *Manifest) Inline() (string, error) {
 	if m.Session != "" {
 		w.key("session").text(m.Session).raw(", ")
 	}
+	if m.Traps {
+		w.key("traps").raw("true, ")
+	}
 	w.key("on_error").raw(m.OnError.String()).raw(", ").key("objects")
 	list(w, "[", m.Objects, w.object, "]")
 	w.raw("}")
@@ -27,7 +30,7 @@ func (m *Manifest) Inline() (string, error) {
 	return string(w.b), nil
 }
 
-// Merge makes one manifest of several: their objects in order, and on_error abort if one says so. They must agree on the session
+// Merge makes one manifest of several: their objects in order, and on_error abort and traps if one says so. They must agree on the session
 // and on the process where they name them.
 func Merge(manifests ...*Manifest) (*Manifest, error) {
 	if len(manifests) == 0 {
@@ -42,6 +45,7 @@ func Merge(manifests ...*Manifest) (*Manifest, error) {
 			return nil, err
 		}
 		merged.OnError = max(merged.OnError, m.OnError)
+		merged.Traps = merged.Traps || m.Traps
 		merged.Objects = append(merged.Objects, m.Objects...)
 	}
 	return merged, nil

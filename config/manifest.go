@@ -27,6 +27,7 @@ type Manifest struct {
 	Objects []Object
 	Process Process
 	OnError OnError
+	Traps   bool // where no jump fits, an int3: SIGTRAP becomes ours
 }
 
 // Object is one BPF object and what becomes of its programs, constants and maps. Either Path or Gadget is set.

@@ -33,6 +33,7 @@ objects:
   - path: /opt/other.bpf.o
 process: {exe: "*/nginx"}
 on_error: abort
+traps: true
 `
 
 func fullWant() *Manifest {
@@ -78,6 +79,7 @@ func fullWant() *Manifest {
 		}},
 		Process: Process{Exe: "*/nginx"},
 		OnError: Abort,
+		Traps:   true,
 	}
 }
 
