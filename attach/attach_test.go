@@ -246,7 +246,9 @@ func TestSymbols(t *testing.T) {
 			"  twin#0 jump: entry 0\n  twin#1 jump: entry 0\n"},
 		"first.cold": {link: "refused 1: first.cold is a cold part, entered by a jump out of its function: probe the function"},
 		"second+0x0": {link: "jump", unit: "unit lib.so id " + libID + "\n  second jump: entry 0\n"},
-		"second+0x4": {link: "refused 1: an offset inside a function is not supported yet"},
+		"second+0x5": {link: "padding", unit: "unit lib.so id " + libID + "\n  second+0x5 padding: offset 0\n"},
+		"second+0x4": {link: "refused 1: lib.so+0x1014: no instruction begins at +0x4: one begins at +0x0, the next at +0x5"},
+		"second+0x8": {link: "refused 1: second ends at +0x8: +0x8 is not in it"},
 	} {
 		t.Run(symbol, func(t *testing.T) {
 			b := newBench(t)

@@ -101,19 +101,25 @@ func nameOf(f *elfsym.File, vaddr uint64) string {
 				return fmt.Sprintf("%s#%d", name, i)
 			} else if s.Value == vaddr {
 				return name
+			} else if s.Value < vaddr && vaddr < s.Value+s.Size {
+				return fmt.Sprintf("%s+%#x", name, vaddr-s.Value)
 			}
 		}
 	}
 	return fmt.Sprintf("%#x", vaddr)
 }
 
-// runs lists the programs of a patch. The list of those on entry is found by the
-// pointer before the stub, that of those on return before the stub's body, which
-// follows its second slot.
+// runs lists the programs of a patch. The list of those on entry, or at an offset, is
+// found by the pointer before the stub, that of those on return before the stub's body,
+// which follows its second slot.
 func runs(t *testing.T, u *plan.Unit, x plan.Patch) (out []string) {
 	t.Helper()
 	if at, ok := arena(u, x.Stub-8); ok {
-		out = append(out, list(t, u, x, "entry", at)...)
+		kind := "entry"
+		if u.Code[x.Stub] == 0x48 { // lea -128(%rsp), %rsp
+			kind = "offset"
+		}
+		out = append(out, list(t, u, x, kind, at)...)
 	}
 	for at := x.Stub; at < x.Stub+48; at += 8 {
 		body, ok := arena(u, at)

@@ -179,7 +179,7 @@ func (b *bench) wantLog(lines ...string) {
 // alone: no map is made, nothing is waited for, and what is wrong with a
 // specification was said at the start.
 func TestLateCompiler(t *testing.T) {
-	const manifest = `objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/other:f, "uprobe/DIR/none.so:f", usdt/lib:p:n, uprobe/lib:first+4,
+	const manifest = `objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe/other:f, "uprobe/DIR/none.so:f", usdt/lib:p:n, uprobe/lib:first+9,
   uprobe/lib:frist, uprobe/lib:chosen]}]`
 	b := newBench(t)
 	if err := os.RemoveAll(b.Dir); err != nil {
@@ -195,7 +195,7 @@ func TestLateCompiler(t *testing.T) {
 link funccount uprobe/other:f entry
 link funccount uprobe/none.so:f entry
 link funccount usdt/lib:p:n entry
-link funccount uprobe/lib:first+0x4 entry
+link funccount uprobe/lib:first+0x9 entry refused 1: first ends at +0x8: +0x9 is not in it
 link funccount uprobe/lib:frist entry refused 1: lib.so: symbol "frist": no such symbol; did you mean first?
 link funccount uprobe/lib:chosen entry refused 1: chosen is an IFUNC of a module that is not loaded yet: which of its implementations is used is not known before: name the implementation
 unit lib.so late id `+libID+`

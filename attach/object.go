@@ -1,7 +1,6 @@
 package attach
 
 import (
-	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -187,13 +186,9 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 func supported(s config.Spec) error {
 	switch s.Kind {
 	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti:
-	default:
-		return fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", s.Kind)
+		return nil
 	}
-	if s.Offset != 0 {
-		return errors.New("an offset inside a function is not supported yet")
-	}
-	return nil
+	return fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", s.Kind)
 }
 
 func linkKind(s config.Spec) uint32 {

@@ -11,12 +11,13 @@ import (
 // touched is a module that has sites.
 type touched struct {
 	*elfsym.Module
-	sites map[uint64]*programs // by the function's virtual address in the file
+	sites map[uint64]*programs // by the virtual address in the file
 	order []uint64             // as they were met
 }
 
-// programs are those of one site, in the order of the manifest.
-type programs struct{ entry, ret []binding }
+// programs are those of one site, in the order of the manifest: of the function that
+// begins there, or of an instruction inside one.
+type programs struct{ entry, ret, at []binding }
 
 // resolve turns a binding's specification into sites.
 func (c *compiler) resolve(b binding) {
@@ -113,7 +114,11 @@ func (c *compiler) named(b binding, m *elfsym.Module) {
 		return
 	}
 	for _, s := range symbols {
-		if addr, err := c.entry(m, s); err != nil {
+		addr, err := c.entry(m, s)
+		if err == nil {
+			addr, err = b.instruction(m, addr)
+		}
+		if err != nil {
 			c.fail(b, err)
 		} else {
 			c.add(b, m, addr)
@@ -130,6 +135,15 @@ func (c *compiler) entry(m *elfsym.Module, s elfsym.Symbol) (uint64, error) {
 		return c.ifunc(m, s)
 	}
 	return s.Value, nil
+}
+
+// instruction is where the specification's offset leads in the function at addr.
+func (b binding) instruction(m *elfsym.Module, addr uint64) (uint64, error) {
+	off := b.spec.Offset
+	if fn, ok := m.File.FuncAt(addr); ok && off >= fn.Hi-addr {
+		return 0, fmt.Errorf("%s ends at +%#x: +%#x is not in it", b.spec.Symbol, fn.Hi-addr, off)
+	}
+	return addr + off, nil
 }
 
 // ifunc asks the symbol's resolver for the function that this process uses.
@@ -155,9 +169,12 @@ func (c *compiler) add(b binding, m *elfsym.Module, addr uint64) {
 		t.sites[addr] = p
 		t.order = append(t.order, addr)
 	}
-	if b.onReturn() {
+	switch {
+	case b.onReturn():
 		p.ret = append(p.ret, b)
-	} else {
+	case b.spec.Offset != 0:
+		p.at = append(p.at, b)
+	default:
 		p.entry = append(p.entry, b)
 	}
 }

@@ -96,6 +96,10 @@ func (c *compiler) place(u *unit, m *touched, addr uint64) {
 	e, r := trampoline.Place(u.Arena, addr, entry, ret)
 	c.outcome(p.entry, m, addr, e)
 	c.outcome(p.ret, m, addr, r)
+	if len(p.at) > 0 {
+		inOrder(p.at)
+		c.outcome(p.at, m, addr, trampoline.PlaceAt(u.Arena, addr, u.programs(p.at)))
+	}
 }
 
 // inOrder puts bindings in the order of the manifest: those by name come late.

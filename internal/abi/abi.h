@@ -35,13 +35,14 @@
  *    rsp+0    struct bpftime_thread *
  *    rsp+8    struct bpftime_run *     (of the program that is running)
  *    rsp+16   struct pt_regs           <- r1 of the program
- *    rsp+184  padding
+ *    rsp+184  flags of the host        (at an offset only)
  *    rsp+192  identity of the site: return address into the stub, or body
  *    rsp+200  return address of the host
  */
 #define FRAME_THREAD 0
 #define FRAME_RUN 8
 #define FRAME_REGS 16
+#define FRAME_FLAGS 184
 #define FRAME_SIZE 192
 #define FRAME_SITE FRAME_SIZE
 #define FRAME_RA 200
@@ -73,9 +74,11 @@
 #define RUN_SIZE 48
 
 /* A stub's return address (or a body) lies this far behind the 8-byte pointer
- * to its list of runs: `.quad runs; call *thunk(%rip)` and `.quad runs; body:`. */
+ * to its list of runs: `.quad runs; call *thunk(%rip)`, `.quad runs; body:`, and
+ * `.quad runs; lea -128(%rsp), %rsp; call *thunk(%rip)`. */
 #define STUB_RUNS (-14)
 #define BODY_RUNS (-8)
+#define OFFSET_RUNS (-19)
 
 /* Session file. */
 #define SESSION_MAGIC 0x3153455346504200 /* "\0BPFSES1" */
@@ -268,6 +271,8 @@
 #define HELPER_RETURN_LEAF 6
 #define HELPER_RETURN_SITE_LEAF 7
 #define HELPER_RETURN_COPY 8    /* tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words */
+#define HELPER_OFFSET 16        /* an instruction inside a function */
+#define HELPER_OFFSET_LEAF 20
 #define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
 #define HELPER_BPF 64           /* HELPER_BPF + N: the helper that programs call as number N */
 #define HELPER_COUNT 320

@@ -28,6 +28,7 @@ const (
 	FRAME_THREAD            = 0
 	FRAME_RUN               = 8
 	FRAME_REGS              = 16
+	FRAME_FLAGS             = 184
 	FRAME_SIZE              = 192
 	FRAME_SITE              = FRAME_SIZE
 	FRAME_RA                = 200 // struct bpftime_thread: a thread's own, in its TLS.
@@ -52,7 +53,8 @@ const (
 	RUN_IP                  = 32      // bpf_get_func_ip
 	RUN_SIZE                = 48
 	STUB_RUNS               = (-14)
-	BODY_RUNS               = (-8)               // Session file.
+	BODY_RUNS               = (-8)
+	OFFSET_RUNS             = (-19)              // Session file.
 	SESSION_MAGIC           = 0x3153455346504200 // "\0BPFSES1"
 	SESSION_VERSION         = 1
 	SESSION_NPROCS          = 256
@@ -208,7 +210,9 @@ const (
 	HELPER_ENTRY_LEAF       = 5
 	HELPER_RETURN_LEAF      = 6
 	HELPER_RETURN_SITE_LEAF = 7
-	HELPER_RETURN_COPY      = 8   // tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words
+	HELPER_RETURN_COPY      = 8  // tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words
+	HELPER_OFFSET           = 16 // an instruction inside a function
+	HELPER_OFFSET_LEAF      = 20
 	HELPER_SYSCALL_GUARD    = 48  // a system call that touches signals of ours: see syscall.S
 	HELPER_BPF              = 64  // HELPER_BPF + N: the helper that programs call as number N
 	HELPER_COUNT            = 320 // kinds of link

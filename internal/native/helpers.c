@@ -10,6 +10,8 @@ THUNK(bpftime_return_site);
 THUNK(bpftime_entry_leaf);
 THUNK(bpftime_return_leaf);
 THUNK(bpftime_return_site_leaf);
+THUNK(bpftime_offset);
+THUNK(bpftime_offset_leaf);
 THUNK(bpftime_dl_state_thunk);
 THUNK(bpftime_syscall_guard);
 THUNK(bpftime_return_copy2);
@@ -40,6 +42,10 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_return_leaf;
 	case HELPER_RETURN_SITE_LEAF:
 		return (u64)bpftime_return_site_leaf;
+	case HELPER_OFFSET:
+		return (u64)bpftime_offset;
+	case HELPER_OFFSET_LEAF:
+		return (u64)bpftime_offset_leaf;
 	case HELPER_DL_STATE:
 		return (u64)bpftime_dl_state_thunk;
 	case HELPER_SYSCALL_GUARD:

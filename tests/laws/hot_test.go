@@ -23,12 +23,14 @@ var hotAllowed = map[string]string{
 	"bts": "bit 63 of a mark", "set": integers, "cmov": integers, "inc": "counts a hit, in the thread's own lease", "dec": integers,
 	"j": "conditions", "jmp": "loops", "call": "the program, the body of a probed function, the rare path", "ret": "pairs with the call of the stub",
 	"nop": "padding", "cmpxchg": "takes what belongs to no one yet", "xadd": "a place in the trace ring",
-	"xchg": "padding: xchg %ax,%ax", "rep": "copies a name",
+	"xchg": "padding: xchg %ax,%ax",
+	"lahf": "flags that are live at an offset", "sahf": "the same back",
 }
 
 const integers = "numbers and addresses; flags are dead at a function's entry and return"
 
 var (
+	stringOp  = regexp.MustCompile(`^(movs|stos|lods|scas|cmps)[bwlqd]?$`)
 	suffix    = regexp.MustCompile(`[bwlq]$`)
 	condition = regexp.MustCompile(`^(j|set|cmov)(n?[abgleszopc]e?|n?[abgl]e?|p[eo]|rcxz)$`)
 )
@@ -91,6 +93,9 @@ func TestHotInstructions(t *testing.T) {
 			}
 			if _, ok := lockedBy[o.source]; i.locks() && !ok {
 				t.Errorf("%s: %v: locks", o.source, i)
+			}
+			if stringOp.MatchString(i.name) {
+				t.Errorf("%s: %v: goes the wrong way where the host has set DF", o.source, i)
 			}
 			if strings.Contains(i.operands, "%gs:") {
 				t.Errorf("%s: %v: gs is the host's", o.source, i)

@@ -1,0 +1,9 @@
+package registers
+
+import (
+	"testing"
+
+	"github.com/bpftime-go/bpftime/tests/internal/host"
+)
+
+func TestMain(m *testing.M) { host.Main(m) }
