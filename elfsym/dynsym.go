@@ -180,8 +180,8 @@ func (f *File) addIfNamed(t *table, d *dynamic, i uint64, name string) error {
 	if err != nil || got != name {
 		return err
 	}
-	le.PutUint32(sym, 0) // in t, all symbols share one name
 	t.syms = append(t.syms, sym...)
+	le.PutUint32(t.syms[len(t.syms)-symSize:], 0) // in t, all symbols share one name
 	t.strs = append(append(t.strs[:0], name...), 0)
 	if d.versym == 0 {
 		return nil

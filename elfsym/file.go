@@ -46,6 +46,7 @@ type File struct {
 	funcs      lazy[[]Func]
 	namedFuncs lazy[[]Func]
 	scans      int // of symbols, before namedFuncs is made
+	blocks     blocks
 	colds      lazy[map[uint64]Func]
 	pointers   lazy[[]uint64]
 	markers    lazy[[]USDT]

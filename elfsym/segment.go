@@ -50,11 +50,15 @@ func (f *File) Bytes(vaddr uint64, n int) ([]byte, error) {
 	return b, nil
 }
 
-// contents is Bytes for a size that comes from the file.
+// contents is Bytes for a size that comes from the file. What it returns may be kept
+// for others, and is not to be changed.
 func (f *File) contents(vaddr, n uint64) ([]byte, error) {
 	p, ok := f.loadAt(vaddr)
 	if !ok || n > p.filesz-(vaddr-p.vaddr) {
 		return nil, fmt.Errorf("%w: no contents for %#x+%#x", ErrFormat, vaddr, n)
+	}
+	if b := f.small(p.off+(vaddr-p.vaddr), n); b != nil {
+		return b, nil
 	}
 	return f.in.read(p.off+(vaddr-p.vaddr), n)
 }

@@ -23,7 +23,31 @@ import (
 // goals are kept only for the functions that are asked about.
 type Branches struct {
 	regions []region
-	lo, hi  uint64 // all regions lie in [lo, hi)
+	lo, hi  uint64           // all regions lie in [lo, hi)
+	pieces  map[uint64]piece // decoded lately, by their start
+	kept    int              // instructions in pieces
+}
+
+// maxKept bounds the instructions that are kept decoded: some 15 MB.
+const maxKept = 1 << 17
+
+// known is a piece that was decoded lately.
+func (br *Branches) known(fn elfsym.Func) (piece, bool) {
+	if br == nil {
+		return piece{}, false
+	}
+	p, ok := br.pieces[fn.Lo]
+	return p, ok && p.Hi == fn.Hi
+}
+
+func (br *Branches) keepPiece(p piece) {
+	if br == nil || len(p.insns) > maxKept/4 {
+		return
+	}
+	if br.kept += len(p.insns); br.kept > maxKept || br.pieces == nil {
+		br.pieces, br.kept = map[uint64]piece{}, len(p.insns)
+	}
+	br.pieces[p.Lo] = p
 }
 
 // region is a range whose goals are kept, one bit a byte.
@@ -97,7 +121,7 @@ func outward(mod Module, fn elfsym.Func) (out []elfsym.Func) {
 	if err != nil {
 		return nil
 	}
-	for _, goal := range branchGoals(p) {
+	for _, goal := range p.goals {
 		if fn.Lo <= goal && goal < fn.Hi {
 			continue
 		}
@@ -189,7 +213,7 @@ func (f *Function) neighbour(fn elfsym.Func) {
 		f.unclaimed(fn.Lo, fn.Hi)
 		return
 	}
-	for _, goal := range branchGoals(p) {
+	for _, goal := range p.goals {
 		f.foreign[goal] = struct{}{}
 	}
 }

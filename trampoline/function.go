@@ -38,7 +38,9 @@ func (i insn) end() uint64 { return i.addr + uint64(i.Len) }
 // its cold part, or a function it jumps to.
 type piece struct {
 	elfsym.Func
-	insns []insn
+	insns    []insn
+	goals    []uint64 // where its direct branches lead, calls apart
+	indirect []int    // its indirect jumps, in insns
 }
 
 // Function is a decoded function.
@@ -72,8 +74,21 @@ func Read(mod Module, branches *Branches, addr uint64) (*Function, error) {
 	return f, nil
 }
 
-// decode reads one piece, instruction by instruction.
+// decode reads one piece. Neighbours and what many functions jump on to are met
+// again and again.
 func (f *Function) decode(fn elfsym.Func) (piece, error) {
+	if p, ok := f.branches.known(fn); ok {
+		return p, nil
+	}
+	p, err := f.read(fn)
+	if err == nil {
+		f.branches.keepPiece(p)
+	}
+	return p, err
+}
+
+// read decodes one piece, instruction by instruction.
+func (f *Function) read(fn elfsym.Func) (piece, error) {
 	p := piece{Func: fn}
 	if fn.Hi-fn.Lo > maxBytes {
 		return p, refuse("the function is larger than %d KiB", maxBytes>>10)
@@ -82,15 +97,28 @@ func (f *Function) decode(fn elfsym.Func) (piece, error) {
 	if err != nil {
 		return p, refuse("its code cannot be read: %v", err)
 	}
+	p.insns = make([]insn, 0, len(code)/3+1)
 	for at := 0; at < len(code); {
 		in, err := x86.Decode(code[at:])
 		if err != nil {
 			return p, refuse("the instruction at +%#x cannot be decoded (%x): %v", at, code[at:min(at+8, len(code))], err)
 		}
-		p.insns = append(p.insns, insn{in, fn.Lo + uint64(at), code[at : at+in.Len]})
+		p.add(insn{in, fn.Lo + uint64(at), code[at : at+in.Len]})
 		at += in.Len
 	}
 	return p, nil
+}
+
+func (p *piece) add(in insn) {
+	switch in.Flow() {
+	case x86.FlowJumpIndirect:
+		p.indirect = append(p.indirect, len(p.insns))
+	case x86.FlowJump, x86.FlowCond, x86.FlowLoop:
+		if to, ok := in.Target(in.b, in.addr); ok {
+			p.goals = append(p.goals, to)
+		}
+	}
+	p.insns = append(p.insns, in)
 }
 
 // follow collects goals, and reads the pieces that jumps and landing pads lead to.
@@ -126,7 +154,7 @@ func (f *Function) holds(addr uint64) bool {
 // collect returns where one piece of the function leads. What is not understood of
 // another function, which this one jumps on to, cannot lead back into this one.
 func (f *Function) collect(p piece) []uint64 {
-	goals := append(branchGoals(p), f.tableGoals(p)...)
+	goals := append(slices.Clip(p.goals), f.tableGoals(p)...)
 	pads, err := f.mod.LandingPads(p.Func)
 	f.blind = f.blind || err != nil && f.owns(p)
 	return append(goals, pads...)
@@ -135,11 +163,9 @@ func (f *Function) collect(p piece) []uint64 {
 // tableGoals is where the indirect jumps of a piece lead.
 func (f *Function) tableGoals(p piece) (targets []uint64) {
 	var err error
-	read := false
-	for i, in := range p.insns {
-		if in.Flow() != x86.FlowJumpIndirect {
-			continue
-		}
+	read, leaves := false, uint64(0)
+	for _, i := range p.indirect {
+		in := p.insns[i]
 		kind := tableOf(p.insns[:i], in)
 		if kind != noTable && !read {
 			targets, err = f.mod.JumpTableTargets(p.Func)
@@ -147,10 +173,13 @@ func (f *Function) tableGoals(p piece) (targets []uint64) {
 		}
 		switch {
 		case kind == noTable, kind == pointers && err == nil && len(targets) == 0: // a table of functions
-			f.unknown = "it leaves by an indirect jump at " + f.place(in.addr)
+			leaves = in.addr
 		case err != nil || len(targets) == 0:
 			f.blind = f.blind || f.owns(p)
 		}
+	}
+	if leaves != 0 {
+		f.unknown = "it leaves by an indirect jump at " + f.place(leaves)
 	}
 	return targets
 }
@@ -166,19 +195,6 @@ func (f *Function) place(addr uint64) string {
 
 // owns tells the function and its cold part from functions it jumps on to.
 func (f *Function) owns(p piece) bool { return p.Lo == f.pieces[0].Lo || f.isPart(p) }
-
-// branchGoals is where the direct branches of a piece lead, calls apart.
-func branchGoals(p piece) (goals []uint64) {
-	for _, in := range p.insns {
-		switch in.Flow() {
-		case x86.FlowJump, x86.FlowCond, x86.FlowLoop:
-			if to, ok := in.Target(in.b, in.addr); ok {
-				goals = append(goals, to)
-			}
-		}
-	}
-	return goals
-}
 
 // What an indirect jump takes its target from.
 const (
