@@ -192,7 +192,7 @@ func TestModules(t *testing.T) {
 	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:first, uprobe//proc/self/exe:second, uprobe/lib:tiny]}]`,
 		`link funccount uprobe/lib:first entry jump
 link funccount uprobe//proc/self/exe:second entry jump
-link funccount uprobe/lib:tiny entry refused 2: lib-2.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five
+link funccount uprobe/lib:tiny entry refused 2: lib-2.so+0x1020: the function has 1 bytes and no padding of its own behind it: a jump takes five; the function has 1 bytes and no padding of its own behind it: a jump takes two
 unit lib.so.1 id `+libID+`
   first jump: entry 0
 unit lib-2.so
@@ -241,7 +241,7 @@ func TestSymbols(t *testing.T) {
 	for symbol, c := range map[string]struct{ link, unit string }{
 		"frist": {link: "refused 1: lib.so: symbol \"frist\": no such symbol; did you mean first?"},
 		"xyzzy": {link: "refused 1: lib.so: symbol \"xyzzy\": no such symbol"},
-		"tiny":  {link: "refused 1: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five"},
+		"tiny":  {link: "refused 1: lib.so+0x1020: the function has 1 bytes and no padding of its own behind it: a jump takes five; the function has 1 bytes and no padding of its own behind it: a jump takes two"},
 		"twin": {link: "jump", unit: "unit lib.so id " + libID + "\n" +
 			"  twin#0 jump: entry 0\n  twin#1 jump: entry 0\n"},
 		"first.cold": {link: "refused 1: first.cold is a cold part, entered by a jump out of its function: probe the function"},
@@ -309,6 +309,21 @@ func TestUnreadable(t *testing.T) {
 `)
 }
 
+// TestDetours: a jump to padding beside the function is tried when all other sites
+// have what they need; crowded comes last though it is named first.
+func TestDetours(t *testing.T) {
+	b := newBench(t)
+	b.load(b.build("lib.so", "testdata/crowded.s"))
+	b.want(`objects: [{gadget: funccount, args: [uprobe/lib:crowded, uprobe/lib:short]}]`,
+		`link funccount uprobe/lib:crowded entry short
+link funccount uprobe/lib:short entry padding
+unit lib.so id `+libID+`
+  short padding: entry 1 cookie 1
+  short+5 short: -> crowded
+  crowded short: entry 0
+`)
+}
+
 // TestOnError: what cannot be attached stops the others only with on_error: abort,
 // and is told to the log then, since there will be no link to read it from.
 func TestOnError(t *testing.T) {
@@ -326,7 +341,7 @@ func TestOnError(t *testing.T) {
 	}
 	want := []string{
 		`1 funccount uprobe/lib:frist: lib.so: symbol "frist": no such symbol; did you mean first?`,
-		"1 funccount uprobe/lib:tiny: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five",
+		"1 funccount uprobe/lib:tiny: lib.so+0x1020: the function has 1 bytes and no padding of its own behind it: a jump takes five; the function has 1 bytes and no padding of its own behind it: a jump takes two",
 	}
 	if strings.Join(b.log, "\n") != strings.Join(want, "\n") {
 		t.Errorf("log\n%s\nwant\n%s", strings.Join(b.log, "\n"), strings.Join(want, "\n"))

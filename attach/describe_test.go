@@ -81,7 +81,7 @@ func describeUnit(t *testing.T, w *strings.Builder, u *plan.Unit) {
 	}
 	defer f.Close()
 	for _, x := range u.Patches {
-		fmt.Fprintf(w, "  %s %s: %s\n", nameOf(f, x.Vaddr), session.TacticName(x.Tactic), strings.Join(runs(t, u, x), "; "))
+		fmt.Fprintf(w, "  %s %s: %s\n", nameOf(f, x.Vaddr), session.TacticName(x.Tactic), leadsTo(t, f, u, x))
 	}
 	for _, r := range u.Relocs {
 		if u.Hook && r.Kind == abi.RELOC_HELPER_ABS64 {
@@ -90,8 +90,18 @@ func describeUnit(t *testing.T, w *strings.Builder, u *plan.Unit) {
 	}
 }
 
+// leadsTo is what a patch leads to: programs, or of a jump that others jump to, whose.
+func leadsTo(t *testing.T, f *elfsym.File, u *plan.Unit, x plan.Patch) string {
+	for _, y := range u.Patches {
+		if y.RelAt == abi.PATCH_NO_REL && y.Stub == x.Stub && y.Vaddr != x.Vaddr {
+			return "-> " + nameOf(f, y.Vaddr)
+		}
+	}
+	return strings.Join(runs(t, u, x), "; ")
+}
+
 // functions are the names of testdata/lib.s; of aliases only one.
-var functions = []string{"first", "second", "tiny", "no_return", "implementation", "twin", "_dl_debug_state", "late_only", "main"}
+var functions = []string{"first", "second", "tiny", "no_return", "implementation", "twin", "_dl_debug_state", "late_only", "main", "crowded", "short"}
 
 func nameOf(f *elfsym.File, vaddr uint64) string {
 	for _, name := range functions {
@@ -105,6 +115,9 @@ func nameOf(f *elfsym.File, vaddr uint64) string {
 				return fmt.Sprintf("%s+%#x", name, vaddr-s.Value)
 			}
 		}
+	}
+	if symbols, err := f.Lookup("short"); err == nil && vaddr > symbols[0].Value {
+		return fmt.Sprintf("short%+d", vaddr-symbols[0].Value)
 	}
 	return fmt.Sprintf("%#x", vaddr)
 }

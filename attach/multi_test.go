@@ -24,11 +24,11 @@ func TestMulti(t *testing.T) {
 		"uprobe.multi/lib:?w*n":              "entry jump; sites twin#0 twin#1",
 		"uprobe.multi/lib:[ft]*":             `entry refused 1: lib.so: pattern "[ft]*": no such symbol`,
 		"uprobe.multi/lib:secnod*":           `entry refused 1: lib.so: pattern "secnod*": no such symbol; did you mean second?`,
-		"uprobe.multi/lib:t*y":               "entry refused 1: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five",
+		"uprobe.multi/lib:t*y":               "entry refused 1: lib.so+0x1020: the function has 1 bytes and no padding of its own behind it: a jump takes five; the function has 1 bytes and no padding of its own behind it: a jump takes two",
 		"uprobe.multi/lib:[ts][ie][nc][yo]*": `entry refused 1: lib.so: pattern "[ts][ie][nc][yo]*": no such symbol`,
 		"uprobe.multi/lib:ch?sen":            `entry refused 1: lib.so: pattern "ch?sen" matches 1 IFUNCs and no other function: name one, without a pattern`,
-		"uprobe.multi/lib:*":                 "entry jump refused 1: lib.so+0x1020: the function has 2 bytes and no padding of its own behind it: a jump takes five; sites first second 0x1022 no_return implementation twin#0 twin#1",
-		"uretprobe.multi/lib:*o*":            "return return-a refused 1: lib.so+0x1030: it reads its own return address (+0x5); and its rets cannot be patched: the ret at +0xc has no five bytes of its own; sites second 0x1022 implementation",
+		"uprobe.multi/lib:*":                 "entry jump refused 1: lib.so+0x1020: the function has 1 bytes and no padding of its own behind it: a jump takes five; the function has 1 bytes and no padding of its own behind it: a jump takes two; sites first second 0x1021 no_return implementation twin#0 twin#1",
+		"uretprobe.multi/lib:*o*":            "return return-a refused 1: lib.so+0x1030: it reads its own return address (+0x5); and its rets cannot be patched: the ret at +0xc has no five bytes of its own; sites second 0x1021 implementation",
 	} {
 		p, err := b.compile(fmt.Sprintf("objects: [{gadget: funccount, args: [%q]}]", pattern))
 		if err != nil {

@@ -24,9 +24,7 @@ type unit struct {
 func (c *compiler) units() {
 	for _, m := range c.modules {
 		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}}
-		for _, addr := range m.order {
-			c.place(u, m, addr)
-		}
+		c.placeAll(u, m)
 		if len(u.Patches) > 0 {
 			c.plan.Units = append(c.plan.Units, u.Unit)
 		}
@@ -88,18 +86,58 @@ func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
 	return &plan.Unit{Path: m.Path, BuildID: id, LoadBase: m.File.LoadBase(), Late: c.Late || m.Lo == 0}
 }
 
-func (c *compiler) place(u *unit, m *touched, addr uint64) {
+// placeAll places the sites of a module: those that need a detour come last, so
+// that no other's bytes are in its way.
+func (c *compiler) placeAll(u *unit, m *touched) {
+	var left []func(last bool) bool
+	for _, addr := range m.order {
+		for _, place := range []func(last bool) bool{
+			func(last bool) bool { return c.place(u, m, addr, last) },
+			func(last bool) bool { return c.placeAt(u, m, addr, last) },
+		} {
+			if !place(false) {
+				left = append(left, place)
+			}
+		}
+	}
+	u.Last()
+	for _, place := range left {
+		place(true)
+	}
+}
+
+// place puts the programs of a function into the unit. false: its entry is refused,
+// and that is not the last word.
+func (c *compiler) place(u *unit, m *touched, addr uint64, last bool) bool {
 	p := m.sites[addr]
+	if len(p.entry)+len(p.ret) == 0 {
+		return true
+	}
 	inOrder(p.entry)
 	inOrder(p.ret)
 	entry, ret := u.programs(p.entry), u.programs(p.ret)
 	e, r := trampoline.Place(u.Arena, addr, entry, ret)
+	if e.Err != nil && !last {
+		return false
+	}
 	c.outcome(p.entry, m, addr, e)
 	c.outcome(p.ret, m, addr, r)
-	if len(p.at) > 0 {
-		inOrder(p.at)
-		c.outcome(p.at, m, addr, trampoline.PlaceAt(u.Arena, addr, u.programs(p.at)))
+	return true
+}
+
+// placeAt does the same for those of an instruction.
+func (c *compiler) placeAt(u *unit, m *touched, addr uint64, last bool) bool {
+	p := m.sites[addr]
+	if len(p.at) == 0 {
+		return true
 	}
+	inOrder(p.at)
+	o := trampoline.PlaceAt(u.Arena, addr, u.programs(p.at))
+	if o.Err != nil && !last {
+		return false
+	}
+	c.outcome(p.at, m, addr, o)
+	return true
 }
 
 // inOrder puts bindings in the order of the manifest: those by name come late.
@@ -145,7 +183,13 @@ func (c *compiler) hook() error {
 	}
 	u := c.newUnit(linker)
 	u.Hook = true
-	if err := trampoline.PlaceHook(c.arena(u, linker, []uint64{addr}), addr, abi.HELPER_DL_STATE); err != nil {
+	a := c.arena(u, linker, []uint64{addr})
+	for _, other := range c.plan.Units {
+		if other.Path == u.Path {
+			a.Avoid(other.Patches)
+		}
+	}
+	if err := trampoline.PlaceHook(a, addr, abi.HELPER_DL_STATE); err != nil {
 		return fmt.Errorf("%s: _dl_debug_state: %w", linker.Path, err)
 	}
 	c.plan.Units = append(c.plan.Units, u)

@@ -109,7 +109,9 @@ func regionsOf(mod Module, addrs []uint64) []elfsym.Func {
 	return out
 }
 
+// withPadding is fn and what a jmp rel8 at its start could be made to lead to.
 func withPadding(fn elfsym.Func) elfsym.Func {
+	fn.Lo -= min(shortReach, fn.Lo)
 	fn.Hi += shortReach
 	return fn
 }

@@ -11,6 +11,13 @@
 //
 //	jump      5-byte jmp over whole instructions, which run in the stub
 //	padding   the same, reaching into the padding behind a short function
+//	short     2-byte jmp to a hole, five bytes of padding between functions, where
+//	          the jump stands: for functions that are entered behind their first
+//	          bytes, and for short ones
+//
+// Bytes belong to the first patch that takes them. Whoever has several sites tries
+// Place for each, calls Last, and tries again those that were refused: only then
+// are bytes taken that are not the site's own.
 //
 // Return tactics, in order (abi.TACTIC_RETURN_*):
 //

@@ -21,7 +21,8 @@ import (
 //
 //	entry:                     f with a program on its entry
 //	patch f+0: ORIG -> TEXT    bytes, <stub> for the distance
-//	stub:                      what the patch jumps to
+//	stub:                      what the patch jumps to; not of one that leads to
+//	                           another patch
 //	ff 15 <entry>              through the slot with the helper's address
 //	<runs LINK>                8 bytes: the list of programs
 //	<body>                     8 bytes: the address of the code marked body:
@@ -89,9 +90,15 @@ func listing(t *testing.T, file *elfsym.File, u *plan.Unit) []string {
 		l.relocs[r.At] = r
 	}
 	for _, p := range u.Patches {
-		text := strings.Replace(hex(p.Text), "00 00 00 00", "<stub>", 1)
-		l.lines = append(l.lines, fmt.Sprintf("patch %s: %s -> %s", l.module(p.Vaddr), hex(p.Orig), text), "stub:")
-		l.stub(t, p.Stub)
+		text := hex(p.Text)
+		if p.RelAt != abi.PATCH_NO_REL {
+			text = strings.Replace(text, "00 00 00 00", "<stub>", 1)
+		}
+		l.lines = append(l.lines, fmt.Sprintf("patch %s: %s -> %s", l.module(p.Vaddr), hex(p.Orig), text))
+		if p.RelAt != abi.PATCH_NO_REL {
+			l.lines = append(l.lines, "stub:")
+			l.stub(t, p.Stub)
+		}
 	}
 	return l.lines
 }

@@ -81,8 +81,23 @@ func readHazard(t *testing.T, source string) hazard {
 // build assembles the hazard into a shared object.
 func (h hazard) build(t *testing.T) string {
 	t.Helper()
-	so := filepath.Join(t.TempDir(), h.name+".so")
-	cmd := exec.Command("gcc", "-shared", "-nostdlib", "-Wl,-z,noexecstack", "-Wl,--build-id", "-Wa,-I,testdata", "-o", so, h.source)
+	return link(t, h.name, h.source)
+}
+
+// assemble builds a source that is no file.
+func assemble(t *testing.T, name, source string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name+".s")
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return link(t, name, path)
+}
+
+func link(t *testing.T, name, source string) string {
+	t.Helper()
+	so := filepath.Join(t.TempDir(), name+".so")
+	cmd := exec.Command("gcc", "-shared", "-nostdlib", "-Wl,-z,noexecstack", "-Wl,--build-id", "-Wa,-I,testdata", "-o", so, source)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -116,6 +131,10 @@ func place(t *testing.T, file *elfsym.File, entry, ret bool) (a *trampoline.Aren
 		onReturn = []trampoline.Program{{Link: 1}}
 	}
 	e, r = trampoline.Place(a, addr, onEntry, onReturn)
+	if e.Err != nil {
+		a.Last()
+		e, r = trampoline.Place(a, addr, onEntry, onReturn)
+	}
 	return a, e, r
 }
 
@@ -127,7 +146,7 @@ func newArena(file *elfsym.File, addrs ...uint64) *trampoline.Arena {
 }
 
 var tacticNames = map[string]uint32{
-	"jump": abi.TACTIC_JUMP, "padding": abi.TACTIC_PADDING,
+	"jump": abi.TACTIC_JUMP, "padding": abi.TACTIC_PADDING, "short": abi.TACTIC_SHORT,
 	"return-a": abi.TACTIC_RETURN_A, "return-b": abi.TACTIC_RETURN_B, "return-c": abi.TACTIC_RETURN_C,
 }
 

@@ -17,7 +17,7 @@ func PlaceAt(a *Arena, addr uint64, programs []Program) Outcome {
 		e, _ := Place(a, addr, programs, nil)
 		return e
 	}
-	w, err := f.offsetWindow(addr)
+	w, err := a.offsetWindow(f, addr)
 	if err == nil {
 		err = a.atomically(func() error { return a.placeOffset(f, w, programs) })
 	}
@@ -25,14 +25,14 @@ func PlaceAt(a *Arena, addr uint64, programs []Program) Outcome {
 }
 
 // offsetWindow is the window that begins with the instruction at addr.
-func (f *Function) offsetWindow(addr uint64) (window, error) {
+func (a *Arena) offsetWindow(f *Function, addr uint64) (window, error) {
 	p := f.pieces[0]
 	i, err := p.index(addr)
 	if err != nil {
 		return window{}, err
 	}
 	f.addGotos()
-	return f.windowAt(p, p.insns[i:])
+	return a.window(f, func(need int) (window, error) { return f.windowAt(p, p.insns[i:], need) })
 }
 
 // index finds the instruction at addr.
@@ -61,7 +61,7 @@ func (a *Arena) placeOffset(f *Function, w window, programs []Program) error {
 	if err := a.displaced(w); err != nil {
 		return err
 	}
-	return a.patch(f, w, stub)
+	return a.patch(w, stub)
 }
 
 // offsetCall is the stub of an instruction, up to what it displaced:

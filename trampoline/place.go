@@ -17,6 +17,9 @@ type mark struct{ code, relocs, patches int }
 func (a *Arena) mark() mark { return mark{len(a.Code), len(a.Relocs), len(a.Patches)} }
 
 func (a *Arena) reset(m mark) {
+	for _, p := range a.Patches[m.patches:] {
+		a.release(p)
+	}
 	a.Code, a.Relocs, a.Patches = a.Code[:m.code], a.Relocs[:m.relocs], a.Patches[:m.patches]
 	for helper, at := range a.slots {
 		if int(at) >= m.code {
@@ -27,7 +30,7 @@ func (a *Arena) reset(m mark) {
 
 // Place puts programs on the entry and on the return of the function that
 // begins at addr. The halves fail apart: a return that is refused leaves the entry
-// probed.
+// probed. Before Last, what only a detour could reach is refused.
 func Place(a *Arena, addr uint64, entry, ret []Program) (e, r Outcome) {
 	f, err := Read(a.mod, a.branches, addr)
 	if err == nil && f.pieces[0].Lo != addr {
@@ -35,7 +38,7 @@ func Place(a *Arena, addr uint64, entry, ret []Program) (e, r Outcome) {
 	}
 	var w window
 	if err == nil {
-		w, err = f.entryWindow()
+		w, err = a.entryWindow(f)
 	}
 	if err != nil {
 		return Outcome{Err: err}, Outcome{Err: err}
@@ -71,7 +74,7 @@ func (a *Arena) placeEntry(f *Function, w window, entry []Program) error {
 	if err != nil {
 		return err
 	}
-	return a.patch(f, w, stub)
+	return a.patch(w, stub)
 }
 
 func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPlan) error {
@@ -80,7 +83,7 @@ func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPla
 		if err != nil {
 			return err
 		}
-		return a.patch(f, w, stub)
+		return a.patch(w, stub)
 	}
 	if len(entry) > 0 {
 		if err := a.placeEntry(f, w, entry); err != nil {
@@ -93,7 +96,7 @@ func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPla
 		if err != nil {
 			return err
 		}
-		if err := a.patch(f, site, stub); err != nil {
+		if err := a.patch(site, stub); err != nil {
 			return err
 		}
 	}
@@ -107,7 +110,7 @@ func PlaceHook(a *Arena, addr uint64, helper uint32) error {
 	if err != nil {
 		return err
 	}
-	w, err := f.entryWindow()
+	w, err := f.entryWindow(jumpLen)
 	if err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func PlaceHook(a *Arena, addr uint64, helper uint32) error {
 	if err := a.displaced(w); err != nil {
 		return err
 	}
-	return a.patch(f, w, stub)
+	return a.patch(w, stub)
 }
 
 var _ Module = (*elfsym.File)(nil)

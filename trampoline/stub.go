@@ -38,12 +38,14 @@ type Arena struct {
 	// Intact is asked of the bytes that a patch will replace: an error refuses the
 	// patch. nil: they are as in the file.
 	Intact func(vaddr uint64, orig []byte) error
+	taken  taken
+	last   bool // every site that a plain jump reaches has it
 }
 
 // NewArena starts a unit's code. addrs are the functions of the module that will
 // be placed.
 func NewArena(u *plan.Unit, mod Module, addrs []uint64) *Arena {
-	return &Arena{Unit: u, slots: map[uint32]uint32{}, mod: mod, branches: ScanBranches(mod, addrs)}
+	return &Arena{Unit: u, slots: map[uint32]uint32{}, mod: mod, branches: ScanBranches(mod, addrs), taken: taken{}}
 }
 
 // slot is where the address of a helper lies.
@@ -189,24 +191,4 @@ func (a *Arena) retStub(w window, runs, slot uint32) (uint32, error) {
 	a.callSlot(slot)
 	a.Emit(w.insns[len(w.insns)-1].b...)
 	return stub, nil
-}
-
-// patch is the jump that replaces a window.
-func (a *Arena) patch(f *Function, w window, stub uint32) error {
-	orig, err := f.mod.Bytes(w.addr, w.len)
-	if err != nil || w.len > 16 {
-		return refuse("the %d bytes at %#x cannot be replaced: %v", w.len, w.addr, err)
-	}
-	if a.Intact != nil {
-		if err := a.Intact(w.addr, orig); err != nil {
-			return refuse("%v", err)
-		}
-	}
-	text := make([]byte, w.len)
-	for i := range text {
-		text[i] = plan.Fill
-	}
-	text[0] = 0xe9
-	a.Patches = append(a.Patches, plan.Patch{Vaddr: w.addr, Tactic: w.tactic, Stub: stub, RelAt: 1, Orig: orig, Text: text})
-	return nil
 }

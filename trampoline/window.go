@@ -5,15 +5,19 @@ import (
 	"github.com/bpftime-go/bpftime/internal/x86"
 )
 
-// jumpLen is the length of `jmp rel32`.
-const jumpLen = 5
+// Lengths of `jmp rel32` and `jmp rel8`.
+const (
+	jumpLen  = 5
+	shortLen = 2
+)
 
 // window is a run of whole instructions that a jump may overwrite.
 type window struct {
 	addr   uint64
 	insns  []insn // those of the function
-	len    int    // bytes overwritten, 5 or more, padding included
+	len    int    // bytes overwritten, as many as the jump has or more, padding included
 	tactic uint32
+	hole   uint64 // where a jmp rel8 in the window goes: five bytes with the jump to the stub; 0: the window has that itself
 }
 
 func (w window) end() uint64 { return w.addr + uint64(w.len) }
@@ -26,53 +30,56 @@ func (w window) code() (b []byte) {
 	return b
 }
 
-// entryWindow is the window at the first instruction. An endbr64 stays where it
-// is: it is what indirect calls must find.
-func (f *Function) entryWindow() (window, error) {
+// entryWindow is the window at the first instruction for a jump of need bytes. An
+// endbr64 stays where it is: it is what indirect calls must find.
+func (f *Function) entryWindow(need int) (window, error) {
 	p := f.pieces[0]
 	insns := p.insns
 	if len(insns) > 1 && insns[0].IsEndbr64() && !f.led(insns[1].addr) { // a loop there is no entry
-		if w, err := f.windowAt(p, insns[1:]); err == nil {
+		if w, err := f.windowAt(p, insns[1:], need); err == nil {
 			return w, nil
 		}
 	}
-	return f.windowAt(p, insns)
+	return f.windowAt(p, insns, need)
 }
 
-// windowAt covers five bytes from insns[0] on.
-func (f *Function) windowAt(p piece, insns []insn) (window, error) {
+// windowAt covers need bytes from insns[0] on.
+func (f *Function) windowAt(p piece, insns []insn, need int) (window, error) {
 	w := window{addr: insns[0].addr, tactic: abi.TACTIC_JUMP}
 	for _, in := range insns {
-		if w.len >= jumpLen {
+		if w.len >= need {
 			return w, nil
 		}
 		if at, ok := f.enteredIn(in, w.len == 0); ok {
-			return w, refuse("a jump leads to +%#x, inside the first five bytes", at-p.Lo)
+			return w, refuse("a jump leads to +%#x, inside the first %s bytes", at-p.Lo, spelled(need))
 		}
 		w.insns = append(w.insns, in)
 		w.len += in.Len
-		if isCall(in) && w.len < jumpLen {
-			return w, refuse("a call in the first five bytes returns into them")
+		if isCall(in) && w.len < need {
+			return w, refuse("a call in the first %s bytes returns into them", spelled(need))
 		}
 	}
-	if w.len >= jumpLen {
+	if w.len >= need {
 		return w, nil
 	}
-	return f.intoPadding(p, w)
+	return f.intoPadding(p, w, need)
 }
+
+// spelled is a length of a jump for messages.
+func spelled(need int) string { return map[int]string{jumpLen: "five", shortLen: "two"}[need] }
 
 // intoPadding extends a window that ends with the function over nops and int3
 // behind it, which nobody executes.
-func (f *Function) intoPadding(p piece, w window) (window, error) {
+func (f *Function) intoPadding(p piece, w window, need int) (window, error) {
 	if len(w.insns) == 0 || fallsThrough(w.insns[len(w.insns)-1]) {
 		return w, refuse("it runs on into the function behind it, %d bytes after its entry", w.len)
 	}
 	w.tactic = abi.TACTIC_PADDING
 	behind := f.bytesAt(w.end(), 2*jumpLen+maxInsn)
-	for w.len < jumpLen {
+	for w.len < need {
 		n := f.padding(w.end(), behind)
 		if n == 0 {
-			return w, refuse("the function has %d bytes and no padding of its own behind it: a jump takes five", p.Hi-w.addr)
+			return w, refuse("the function has %d bytes and no padding of its own behind it: a jump takes %s", p.Hi-w.addr, spelled(need))
 		}
 		w.len, behind = w.len+n, behind[n:]
 	}

@@ -161,6 +161,8 @@ var patches = []broken{
 	{"field over the end", same(func(r raw) { r[r.patch(0, 0, 21)] = 13 }), badPatch},
 	{"field far over the end", same(func(r raw) { r[r.patch(0, 0, 21)] = 254 }), badPatch},
 	{"no field", same(func(r raw) { r[r.patch(0, 0, 21)] = abi.PATCH_NO_REL }), ""},
+	{"no field in two bytes", same(func(r raw) { r[r.patch(0, 0, 20)], r[r.patch(0, 0, 21)] = 2, abi.PATCH_NO_REL }), ""},
+	{"no field in no bytes", same(func(r raw) { r[r.patch(0, 0, 20)], r[r.patch(0, 0, 21)] = 0, abi.PATCH_NO_REL }), badPatch},
 	{"field of 3 bytes", same(func(r raw) { r[r.patch(0, 0, 20)], r[r.patch(0, 0, 21)] = 3, 0 }), badPatch},
 	{"stub behind the code", same(func(r raw) { r.put32(r.patch(0, 0, 16), 64) }), badPatch},
 	{"stub far behind", same(func(r raw) { r.put32(r.patch(0, 0, 16), 0xffffffff) }), badPatch},

@@ -35,6 +35,7 @@ func whole() *Plan {
 			Patches: []Patch{
 				{Vaddr: 0x401000, Tactic: abi.TACTIC_JUMP, Stub: 63, RelAt: 12, Orig: sixteen, Text: bytes.Repeat([]byte{0xcc}, 16)},
 				{Vaddr: 0x401100, Tactic: abi.TACTIC_RETURN_C, RelAt: 0, Orig: []byte{1, 2, 3, 4}, Text: []byte{5, 6, 7, 8}},
+				{Vaddr: 0x401010, Tactic: abi.TACTIC_SHORT, RelAt: abi.PATCH_NO_REL, Orig: []byte{1, 2}, Text: []byte{0xeb, 8}},
 			},
 		}, {
 			Path: "/lib64/ld.so", BuildID: []byte{}, Late: true, Hook: true, Code: []byte{0xc3},
@@ -128,7 +129,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"no code", func(p *Plan) { p.Units[1].Code = nil },
 			"plan: /lib64/ld.so: 0 bytes of code for 1 sites from 0x0 to 0x5; a unit has some of both, within 2 GiB"},
 		{"sites far apart", func(p *Plan) { p.Units[0].Patches[1].Vaddr = 0x401000 + 1<<31 },
-			"plan: /usr/lib/libc.so.6: 64 bytes of code for 2 sites from 0x401000 to 0x80401004; a unit has some of both, within 2 GiB"},
+			"plan: /usr/lib/libc.so.6: 64 bytes of code for 3 sites from 0x401000 to 0x80401004; a unit has some of both, within 2 GiB"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := whole()

@@ -1,7 +1,7 @@
 # The function behind f enters it at its second instruction (libc's mempcpy and
 # memcpy), by a branch of two bytes.
-# entry: refused: a jump leads to +0x3
-# return: refused: a jump leads to +0x3
+# entry: short
+# return: return-a
 	.include "function.inc"
 begin f
 	mov	%rdi, %rax

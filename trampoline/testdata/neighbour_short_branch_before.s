@@ -1,6 +1,6 @@
 # The same from the function before f.
-# entry: refused: a jump leads to +0x3
-# return: refused: a jump leads to +0x3
+# entry: short
+# return: return-a
 	.include "function.inc"
 begin g
 	lea	(%rdi,%rsi), %rax

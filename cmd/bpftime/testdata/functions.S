@@ -33,8 +33,8 @@
 	ret
 	end probe_loop
 
-	function loop_too		/* to its second as well */
-	xor	%r8d, %r8d
+	function loop_too		/* to its second, which is one byte behind */
+	cwtl
 1:	inc	%eax
 	dec	%edi
 	jnz	1b
@@ -46,6 +46,11 @@
 	nop
 	jmp	*%rdi
 	end probe_jumps_on
+
+	function jumps_too
+	lea	1(%rsi), %rsi
+	jmp	*%rdi
+	end jumps_too
 
 	function probe_short		/* one byte, and then padding */
 	ret

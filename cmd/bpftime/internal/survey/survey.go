@@ -60,6 +60,12 @@ func File(f *elfsym.File, pattern string, progress func(done, total int)) ([]Fun
 		}
 		fns[i].place(a)
 	}
+	a.Last()
+	for i := range fns {
+		if fns[i].Entry.Tactic == "" {
+			fns[i].place(a)
+		}
+	}
 	return fns, nil
 }
 

@@ -1,0 +1,20 @@
+# The function before f runs through the padding into f: it is code.
+# entry: refused: a short jump finds no padding
+# return: refused: a short jump finds no padding
+# exec: no
+	.include "function.inc"
+begin g
+	lea	2(%rdi), %rdi
+end g
+	.skip	5, 0x90
+begin f
+	mov	%edi, %eax
+1:	add	$3, %eax
+	dec	%edi
+	jg	1b
+	ret
+end f
+begin h
+	lea	2(%rdi), %rax
+	ret
+end h
