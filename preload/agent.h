@@ -10,6 +10,7 @@
  *   check.c       nothing of a plan is used before it was checked
  *   maps.c        /proc/self/maps, modules, gaps near them
  *   text.c        writes text, law 7
+ *   semaphore.c   tells markers that somebody listens
  *   mapfile.c     maps of eBPF programs
  *   vdso.c        functions of the kernel without a system call
  *   late.c        modules that come and go
@@ -79,11 +80,16 @@ HIDDEN void modules_each(void (*visit)(const struct module *m, const char *path,
 HIDDEN int module_is(const struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
 HIDDEN int module_here(const struct module *m);
 HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
+HIDDEN int data_page(u64 addr, const struct module *m, struct vma *v);
 HIDDEN u64 gap_find(u64 lo, u64 hi, u64 size);
 
 /* text.c */
 HIDDEN long text_write(u64 addr, const u8 *bytes, u64 n);
 HIDDEN int text_restore(u64 addr, const u8 *bytes, u64 n);
+
+/* semaphore.c */
+HIDDEN const char *semaphores_refused(const struct module *m, const struct plan *plan, const struct plan_unit *u, u64 *vaddr);
+HIDDEN void semaphores_add(const struct module *m, const struct plan *plan, const struct plan_unit *u, int n);
 
 /* check.c */
 HIDDEN const char *plan_check(const u8 *bytes, u64 size);

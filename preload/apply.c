@@ -5,7 +5,8 @@
  *   maps     every map file is mapped
  *   prepare  for each unit whose module is here: compare the bytes at the sites,
  *            map an arena near, copy the code, relocate it, make it r-x
- *   commit   write all sites; if one cannot be written, write the others back
+ *   commit   write all sites, add to semaphores; if a site cannot be written,
+ *            write the others back
  *
  * Units whose module is not here wait for late.c. A unit is applied to every module
  * of its file: the same file may be loaded into several namespaces (dlmopen), each
@@ -264,11 +265,22 @@ static int fill_arena(const struct resident *res, const struct placed *u)
 	return !failed(sys_mprotect(u->arena, arena_size(u->unit), PROT_READ | PROT_EXEC));
 }
 
+static int semaphores_ok(const struct placed *u)
+{
+	u64 vaddr = 0;
+	const char *why = semaphores_refused(&u->module, u->plan, u->unit, &vaddr);
+	TEXT(t);
+
+	if (!why)
+		return 1;
+	return maps_error ? refuse_maps() : refuse(put(put(put_site(&t, u, vaddr), ": "), why));
+}
+
 static int prepare(const struct resident *res, struct placed *u)
 {
 	TEXT(t);
 
-	if (!sites_ok(u))
+	if (!sites_ok(u) || !semaphores_ok(u))
 		return 0;
 	u->arena = map_near(u, arena_size(u->unit));
 	if (!u->arena)
@@ -326,7 +338,15 @@ static int commit(struct placed *u)
 		unwrite(u, i);
 		return refuse(put_error(put(put_site(&t, u, p->vaddr), ": text cannot be written"), r));
 	}
+	semaphores_add(&u->module, u->plan, u->unit, 1);
 	return 1;
+}
+
+static void undo(struct placed *u)
+{
+	unwrite(u, u->unit->npatches);
+	if (!u->stays)
+		semaphores_add(&u->module, u->plan, u->unit, -1);
 }
 
 /* Every list of runs that names a link is a site of it. */
@@ -397,7 +417,7 @@ static int commit_from(u32 first)
 		if (commit(&placed[done]))
 			continue;
 		for (u32 i = first; i < done; i++)
-			unwrite(&placed[i], placed[i].unit->npatches);
+			undo(&placed[i]);
 		return 0;
 	}
 	return 1;
@@ -493,7 +513,7 @@ int plan_apply(const struct plan *plan, int at_start)
 			return 1;
 		}
 		for (u32 i = first; i < nplaced; i++)
-			unwrite(&placed[i], placed[i].unit->npatches);
+			undo(&placed[i]);
 		if (!drop_from(first))
 			keep_maps(r);
 	}

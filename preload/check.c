@@ -59,6 +59,16 @@ static int patch_ok(const struct plan_unit *u, const struct plan_patch *p)
 	       p->vaddr >= u->text_lo && p->vaddr < u->text_hi && u->text_hi - p->vaddr >= p->len;
 }
 
+static int semaphores_ok(const struct view *v, const struct plan_unit *u)
+{
+	const struct plan_semaphore *s = (const struct plan_semaphore *)(v->base + u->semaphores);
+
+	for (u32 i = 0; i < u->nsemaphores; i++)
+		if (s[i].vaddr & 1)
+			return 0;
+	return 1;
+}
+
 static const char *unit_check(const struct view *v, const struct plan_unit *u)
 {
 	const struct plan_reloc *r = (const struct plan_reloc *)(v->base + u->relocs);
@@ -70,7 +80,8 @@ static const char *unit_check(const struct view *v, const struct plan_unit *u)
 		return "a unit has no text";
 	if (!u->code_size || !bytes(v, u->code, u->code_size) || (u->code & 15))
 		return "code lies outside";
-	if (!table(v, u->relocs, u->nrelocs, sizeof *r) || !table(v, u->patches, u->npatches, sizeof *p))
+	if (!table(v, u->relocs, u->nrelocs, sizeof *r) || !table(v, u->patches, u->npatches, sizeof *p) ||
+	    !table(v, u->semaphores, u->nsemaphores, sizeof(struct plan_semaphore)))
 		return "a table of a unit lies outside";
 	for (u32 i = 0; i < u->nrelocs; i++)
 		if (!reloc_ok(v, u, &r[i]))
@@ -78,7 +89,7 @@ static const char *unit_check(const struct view *v, const struct plan_unit *u)
 	for (u32 i = 0; i < u->npatches; i++)
 		if (!patch_ok(u, &p[i]))
 			return "a patch is out of bounds";
-	return 0;
+	return semaphores_ok(v, u) ? 0 : "a semaphore is not aligned";
 }
 
 static const char *tables_check(const struct view *v)

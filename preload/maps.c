@@ -214,6 +214,26 @@ int text_page(u64 addr, const struct module *m, struct vma *v)
 	return found && same_file(m, v) && str_eq(v->perms, "r-xp");
 }
 
+/* Private writable data of the module itself: of its file, or the zeros that follow
+ * without a gap. 1: it is; *v tells what stood there. */
+int data_page(u64 addr, const struct module *m, struct vma *v)
+{
+	static struct maps maps;
+	u64 end = m->lo;
+	int found = 0, own = 0;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (!found && maps_next(&maps, v)) {
+		own = same_file(m, v) || (v->lo == end && !v->inode && !v->path[0]);
+		if (own)
+			end = v->hi;
+		found = v->lo <= addr && addr < v->hi;
+	}
+	maps_close(&maps);
+	return found && own && str_eq(v->perms, "rw-p");
+}
+
 /* ---- gaps ---- */
 
 #define REACH (0x80000000ul - 0x100000) /* rel32, with a margin */

@@ -245,12 +245,13 @@
 #define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */
 #define PLAN_VERSION 1
 #define PLAN_HDR_SIZE 64
-#define PLAN_UNIT_SIZE 96
+#define PLAN_UNIT_SIZE 104
 #define PLAN_PATCH_SIZE 64
 #define PLAN_RELOC_SIZE 24
 #define PLAN_LINK_SIZE 24
 #define PLAN_MAP_SIZE 32
 #define PLAN_WANT_SIZE 16
+#define PLAN_SEMAPHORE_SIZE 8
 
 /* relocations of a unit's code; P is the address of the field, A the addend */
 #define RELOC_MODULE_REL32 1  /* bias + A - (P + 4) */

@@ -209,13 +209,15 @@ SIZE(plan, PLAN_HDR_SIZE);
 struct plan_unit {
 	u8 build_id[32];
 	u32 build_id_len, flags;
-	u32 path, code, code_size, nrelocs, relocs, npatches, patches, pad;
+	u32 path, code, code_size, nrelocs, relocs, npatches, patches, nsemaphores;
 	u64 load_base;        /* page-aligned vaddr of the first PT_LOAD */
 	u64 text_lo, text_hi; /* vaddr range of the sites */
+	u32 semaphores, pad;
 };
 AT(plan_unit, build_id_len, 32);
 AT(plan_unit, path, 40);
 AT(plan_unit, load_base, 72 + 0);
+AT(plan_unit, semaphores, 96);
 SIZE(plan_unit, PLAN_UNIT_SIZE);
 
 struct plan_patch {
@@ -237,6 +239,11 @@ struct plan_reloc {
 	s64 addend;
 };
 SIZE(plan_reloc, PLAN_RELOC_SIZE);
+
+struct plan_semaphore {
+	u64 vaddr; /* of a u16 in the module's data */
+};
+SIZE(plan_semaphore, PLAN_SEMAPHORE_SIZE);
 
 struct plan_link {
 	u32 name, kind;

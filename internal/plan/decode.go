@@ -180,6 +180,7 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	const outside = "a table of a unit lies outside"
 	relocs := r.table(u32(b, 56), u32(b, 52), abi.PLAN_RELOC_SIZE, outside)
 	patches := r.table(u32(b, 64), u32(b, 60), abi.PLAN_PATCH_SIZE, outside)
+	semaphores := r.table(u32(b, 96), u32(b, 68), abi.PLAN_SEMAPHORE_SIZE, outside)
 	for i, x := range relocs {
 		r.at.table, r.at.n = "relocation", i
 		u.Relocs = append(u.Relocs, r.reloc(p, u, x))
@@ -187,6 +188,10 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	for i, x := range patches {
 		r.at.table, r.at.n = "patch", i
 		u.Patches = append(u.Patches, r.patch(u, x, lo, hi))
+	}
+	for i, x := range semaphores {
+		r.at.table, r.at.n = "semaphore", i
+		u.Semaphores = append(u.Semaphores, r.semaphore(x))
 	}
 	return u
 }
@@ -221,4 +226,12 @@ func (r *reader) patch(u *Unit, b []byte, lo, hi uint64) Patch {
 	}
 	x.Orig, x.Text = bytes.Clone(b[24:24+n]), bytes.Clone(b[40:40+n])
 	return x
+}
+
+// semaphore reads the address of a u16, which lies in one page.
+func (r *reader) semaphore(b []byte) uint64 {
+	if u64(b, 0)%2 != 0 {
+		r.fail("a semaphore is not aligned")
+	}
+	return u64(b, 0)
 }

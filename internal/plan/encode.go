@@ -49,7 +49,7 @@ func (w *writer) string(s string) uint32 {
 }
 
 // body is where a unit's code and tables lie.
-type body struct{ code, relocs, patches uint32 }
+type body struct{ code, relocs, patches, semaphores uint32 }
 
 func (w *writer) unitBody(u *Unit) body {
 	var b body
@@ -69,6 +69,8 @@ func (w *writer) unitBody(u *Unit) body {
 		w.padded(p.Text, 16)
 		w.u64(0)
 	}
+	b.semaphores = w.align(8)
+	w.u64(u.Semaphores...)
 	return b
 }
 
@@ -76,8 +78,9 @@ func (w *writer) unit(u *Unit, b body) {
 	lo, hi := u.TextRange()
 	w.padded(u.BuildID, MaxBuildID)
 	w.u32(uint32(len(u.BuildID)), u.flags(), w.string(u.Path), b.code, u.Len(),
-		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, 0)
+		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, uint32(len(u.Semaphores)))
 	w.u64(u.LoadBase, lo, hi)
+	w.u32(b.semaphores, 0)
 }
 
 func (u *Unit) flags() (f uint32) {

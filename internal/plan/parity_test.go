@@ -124,6 +124,9 @@ func show(p *Plan) string {
 		for _, x := range u.Patches {
 			put("patch", x.Vaddr, x.Tactic, x.Stub, x.RelAt, x.Orig, x.Text)
 		}
+		for _, vaddr := range u.Semaphores {
+			put("semaphore", vaddr)
+		}
 	}
 	return w.String()
 }

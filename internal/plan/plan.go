@@ -53,6 +53,9 @@ type Unit struct {
 	Code     []byte // stubs, lists of runs and programs, in one arena
 	Relocs   []Reloc
 	Patches  []Patch
+	// Semaphores are virtual addresses of u16 in the module's data, which count who
+	// listens to markers of the unit.
+	Semaphores []uint64
 }
 
 // A Reloc fills a field of a unit's code; see abi.h for what each kind computes.

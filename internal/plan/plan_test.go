@@ -37,6 +37,7 @@ func whole() *Plan {
 				{Vaddr: 0x401100, Tactic: abi.TACTIC_RETURN_C, RelAt: 0, Orig: []byte{1, 2, 3, 4}, Text: []byte{5, 6, 7, 8}},
 				{Vaddr: 0x401010, Tactic: abi.TACTIC_SHORT, RelAt: abi.PATCH_NO_REL, Orig: []byte{1, 2}, Text: []byte{0xeb, 8}},
 			},
+			Semaphores: []uint64{0x500002, 1 << 46},
 		}, {
 			Path: "/lib64/ld.so", BuildID: []byte{}, Late: true, Hook: true, Code: []byte{0xc3},
 			Patches: []Patch{{Vaddr: 0, Tactic: abi.TACTIC_PADDING, RelAt: 1, Orig: []byte{1, 2, 3, 4, 5}, Text: []byte{0xe9, 0, 0, 0, 0}}},
@@ -97,8 +98,9 @@ func TestLayout(t *testing.T) {
 		Wants: []string{"w"},
 		Units: []*Unit{{
 			Path: "m", BuildID: []byte{0xaa, 0xbb}, LoadBase: 0x10000, Late: true, Code: bytes.Repeat([]byte{Fill}, 20),
-			Relocs:  []Reloc{{Kind: abi.RELOC_MAP_ABS64, At: 8, Addend: 0x1008}},
-			Patches: []Patch{{Vaddr: 0x10203, Tactic: abi.TACTIC_JUMP, Stub: 16, RelAt: 1, Orig: []byte{1, 2, 3, 4, 5}, Text: []byte{0xe9, 0, 0, 0, 0}}},
+			Relocs:     []Reloc{{Kind: abi.RELOC_MAP_ABS64, At: 8, Addend: 0x1008}},
+			Patches:    []Patch{{Vaddr: 0x10203, Tactic: abi.TACTIC_JUMP, Stub: 16, RelAt: 1, Orig: []byte{1, 2, 3, 4, 5}, Text: []byte{0xe9, 0, 0, 0, 0}}},
+			Semaphores: []uint64{0x11002},
 		}},
 	})
 	if !bytes.Equal(got, want) {

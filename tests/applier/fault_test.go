@@ -278,6 +278,42 @@ func TestFaultsLate(t *testing.T) {
 	}
 }
 
+// TestFaultsWithSemaphores: a marker's semaphore counts its listeners exactly where the marker is patched, whatever
+// failed; the program sees to that. Two modules are patched at once, so what was done to one is undone.
+func TestFaultsWithSemaphores(t *testing.T) {
+	needsAgent(t)
+	marked := victim(t, "marked", "-ldl")
+	library := host.Build(t, "gcc", "libmarked.so", "../applier/testdata/marked.c", "-DLIBRARY", "-shared", "-fPIC")
+	spec := "usdt/" + marked + ":marked:mark"
+	t.Run("start", func(t *testing.T) {
+		f := newFaulty(t, []string{spec, "uprobe/libc:write"}, marked)
+		f.sweepSome(t, 0)
+		f.sweep(t, "host", "kind", firsts(f.clean.calls))
+		f.sweep(t, "host", "pair", writes(f.clean.calls))
+		f.sweep(t, "host", "rest", writes(f.clean.calls))
+	})
+	t.Run("late", func(t *testing.T) {
+		f := newFaulty(t, []string{spec, "usdt/" + library + ":marked:mark"}, marked, library)
+		f.sweepSome(t, atMain(f.clean.calls))
+	})
+}
+
+// writes lists the calls that write text.
+func writes(calls []call) (list []int) {
+	for i, c := range calls {
+		if c.nr == unix.SYS_PWRITE64 || strings.HasSuffix(c.path, "/self/mem") {
+			list = append(list, i+1)
+		}
+	}
+	return list
+}
+
+func (f *faulty) sweepSome(t *testing.T, start int) {
+	f.sweep(t, "host", "once", each(f.clean.calls, start, host.Scale(2, 1)))
+	f.sweep(t, "host", "short", each(f.clean.calls, start, host.Scale(5, 1)))
+	f.sweep(t, "host", "rest", each(f.clean.calls, start, host.Scale(7, 1)))
+}
+
 // TestFaultsInCompiler: system calls of the compiler's process fail, Go's own too; at the start, and in the fresh process
 // that compiles for a module nobody knew.
 func TestFaultsInCompiler(t *testing.T) {

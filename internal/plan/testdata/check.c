@@ -37,6 +37,7 @@ static void show_unit(const struct plan_unit *u)
 {
 	const struct plan_reloc *r = (const struct plan_reloc *)(base + u->relocs);
 	const struct plan_patch *p = (const struct plan_patch *)(base + u->patches);
+	const struct plan_semaphore *s = (const struct plan_semaphore *)(base + u->semaphores);
 
 	printf("unit ");
 	string(u->path);
@@ -51,6 +52,8 @@ static void show_unit(const struct plan_unit *u)
 		printf("patch "), number(p->vaddr), number(p->tactic), number(p->stub), number(p->rel_at);
 		hex(p->orig, p->len), hex(p->text, p->len);
 	}
+	for (u32 i = 0; i < u->nsemaphores; i++, s++)
+		printf("semaphore "), number(s->vaddr);
 }
 
 static void show(void)

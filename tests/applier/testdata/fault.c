@@ -8,6 +8,7 @@
 //          once   the Nth call fails
 //          kind   it fails, and all later ones of the same number
 //          short  it fails, and all later ones that need memory or a descriptor; what gives back does not
+//          pair   it fails, and the next that needs memory or a descriptor
 //          rest   it fails, and all later ones
 //          kill   the process is killed when it is about to make it
 //
@@ -30,7 +31,7 @@
 
 static struct {
 	FILE *trace;
-	int family, child, kind, brief, rest, kill;
+	int family, child, kind, brief, pair, rest, kill;
 	long n, error;
 } want;
 
@@ -113,6 +114,8 @@ static int fails(const struct task *t)
 	}
 	if (failing < 0 || seen < want.n)
 		return 0;
+	if (want.pair && takes(nr))
+		return want.pair = 0, 1;
 	return want.rest || (want.kind && nr == failing) || (want.brief && takes(nr));
 }
 
@@ -251,6 +254,7 @@ int main(int argc, char **argv)
 	want.child = !strcmp(argv[2], "child");
 	want.kind = !strcmp(argv[3], "kind");
 	want.brief = !strcmp(argv[3], "short");
+	want.pair = !strcmp(argv[3], "pair");
 	want.rest = !strcmp(argv[3], "rest");
 	want.kill = !strcmp(argv[3], "kill");
 	want.n = strcmp(argv[3], "none") ? atol(argv[4]) : 0;
