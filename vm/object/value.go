@@ -17,6 +17,16 @@ type Constant struct {
 	Where string // the place it was written at, for messages: "trace.yaml:7:12"
 }
 
+// Encode writes v, as it may stand in a Constant, into b, which has the size of the
+// type. What v does not mention stays as it is.
+func Encode(b []byte, t btf.Type, v any) (err error) {
+	defer recovered("", "encoding", &err)
+	if size, err := btf.Sizeof(t); err != nil || size != len(b) {
+		return fmt.Errorf("a %s has not the size of %d bytes", typeName(t), len(b))
+	}
+	return encode(b, t, v)
+}
+
 // encode writes v into b as the type says; len(b) is the size of the type. What
 // v does not mention stays as it is.
 func encode(b []byte, t btf.Type, v any) error {
@@ -56,16 +66,27 @@ func encodeInt(b []byte, t *btf.Int, v any) error {
 }
 
 func encodeEnum(b []byte, t *btf.Enum, v any) error {
+	v, err := enumValue(t, v)
+	if err != nil {
+		return err
+	}
+	return putInt(b, 0, 8*len(b), t, t.Signed, v)
+}
+
+// enumValue is the number of a name, or the number itself.
+func enumValue(t *btf.Enum, v any) (any, error) {
 	name, ok := v.(string)
 	if !ok {
-		return putInt(b, 0, 8*len(b), t, t.Signed, v)
+		return v, nil
 	}
 	for _, known := range t.Values {
-		if known.Name == name {
-			return putBits(b, 0, 8*len(b), known.Value)
+		if known.Name == name && t.Signed {
+			return int64(known.Value), nil
+		} else if known.Name == name {
+			return known.Value, nil
 		}
 	}
-	return fmt.Errorf("is a %s, which has no %q: %s", typeName(t), name,
+	return nil, fmt.Errorf("is a %s, which has no %q: %s", typeName(t), name,
 		suggest(name, names(t.Values, func(v btf.EnumValue) string { return v.Name })))
 }
 
@@ -173,15 +194,19 @@ func encodeMember(b []byte, t btf.Type, members []btf.Member, c Constant) error 
 }
 
 func encodeBitfield(b []byte, m btf.Member, offset btf.Bits, c Constant) error {
-	signed := false
+	signed, v, err := false, c.Value, error(nil)
 	switch t := btf.UnderlyingType(m.Type).(type) {
 	case *btf.Int:
 		signed = t.Encoding&btf.Signed != 0
 	case *btf.Enum:
 		signed = t.Signed
+		v, err = enumValue(t, v)
 	}
 	bits := min(int(m.BitfieldSize), 64)
-	if err := putInt(b, int(offset), bits, m.Type, signed, c.Value); err != nil {
+	if err == nil {
+		err = putInt(b, int(offset), bits, m.Type, signed, v)
+	}
+	if err != nil {
 		return fmt.Errorf(".%s %w", c.Name, err)
 	}
 	return nil
