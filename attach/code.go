@@ -16,8 +16,9 @@ const contextSize = abi.PT_SIZE
 // code is a compiled program; it lies once in every unit that has a site of it.
 type code struct {
 	*jit.Code
-	maps     []uint32 // of the plan, by index of the object's map
-	constant bool     // it only returns a number
+	maps     []uint32   // of the plan, by index of the object's map
+	specs    *usdtSpecs // nil: it asks for no arguments of a marker
+	constant bool       // it only returns a number
 }
 
 func (l *loaded) compile(name string) (*code, error) {
@@ -39,7 +40,7 @@ func (l *loaded) compile(name string) (*code, error) {
 			return nil, err
 		}
 	}
-	return &code{machine, l.planned, isConstant(p.Prog)}, nil
+	return &code{machine, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog)}, nil
 }
 
 // tellLimits says once what the verifier does not promise.

@@ -36,6 +36,7 @@ type binding struct {
 	code    *code
 	cookie  uint64
 	cookies []*namedCookie // of single functions among those that spec matches
+	inside  bool           // of a function: a marker that is not its first instruction
 }
 
 // onReturn tells where in a function the program runs.

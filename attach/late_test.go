@@ -194,7 +194,7 @@ func TestLateCompiler(t *testing.T) {
 	b.want(manifest, `link funccount uprobe/lib:first entry jump
 link funccount uprobe/other:f entry
 link funccount uprobe/none.so:f entry
-link funccount usdt/lib:p:n entry
+link funccount usdt/lib:p:n entry refused 1: lib.so: USDT p:n: no such symbol (the file has no such notes)
 link funccount uprobe/lib:first+0x9 entry refused 1: first ends at +0x8: +0x9 is not in it
 link funccount uprobe/lib:frist entry refused 1: lib.so: symbol "frist": no such symbol; did you mean first?
 link funccount uprobe/lib:chosen entry refused 1: chosen is an IFUNC of a module that is not loaded yet: which of its implementations is used is not known before: name the implementation

@@ -185,10 +185,10 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 
 func supported(s config.Spec) error {
 	switch s.Kind {
-	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti:
+	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti, config.USDT:
 		return nil
 	}
-	return fmt.Errorf("%v is not supported yet; uprobe and uretprobe are", s.Kind)
+	return fmt.Errorf("%v is not supported yet; uprobe, uretprobe and usdt are", s.Kind)
 }
 
 func linkKind(s config.Spec) uint32 {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/elfsym"
 )
 
@@ -17,7 +18,10 @@ type touched struct {
 
 // programs are those of one site, in the order of the manifest: of the function that
 // begins there, or of an instruction inside one.
-type programs struct{ entry, ret, at []binding }
+type programs struct {
+	entry, ret, at []binding
+	semaphores     []uint64 // of the markers there
+}
 
 // resolve turns a binding's specification into sites.
 func (c *compiler) resolve(b binding) {
@@ -101,6 +105,8 @@ func (c *compiler) functions(b binding, m *elfsym.Module) {
 		c.fail(b, m.Err)
 	case b.spec.Multi():
 		c.matching(b, m)
+	case b.spec.Kind == config.USDT:
+		c.markers(b, m)
 	default:
 		c.named(b, m)
 	}
@@ -161,7 +167,7 @@ func (c *compiler) ifunc(m *elfsym.Module, s elfsym.Symbol) (uint64, error) {
 	return addr - m.Bias, nil
 }
 
-func (c *compiler) add(b binding, m *elfsym.Module, addr uint64) {
+func (c *compiler) add(b binding, m *elfsym.Module, addr uint64) *programs {
 	t := c.touch(m)
 	p := t.sites[addr]
 	if p == nil {
@@ -172,11 +178,12 @@ func (c *compiler) add(b binding, m *elfsym.Module, addr uint64) {
 	switch {
 	case b.onReturn():
 		p.ret = append(p.ret, b)
-	case b.spec.Offset != 0:
+	case b.spec.Offset != 0 || b.inside:
 		p.at = append(p.at, b)
 	default:
 		p.entry = append(p.entry, b)
 	}
+	return p
 }
 
 func (c *compiler) touch(m *elfsym.Module) *touched {

@@ -122,6 +122,7 @@ func (c *compiler) place(u *unit, m *touched, addr uint64, last bool) bool {
 	}
 	c.outcome(p.entry, m, addr, e)
 	c.outcome(p.ret, m, addr, r)
+	u.announce(p.entry, p.semaphores, e)
 	return true
 }
 
@@ -137,7 +138,17 @@ func (c *compiler) placeAt(u *unit, m *touched, addr uint64, last bool) bool {
 		return false
 	}
 	c.outcome(p.at, m, addr, o)
+	u.announce(p.at, p.semaphores, o)
 	return true
+}
+
+// announce has semaphores say that somebody listens to their markers.
+func (u *unit) announce(bs []binding, semaphores []uint64, o trampoline.Outcome) {
+	for _, vaddr := range semaphores {
+		if len(bs) > 0 && o.Err == nil && !slices.Contains(u.Semaphores, vaddr) {
+			u.Semaphores = append(u.Semaphores, vaddr)
+		}
+	}
 }
 
 // inOrder puts bindings in the order of the manifest: those by name come late.

@@ -86,6 +86,22 @@ func (f *File) Executable(vaddr uint64) bool {
 	return false
 }
 
+// Writable reports whether the n bytes at vaddr are data that stays writable when the
+// file is loaded.
+func (f *File) Writable(vaddr, n uint64) bool {
+	within := func(p prog) bool { return vaddr-p.vaddr < p.memsz && n <= p.memsz-(vaddr-p.vaddr) }
+	writable := false
+	for _, p := range f.progs {
+		switch {
+		case p.typ == elf.PT_GNU_RELRO && within(p):
+			return false
+		case p.typ == elf.PT_LOAD && p.flags&elf.PF_W != 0 && p.flags&elf.PF_X == 0 && within(p):
+			writable = true
+		}
+	}
+	return writable
+}
+
 // FileOffset is where in the file the byte for vaddr stands.
 func (f *File) FileOffset(vaddr uint64) (uint64, bool) {
 	p, ok := f.loadAt(vaddr)
