@@ -76,6 +76,22 @@ func (f *File) upTo(vaddr, n uint64) ([]byte, error) {
 // is the File's own.
 func (f *File) Text() []Func { return f.text }
 
+// Code is Text as the section headers narrow it: the sections that hold instructions,
+// in the order of their addresses. Where there are none it is Text.
+func (f *File) Code() []Func {
+	sections, _ := f.sectionTable()
+	var code []Func
+	for _, s := range sections {
+		if s.flags&elf.SHF_EXECINSTR != 0 && s.typ == elf.SHT_PROGBITS && s.size > 0 && f.Executable(s.addr) && f.Executable(s.addr+s.size-1) {
+			code = append(code, Func{s.addr, s.addr + s.size})
+		}
+	}
+	if len(code) == 0 {
+		return f.text
+	}
+	return join(code)
+}
+
 // Executable reports whether vaddr is code from the file.
 func (f *File) Executable(vaddr uint64) bool {
 	for _, t := range f.text {

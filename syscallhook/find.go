@@ -1,0 +1,80 @@
+package syscallhook
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/x86"
+)
+
+// Find lists the syscall instructions of a module by address, each with its tactic.
+func Find(mod Module) []Site {
+	var inside []*body
+	sites := outside(mod)
+	for _, fn := range mod.Functions() {
+		b := read(mod, fn)
+		if len(b.syscalls) > 0 {
+			inside = append(inside, b)
+		}
+	}
+	sites = append(sites, newPlacer(mod, inside).place(inside)...)
+	slices.SortFunc(sites, func(a, b Site) int { return cmp.Compare(a.Vaddr, b.Vaddr) })
+	return sites
+}
+
+// body is a decoded function that holds a syscall.
+type body struct {
+	elfsym.Func
+	code     []byte
+	insns    []insn
+	syscalls []int // indices in insns
+	broken   bool  // some of it is no instruction
+}
+
+type insn struct {
+	x86.Inst
+	addr uint64
+	b    []byte
+}
+
+func (i insn) end() uint64 { return i.addr + uint64(i.Len) }
+
+// opcode is that of syscall.
+var opcode = []byte{0x0f, 0x05}
+
+// read decodes a function, if there is something in it that looks like a syscall.
+func read(mod Module, fn elfsym.Func) *body {
+	b := &body{Func: fn}
+	code, err := mod.Bytes(fn.Lo, int(fn.Hi-fn.Lo))
+	if err != nil || !bytes.Contains(code, opcode) {
+		return b
+	}
+	b.code = code
+	sweep(code, fn.Lo, func(in insn) {
+		if isSyscall(in) {
+			b.syscalls = append(b.syscalls, len(b.insns))
+		}
+		b.insns = append(b.insns, in)
+	}, func() { b.broken = true })
+	return b
+}
+
+func isSyscall(in insn) bool { return in.Enc == x86.Legacy && in.Map == x86.Map0F && in.Op == 0x05 }
+
+// sweep decodes code, and goes on behind a byte that begins no instruction, which it
+// tells too.
+func sweep(code []byte, at uint64, visit func(insn), broken func()) {
+	for len(code) > 0 {
+		in, err := x86.Decode(code)
+		n := in.Len
+		if err != nil {
+			broken()
+			n = 1
+		} else {
+			visit(insn{in, at, code[:n]})
+		}
+		code, at = code[n:], at+uint64(n)
+	}
+}

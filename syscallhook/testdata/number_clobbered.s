@@ -1,0 +1,8 @@
+#= after 0x6-0xb
+	fn f
+	mov $1, %eax
+	lodsb
+	syscall
+	test %rax, %rax
+	ret
+	end f

@@ -1,0 +1,7 @@
+# Three bytes.
+#= mov 0x0-0x8 nr 39
+	fn f
+	mov $39, %eax
+	.byte 0x48, 0x0f, 0x05
+	ret
+	end f
