@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // TestCheck: each function's fate, for people and for programs.
@@ -18,6 +19,8 @@ func TestCheck(t *testing.T) {
 	u.golden("check.txt", u.must("check", library, "--match", "probe_*").stdout)
 	u.golden("check-refused.txt", u.must("check", library, "--refused").stdout)
 	u.golden("check-sums.txt", u.must("check", library).stdout)
+	u.golden("check-sites.txt", u.must("check", library, "--match", "sys_*").stdout)
+	u.golden("check-usdt.txt", u.must("check", library, "--match", "here:*").stdout)
 	u.golden("check-demangled.txt", u.must("check", library, "--match", "~http::*").stdout)
 
 	var got struct {
@@ -46,6 +49,30 @@ func TestCheck(t *testing.T) {
 	if f := b.Functions[0]; f.Name != "probe_jumps_on" || f.Vaddr == 0 || f.Size != 7 || f.Entry != "jump" || f.EntryWhy != "" || f.Return != "" ||
 		!strings.HasPrefix(f.ReturnWhy, "it leaves by an indirect jump at +0x5") {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestCheckSites: system calls and markers, for programs.
+func TestCheckSites(t *testing.T) {
+	u := newUser(t)
+	library := victim(t, "functions.so", "functions.S", "-shared", "-nostdlib")
+	var got struct{ Binaries []binaryView }
+	if err := json.Unmarshal([]byte(u.must("check", library, "--json").stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	b := got.Binaries[0]
+	getpid, sigreturn := int32(39), int32(15)
+	calls := []syscallView{
+		{Place: "sys_getpid+0x5", Number: &getpid, Tactic: "mov"},
+		{Place: "sys_return+0x7", Number: &sigreturn, Why: "it returns from a signal handler, and unwinders and debuggers know it by its bytes"},
+	}
+	markers := []markerView{{Provider: "here", Name: "here", Arguments: 1, Tactic: "jump"}}
+	vaddr := cmpopts.IgnoreFields
+	if diff := cmp.Diff(calls, b.Syscalls, vaddr(syscallView{}, "Vaddr")) + cmp.Diff(markers, b.USDT, vaddr(markerView{}, "Vaddr")); diff != "" {
+		t.Error(diff)
+	}
+	if s := b.Summary; s.Syscalls.Sites != 2 || s.Syscalls.Tactics["mov"] != 1 || s.Syscalls.Tactics["refused"] != 1 || s.USDT.Sites != 1 || s.USDT.Tactics["jump"] != 1 {
+		t.Errorf("%+v", s)
 	}
 }
 

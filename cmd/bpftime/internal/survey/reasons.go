@@ -7,41 +7,44 @@ import (
 	"slices"
 )
 
-// A Reason is why some functions cannot be probed. A function that is refused at its
+// A Reason is why some sites cannot be patched. A function that is refused at its
 // entry has no probe at its return either.
 type Reason struct {
-	Why           string   // what differs from function to function is written as …
-	Entry, Return int      // functions refused there for it
-	Examples      []string // functions, by name where they have one
+	Why           string // what differs from site to site is written as …
+	Entry, Return int    // functions refused there for it
+	Syscall, USDT int
+	Examples      []string // by name where they have one
 }
 
-// maxExamples is how many functions a Reason names.
-const maxExamples = 3
+// total is how many sites there are: an entry and its return are one.
+func (r Reason) total() int { return max(r.Entry, r.Return) + r.Syscall + r.USDT }
 
 // Reasons groups refusals, the most frequent first. Cold parts are not counted: nobody
 // calls them.
-func Reasons(fns []Function) []Reason {
-	var groups groups
-	for _, fn := range fns {
+func (s Survey) Reasons() []Reason {
+	var gs groups
+	for _, fn := range s.Functions {
 		if fn.Part {
 			continue
 		}
 		if !fn.Entry.OK() {
-			groups.of(fn, fn.Entry.Why).Entry++
+			gs.of(fn.Entry.Why, fn.Name, fn.Vaddr).Entry++
 		}
 		if !fn.Return.OK() {
-			groups.of(fn, fn.Return.Why).Return++
+			gs.of(fn.Return.Why, fn.Name, fn.Vaddr).Return++
 		}
 	}
-	slices.SortStableFunc(groups.all, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(max(b.Entry, b.Return), max(a.Entry, a.Return)), cmp.Compare(a.pattern, b.pattern))
-	})
-	out := make([]Reason, len(groups.all))
-	for i, g := range groups.all {
-		out[i] = g.Reason
-		out[i].Examples = append(g.Examples, g.nameless[:min(len(g.nameless), maxExamples-len(g.Examples))]...)
+	for _, c := range s.Syscalls {
+		if !c.OK() {
+			gs.of(c.Why, c.Place, c.Vaddr).Syscall++
+		}
 	}
-	return out
+	for _, m := range s.Markers {
+		if !m.OK() {
+			gs.of(m.Why, m.title(), m.Addr).USDT++
+		}
+	}
+	return gs.sorted()
 }
 
 type groups struct {
@@ -49,19 +52,31 @@ type groups struct {
 	byPattern map[string]*group
 }
 
+func (gs *groups) sorted() []Reason {
+	slices.SortStableFunc(gs.all, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b.total(), a.total()), cmp.Compare(a.pattern, b.pattern))
+	})
+	out := make([]Reason, len(gs.all))
+	for i, g := range gs.all {
+		out[i] = g.Reason
+		out[i].Examples = append(g.Examples, g.nameless[:min(len(g.nameless), maxExamples-len(g.Examples))]...)
+	}
+	return out
+}
+
 type group struct {
 	Reason
 	pattern  string
-	last     uint64 // function counted last
+	last     uint64 // site counted last
 	nameless []string
 }
 
-// of is the group of a reason, with fn among its examples.
-func (gs *groups) of(fn Function, why string) *group {
+// of is the group of a reason, with a site among its examples.
+func (gs *groups) of(why, name string, vaddr uint64) *group {
 	pattern := patternOf(why)
 	g := gs.byPattern[pattern]
 	if g == nil {
-		g = &group{Reason: Reason{Why: why}, pattern: pattern, last: ^fn.Vaddr}
+		g = &group{Reason: Reason{Why: why}, pattern: pattern, last: ^vaddr}
 		if gs.byPattern == nil {
 			gs.byPattern = map[string]*group{}
 		}
@@ -71,19 +86,22 @@ func (gs *groups) of(fn Function, why string) *group {
 	if g.Why != why {
 		g.Why = pattern
 	}
-	if g.last != fn.Vaddr {
-		g.example(fn)
+	if g.last != vaddr {
+		g.example(name, vaddr)
 	}
-	g.last = fn.Vaddr
+	g.last = vaddr
 	return g
 }
 
-func (g *group) example(fn Function) {
+// maxExamples is how many sites a Reason names.
+const maxExamples = 3
+
+func (g *group) example(name string, vaddr uint64) {
 	switch {
-	case fn.Name == "" && len(g.nameless) < maxExamples:
-		g.nameless = append(g.nameless, fmt.Sprintf("%#x", fn.Vaddr))
-	case fn.Name != "" && len(g.Examples) < maxExamples:
-		g.Examples = append(g.Examples, fn.Name)
+	case name == "" && len(g.nameless) < maxExamples:
+		g.nameless = append(g.nameless, fmt.Sprintf("%#x", vaddr))
+	case name != "" && len(g.Examples) < maxExamples:
+		g.Examples = append(g.Examples, name)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpftime-go/bpftime/elfsym"
 )
 
 // TestReasons: kinds of reasons are told apart from the places they are about.
@@ -22,14 +24,16 @@ func TestReasons(t *testing.T) {
 		{Vaddr: 0x90, Name: "h", Entry: ok, Return: no("it reads 21 words")},
 		{Vaddr: 0xa0, Name: "i", Entry: ok, Return: no("it reads 20 words")},
 	}
+	calls := []Syscall{{Vaddr: 0x11, Place: "0x11", Half: no("another")}, {Vaddr: 0x12, Place: "c+0x2", Half: ok}}
+	markers := []Marker{{USDT: elfsym.USDT{Provider: "p", Name: "n", Addr: 0x13}, Half: no("another")}}
 	want := []Reason{
-		{"it reads … words", 0, 4, []string{"f", "g", "h"}},
-		{"a jump leads to …, inside", 2, 2, []string{"c", "0x10"}},
-		{"it looks at its caller; it jumps to …", 0, 2, []string{"b", "0x40"}},
-		{"another", 0, 1, []string{"e"}},
-		{"cannot be decoded (0f0b12): x86", 1, 0, []string{"e"}},
+		{"it reads … words", 0, 4, 0, 0, []string{"f", "g", "h"}},
+		{"another", 0, 1, 1, 1, []string{"e", "0x11", "p:n"}},
+		{"a jump leads to …, inside", 2, 2, 0, 0, []string{"c", "0x10"}},
+		{"it looks at its caller; it jumps to …", 0, 2, 0, 0, []string{"b", "0x40"}},
+		{"cannot be decoded (0f0b12): x86", 1, 0, 0, 0, []string{"e"}},
 	}
-	if diff := cmp.Diff(want, Reasons(fns)); diff != "" {
+	if diff := cmp.Diff(want, Survey{fns, calls, markers}.Reasons()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,8 +1,9 @@
-// Package survey tells what would become of every function of a file if it were
-// probed.
+// Package survey tells what would become of every function, system call and marker of
+// a file if it were probed.
 //
 // Protocol. It is a dry run: each function is placed with a program at its entry and one
-// at its return, as attach would place them, into a unit that is thrown away. Nothing
+// at its return, as attach would place them, into a unit that is thrown away; markers
+// into another. For system calls syscallhook says what it would do. Nothing
 // but the file is needed, and nothing is changed. What it says of a function holds for
 // every process that has this file loaded.
 package survey
