@@ -36,8 +36,8 @@ func outside(mod Module) (sites []Site) {
 // enough ordinary instructions before a syscall, and a few behind it, are code: of
 // random bytes less than one instruction in two is ordinary.
 const (
-	enough = 16
-	few    = 4
+	enough = 24
+	few    = 6
 )
 
 func lengthen(run int, in insn) int {
