@@ -2,11 +2,13 @@ package attach
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
 	"github.com/bpftime-go/bpftime/vm"
 	"github.com/bpftime-go/bpftime/vm/jit"
+	"github.com/bpftime-go/bpftime/vm/object"
 	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
@@ -19,6 +21,9 @@ type code struct {
 	maps     []uint32   // of the plan, by index of the object's map
 	specs    *usdtSpecs // nil: it asks for no arguments of a marker
 	constant bool       // it only returns a number
+	writes   bool       // it may write to its context
+	// overrides is where it returns for the probed function; "" if it never does.
+	overrides string
 }
 
 func (l *loaded) compile(name string) (*code, error) {
@@ -40,8 +45,24 @@ func (l *loaded) compile(name string) (*code, error) {
 			return nil, err
 		}
 	}
-	return &code{machine, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog)}, nil
+	return &code{machine, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), overrides(p)}, nil
 }
+
+// overrides says where the program calls bpf_override_return.
+func overrides(p *object.Program) string {
+	for i, in := range p.Prog.Instructions() {
+		if !in.IsHelperCall() || in.Imm != overrideReturn {
+			continue
+		}
+		if line, ok := p.Line(i); ok {
+			return fmt.Sprintf("insn %d, %s:%d", i, filepath.Base(line.File), line.Line)
+		}
+		return fmt.Sprintf("insn %d", i)
+	}
+	return ""
+}
+
+const overrideReturn = 58
 
 // tellLimits says once what the verifier does not promise.
 func (c *compiler) tellLimits() {

@@ -173,6 +173,9 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 	if err == nil {
 		err = supported(at.Spec)
 	}
+	if err == nil {
+		err = code.mayOverride(at.Spec)
+	}
 	switch {
 	case err == nil:
 		b.code = code
@@ -189,6 +192,14 @@ func supported(s config.Spec) error {
 		return nil
 	}
 	return fmt.Errorf("%v is not supported yet; uprobe, uretprobe and usdt are", s.Kind)
+}
+
+// mayOverride: only at the entry of a function there is a body to skip.
+func (k *code) mayOverride(s config.Spec) error {
+	if k.overrides == "" || !s.OnReturn() && s.Offset == 0 && (s.Kind == config.Uprobe || s.Kind == config.UprobeMulti) {
+		return nil
+	}
+	return fmt.Errorf("only at a function's entry can a program return for it: bpf_override_return (%s)", k.overrides)
 }
 
 func linkKind(s config.Spec) uint32 {

@@ -175,7 +175,8 @@ func (u *unit) programs(bs []binding) []trampoline.Program {
 			at = b.code.emit(u.Unit)
 			u.code[b.code] = at
 		}
-		out = append(out, trampoline.Program{Link: b.link, Code: at, Cookie: b.cookie, Leaf: b.code.leaf()})
+		out = append(out, trampoline.Program{Link: b.link, Code: at, Cookie: b.cookie, Leaf: b.code.leaf(),
+			Writes: b.code.writes, Overrides: b.code.overrides != ""})
 	}
 	return out
 }

@@ -70,7 +70,7 @@ func (a *Arena) placeOffset(f *Function, w window, programs []Program) error {
 //	stub: lea   -128(%rsp), %rsp     the red zone may be in use
 //	      call  *offset(%rip)        which puts rsp back
 func (a *Arena) offsetCall(addr uint64, programs []Program) uint32 {
-	runs, slot := a.runs(programs, addr), a.slot(thunk(abi.HELPER_OFFSET, programs))
+	runs, slot := a.runs(programs, addr, 0), a.slot(thunk(abi.HELPER_OFFSET, programs))
 	a.alignBehind(8)
 	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
 	stub := a.Emit(0x48, 0x8d, 0x64, 0x24, 0x80)

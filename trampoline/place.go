@@ -70,8 +70,8 @@ func (a *Arena) atomically(f func() error) error {
 }
 
 func (a *Arena) placeEntry(f *Function, w window, entry []Program) error {
-	stub, err := a.entryStub(f, w, entry)
-	if err != nil {
+	stub := a.entryStub(f, entry, func() uint32 { return a.Len() })
+	if err := a.displaced(w); err != nil {
 		return err
 	}
 	return a.patch(w, stub)
@@ -85,12 +85,16 @@ func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPla
 		}
 		return a.patch(w, stub)
 	}
+	runs, slot := a.runs(ret, f.pieces[0].Lo, 0), a.slot(thunk(abi.HELPER_RETURN_SITE, ret))
 	if len(entry) > 0 {
-		if err := a.placeEntry(f, w, entry); err != nil {
+		stub := a.entryStub(f, entry, func() uint32 { return a.returnSite(runs, slot) })
+		if err := a.displaced(w); err != nil {
+			return err
+		}
+		if err := a.patch(w, stub); err != nil {
 			return err
 		}
 	}
-	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(thunk(abi.HELPER_RETURN_SITE, ret))
 	for _, site := range how.rets {
 		stub, err := a.retStub(site, runs, slot)
 		if err != nil {

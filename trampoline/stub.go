@@ -2,6 +2,7 @@ package trampoline
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
@@ -16,17 +17,25 @@ type Program struct {
 	// Leaf: it looks at nothing in its context, calls nothing, and changes no
 	// register but rax and rcx.
 	Leaf bool
+	// Writes: it may write to its context, so all of that is put back.
+	Writes bool
+	// Overrides: it may return for the function. Then it also Writes.
+	Overrides bool
 }
 
-// thunk is the helper for a list of programs; leaf programs need less saved.
+// thunk is the helper for a list of programs: leaf programs need less saved, those
+// that write need more put back.
 func thunk(full uint32, programs []Program) uint32 {
-	for _, p := range programs {
-		if !p.Leaf {
-			return full
-		}
+	switch {
+	case slices.ContainsFunc(programs, func(p Program) bool { return p.Writes }):
+		return full + abi.HELPER_WRITE
+	case slices.ContainsFunc(programs, func(p Program) bool { return !p.Leaf }):
+		return full
 	}
 	return full + abi.HELPER_LEAF
 }
+
+func overrides(p Program) bool { return p.Overrides }
 
 // An Arena is a unit that stubs are written into. Its thunks are called through
 // slots, since the agent's own code may be out of reach of a rel32.
@@ -59,8 +68,9 @@ func (a *Arena) slot(helper uint32) uint32 {
 	return at
 }
 
-// runs writes the list of struct bpftime_run that a thunk walks.
-func (a *Arena) runs(programs []Program, fn uint64) uint32 {
+// runs writes the list of struct bpftime_run that a thunk walks. skip is the code that
+// returns for the function at ip, or 0.
+func (a *Arena) runs(programs []Program, ip uint64, skip uint32) uint32 {
 	at := a.Align(8)
 	for _, p := range programs {
 		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
@@ -68,8 +78,12 @@ func (a *Arena) runs(programs []Program, fn uint64) uint32 {
 		a.Emit32(0) // its upper half
 		a.Field(abi.RELOC_LINK_ABS64, p.Link, 0)
 		a.Emit64(p.Cookie)
-		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(fn))
-		a.Emit64(0)
+		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(ip))
+		if p.Overrides {
+			a.Field(abi.RELOC_ARENA_ABS64, 0, int64(skip))
+		} else {
+			a.Emit64(0)
+		}
 	}
 	a.Emit64(0) // fn = 0 ends the list
 	return at
@@ -112,18 +126,27 @@ func (a *Arena) moved(m x86.Relocated) {
 	}
 }
 
-// entryStub:
+// entryStub, up to what is displaced:
 //
+//	skip: ret                        where a program may return for the function
 //	      .quad runs
 //	stub: call  *entry(%rip)
-//	      <displaced>; jmp back
-func (a *Arena) entryStub(f *Function, w window, programs []Program) (uint32, error) {
-	stub := a.entryCall(f, programs)
-	return stub, a.displaced(w)
+//
+// returns writes what runs the programs on return before such a ret.
+func (a *Arena) entryStub(f *Function, programs []Program, returns func() uint32) uint32 {
+	if !slices.ContainsFunc(programs, overrides) {
+		return a.entryCall(f, programs, 0)
+	}
+	a.Align(16)
+	skip := returns()
+	a.Emit(opRet)
+	return a.entryCall(f, programs, skip)
 }
 
-func (a *Arena) entryCall(f *Function, programs []Program) uint32 {
-	runs, slot := a.runs(programs, f.pieces[0].Lo), a.slot(thunk(abi.HELPER_ENTRY, programs))
+const opRet = 0xc3
+
+func (a *Arena) entryCall(f *Function, programs []Program, skip uint32) uint32 {
+	runs, slot := a.runs(programs, f.pieces[0].Lo, skip), a.slot(thunk(abi.HELPER_ENTRY, programs))
 	a.alignBehind(8)
 	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
 	stub := a.Len()
@@ -140,31 +163,44 @@ func (a *Arena) entryCall(f *Function, programs []Program) uint32 {
 //	body_slot: .quad body
 //	      .quad runs_of_return
 //	body: <displaced>; jmp back
+//
+// Where a program may return for the function, the same stands before with a ret for a
+// body, so that it returns as always for those on return.
 func (a *Arena) returnStub(f *Function, w window, entry, ret []Program, how returnPlan) (uint32, error) {
-	runs, slot := a.runs(ret, f.pieces[0].Lo), a.slot(returnHelper(how, ret))
-	var stub uint32
-	if len(entry) > 0 {
-		stub = a.entryCall(f, entry)
-	} else {
-		stub = a.Align(16)
+	runs, slot := a.runs(ret, f.pieces[0].Lo, 0), a.slot(returnHelper(how, ret))
+	call := func() uint32 { return a.returnCall(runs, slot) }
+	if len(entry) == 0 {
+		a.Align(16)
+		stub := call()
+		return stub, a.displaced(w)
 	}
+	stub := a.entryStub(f, entry, call)
+	call()
+	return stub, a.displaced(w)
+}
+
+// returnCall is the part of a returnStub between call and body: it calls what follows.
+func (a *Arena) returnCall(runs, slot uint32) uint32 {
 	push := a.Len()
 	a.pushSlot(0)
 	a.jumpSlot(slot)
 	a.Align(8)
 	bodySlot := a.Len()
-	body := bodySlot + 16
-	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(body))
+	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(bodySlot+16))
 	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
 	binary.LittleEndian.PutUint32(a.Code[push+2:], bodySlot-(push+6))
-	return stub, a.displaced(w)
+	return push
 }
 
 func returnHelper(how returnPlan, ret []Program) uint32 {
-	if how.tactic == abi.TACTIC_RETURN_B {
-		return abi.HELPER_RETURN_COPY + uint32(how.words)/2 - 1
+	if how.tactic != abi.TACTIC_RETURN_B {
+		return thunk(abi.HELPER_RETURN, ret)
 	}
-	return thunk(abi.HELPER_RETURN, ret)
+	copies := abi.HELPER_RETURN_COPY + uint32(how.words)/2 - 1
+	if thunk(0, ret) == abi.HELPER_WRITE {
+		return copies + abi.HELPER_WRITE
+	}
+	return copies
 }
 
 // retStub, tactic c, for one ret:
@@ -187,8 +223,15 @@ func (a *Arena) retStub(w window, runs, slot uint32) (uint32, error) {
 		a.moved(moved)
 	}
 	a.Emit(0xeb, 8)
-	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
-	a.callSlot(slot)
+	a.returnSite(runs, slot)
 	a.Emit(w.insns[len(w.insns)-1].b...)
 	return stub, nil
+}
+
+// returnSite runs the list of a ret that follows.
+func (a *Arena) returnSite(runs, slot uint32) uint32 {
+	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
+	at := a.Len()
+	a.callSlot(slot)
+	return at
 }

@@ -71,6 +71,7 @@
 #define RUN_LINK 16    /* struct session_link * */
 #define RUN_COOKIE 24  /* bpf_get_attach_cookie */
 #define RUN_IP 32      /* bpf_get_func_ip */
+#define RUN_SKIP 40    /* u64: code that returns for the function (bpf_override_return); 0: none */
 #define RUN_SIZE 48
 
 /* A stub's return address (or a body) lies this far behind the 8-byte pointer
@@ -274,6 +275,12 @@
 #define HELPER_RETURN_COPY 8    /* tactic (b): HELPER_RETURN_COPY + N/2 - 1 for N = 2, 4 … 16 words */
 #define HELPER_OFFSET 16        /* an instruction inside a function */
 #define HELPER_OFFSET_LEAF 20
+#define HELPER_WRITE 24         /* added to ENTRY, RETURN, RETURN_SITE, RETURN_COPY, OFFSET: see thunks_write.S */
+#define HELPER_ENTRY_WRITE 25
+#define HELPER_RETURN_WRITE 26
+#define HELPER_RETURN_SITE_WRITE 27
+#define HELPER_RETURN_COPY_WRITE 32
+#define HELPER_OFFSET_WRITE 40
 #define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
 #define HELPER_BPF 64           /* HELPER_BPF + N: the helper that programs call as number N */
 #define HELPER_COUNT 320

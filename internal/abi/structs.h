@@ -37,13 +37,14 @@ SIZE(bpftime_thread, THREAD_SIZE);
 struct bpftime_run {
 	u64 fn, counter;
 	struct session_link *link;
-	u64 cookie, ip, pad;
+	u64 cookie, ip, skip;
 };
 AT(bpftime_run, fn, RUN_FN);
 AT(bpftime_run, counter, RUN_COUNTER);
 AT(bpftime_run, link, RUN_LINK);
 AT(bpftime_run, cookie, RUN_COOKIE);
 AT(bpftime_run, ip, RUN_IP);
+AT(bpftime_run, skip, RUN_SKIP);
 SIZE(bpftime_run, RUN_SIZE);
 
 struct session_header {

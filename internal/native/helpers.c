@@ -12,6 +12,10 @@ THUNK(bpftime_return_leaf);
 THUNK(bpftime_return_site_leaf);
 THUNK(bpftime_offset);
 THUNK(bpftime_offset_leaf);
+THUNK(bpftime_entry_write);
+THUNK(bpftime_return_write);
+THUNK(bpftime_return_site_write);
+THUNK(bpftime_offset_write);
 THUNK(bpftime_dl_state_thunk);
 THUNK(bpftime_syscall_guard);
 THUNK(bpftime_return_copy2);
@@ -22,10 +26,20 @@ THUNK(bpftime_return_copy10);
 THUNK(bpftime_return_copy12);
 THUNK(bpftime_return_copy14);
 THUNK(bpftime_return_copy16);
+THUNK(bpftime_return_copy_write2);
+THUNK(bpftime_return_copy_write4);
+THUNK(bpftime_return_copy_write6);
+THUNK(bpftime_return_copy_write8);
+THUNK(bpftime_return_copy_write10);
+THUNK(bpftime_return_copy_write12);
+THUNK(bpftime_return_copy_write14);
+THUNK(bpftime_return_copy_write16);
 
 #define COPY(n) \
 	case HELPER_RETURN_COPY + n / 2 - 1: \
-		return (u64)bpftime_return_copy##n
+		return (u64)bpftime_return_copy##n; \
+	case HELPER_RETURN_COPY_WRITE + n / 2 - 1: \
+		return (u64)bpftime_return_copy_write##n
 
 u64 bpftime_helper(u32 id)
 {
@@ -46,6 +60,14 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_offset;
 	case HELPER_OFFSET_LEAF:
 		return (u64)bpftime_offset_leaf;
+	case HELPER_ENTRY_WRITE:
+		return (u64)bpftime_entry_write;
+	case HELPER_RETURN_WRITE:
+		return (u64)bpftime_return_write;
+	case HELPER_RETURN_SITE_WRITE:
+		return (u64)bpftime_return_site_write;
+	case HELPER_OFFSET_WRITE:
+		return (u64)bpftime_offset_write;
 	case HELPER_DL_STATE:
 		return (u64)bpftime_dl_state_thunk;
 	case HELPER_SYSCALL_GUARD:

@@ -33,21 +33,6 @@
  */
 #include "thunks.h"
 
-/* ip and sp as they are behind a `ret`: the return address, and above it. */
-	.macro RETURN_REGS
-	movq	FRAME_RA(%rsp), %rax
-	movq	%rax, REG(PT_RIP)
-	leaq	FRAME_RA+8(%rsp), %rax
-	movq	%rax, REG(PT_RSP)
-	.endm
-
-	.macro THUNK name
-	FUNCTION \name
-	.cfi_startproc
-	.cfi_def_cfa rsp, 16
-	.cfi_offset rip, -8
-	.endm
-
 /* Runs the list of a site whose identity lies right above the frame. */
 	.macro RUN_OF full, runs, drop
 	.if	\full
@@ -62,11 +47,7 @@
 	THUNK \name
 	OPEN \full
 	.if	\full
-	FIND_RUNS %rax, FRAME_SITE(%rsp), STUB_RUNS
-	movq	RUN_IP(%rax), %rax
-	movq	%rax, REG(PT_RIP)
-	leaq	FRAME_RA(%rsp), %rax
-	movq	%rax, REG(PT_RSP)
+	ENTRY_REGS
 	.endif
 	RUN_OF \full, STUB_RUNS, 0
 	END \name
@@ -105,29 +86,7 @@
 	RETURN bpftime_return, 1
 	RETURN bpftime_return_leaf, 0
 
-/* Return, tactic (b): the same for a function that is known to read \n words of
- * its caller's frame; they are copied below. \n is even, so that the body finds
- * the alignment it counts on. */
-	.macro RETURN_COPY n
-	THUNK bpftime_return_copy\n
-	.rept	\n
-	pushq	8*\n+8(%rsp)
-	.cfi_adjust_cfa_offset 8
-	.endr
-	call	*8*\n(%rsp)
-	leaq	8*\n(%rsp), %rsp
-	.cfi_adjust_cfa_offset -8*\n
-	jmp	bpftime_return_behind
-	END bpftime_return_copy\n
-	.endm
-	RETURN_COPY 2
-	RETURN_COPY 4
-	RETURN_COPY 6
-	RETURN_COPY 8
-	RETURN_COPY 10
-	RETURN_COPY 12
-	RETURN_COPY 14
-	RETURN_COPY 16
+	RETURN_COPIES bpftime_return_copy, bpftime_return_behind
 
 /* _dl_debug_state of the dynamic linker: a stub calls this, then runs on. ld.so
  * calls it as a function, but within one object -fipa-ra may know it as empty:

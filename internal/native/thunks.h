@@ -13,6 +13,8 @@
 #define LEAF_SIZE 32
 
 #define FLAGS_DEAD 0x202 /* IF, and the bit that is always 1 */
+#define FLAGS_ARITHMETIC 0x8d5 /* OF SF ZF AF PF CF */
+#define FLAGS_DF 0x400
 
 /* Fills pt_regs, but for rax, ip, sp and flags. */
 	.macro SAVE
@@ -46,6 +48,20 @@
 	movq	REG(PT_RDI), %rdi
 	movq	REG(PT_RCX), %rcx
 	movq	REG(PT_RAX), %rax
+	.endm
+
+/* Puts back everything from pt_regs, whatever programs made of it; but rsp, ip, flags
+ * and, where \rbp is 0, rbp. */
+	.macro RESTORE_WRITTEN rbp=1
+	movq	REG(PT_R15), %r15
+	movq	REG(PT_R14), %r14
+	movq	REG(PT_R13), %r13
+	movq	REG(PT_R12), %r12
+	movq	REG(PT_RBX), %rbx
+	.if	\rbp
+	movq	REG(PT_RBP), %rbp
+	.endif
+	RESTORE
 	.endm
 
 /* Opens the frame and saves what a program may change; for a full one (\full = 1)
@@ -82,6 +98,23 @@
 	.endif
 	ret
 	.cfi_restore_state
+	.endm
+
+/* DWARF, for CFI that gas has no words for. */
+#define DW_CFA_def_cfa_expression 0x0f
+#define DW_CFA_expression 0x10
+#define DW_CFA_val_expression 0x16
+#define DW_OP_deref 0x06
+#define DW_OP_const1s 0x09
+#define DW_OP_plus 0x22
+#define DW_OP_plus_uconst 0x23
+#define DW_OP_breg6 0x76 /* rbp + n */
+#define DW_OP_breg7 0x77 /* rsp + n */
+#define DW_RIP 16
+
+/* CFI: the register of this number is at n(%rsp). */
+	.macro AT_FRAME number, n
+	.cfi_escape DW_CFA_expression, \number, 3, DW_OP_breg7, 0x80 | ((\n) & 0x7f), ((\n) >> 7) & 0x7f
 	.endm
 
 /* \to = the list of runs: its address lies \runs bytes from what \site holds. */
@@ -178,6 +211,52 @@
 	.macro END name
 	.cfi_endproc
 	.size \name, .-\name
+	.endm
+
+/* ip and sp as they are behind a `ret`: the return address, and above it. */
+	.macro RETURN_REGS
+	movq	FRAME_RA(%rsp), %rax
+	movq	%rax, REG(PT_RIP)
+	leaq	FRAME_RA+8(%rsp), %rax
+	movq	%rax, REG(PT_RSP)
+	.endm
+
+/* ip and sp as they are at a function's entry. */
+	.macro ENTRY_REGS
+	FIND_RUNS %rax, FRAME_SITE(%rsp), STUB_RUNS
+	movq	RUN_IP(%rax), %rax
+	movq	%rax, REG(PT_RIP)
+	leaq	FRAME_RA(%rsp), %rax
+	movq	%rax, REG(PT_RSP)
+	.endm
+
+	.macro THUNK name
+	FUNCTION \name
+	.cfi_startproc
+	.cfi_def_cfa rsp, 16
+	.cfi_offset rip, -8
+	.endm
+
+/* Return, tactic (b): the same for a function that is known to read \n words of
+ * its caller's frame; they are copied below. \n is even, so that the body finds
+ * the alignment it counts on. */
+	.macro RETURN_COPY name, n, behind
+	THUNK \name\n
+	.rept	\n
+	pushq	8*\n+8(%rsp)
+	.cfi_adjust_cfa_offset 8
+	.endr
+	call	*8*\n(%rsp)
+	leaq	8*\n(%rsp), %rsp
+	.cfi_adjust_cfa_offset -8*\n
+	jmp	\behind
+	END \name\n
+	.endm
+
+	.macro RETURN_COPIES name, behind
+	.irp	n, 2, 4, 6, 8, 10, 12, 14, 16
+	RETURN_COPY \name, \n, \behind
+	.endr
 	.endm
 
 #endif

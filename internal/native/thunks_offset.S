@@ -34,25 +34,10 @@
 #define OFFSET_LEAF_FLAGS 32
 #define OFFSET_LEAF_SIZE 40
 
-#define DW_CFA_expression 0x10
-#define DW_CFA_val_expression 0x16
-#define DW_OP_deref 0x06
-#define DW_OP_const1s 0x09
-#define DW_OP_plus 0x22
-#define DW_OP_plus_uconst 0x23
-#define DW_OP_breg6 0x76 /* rbp + n */
-#define DW_OP_breg7 0x77 /* rsp + n */
-#define DW_RIP 16
-
 /* CFI: ip is that of the list of runs; n(register) is the return address into the stub. */
 	.macro IP_OF_STUB breg, n
 	.cfi_escape DW_CFA_val_expression, DW_RIP, 11, \breg, 0x80 | ((\n) & 0x7f), (\n) >> 7, \
 		DW_OP_deref, DW_OP_const1s, OFFSET_RUNS & 0xff, DW_OP_plus, DW_OP_deref, DW_OP_plus_uconst, RUN_IP, DW_OP_deref
-	.endm
-
-/* CFI: the register of this number is at n(%rsp). */
-	.macro AT_FRAME number, n
-	.cfi_escape DW_CFA_expression, \number, 3, DW_OP_breg7, 0x80 | ((\n) & 0x7f), (\n) >> 7
 	.endm
 
 	.macro OFFSET_THUNK name
@@ -109,7 +94,7 @@
 	sahf
 	.endm
 
-	.macro OFFSET_LEAVE
+	.macro OFFSET_RETURN
 	movq	%rbp, %rsp
 	.irp	number, 0, 1, 2, 4, 5, 8, 9, 10, 11
 	.cfi_restore \number
@@ -117,7 +102,6 @@
 	popq	%rbp
 	.cfi_def_cfa rsp, RED_ZONE+8
 	.cfi_restore rbp
-	IP_OF_STUB DW_OP_breg7, 0
 	ret	$RED_ZONE
 	.endm
 
@@ -126,7 +110,7 @@
 	movq	FRAME_FLAGS(%rsp), %rax
 	PUT_FLAGS
 	RESTORE
-	OFFSET_LEAVE
+	OFFSET_RETURN
 	.cfi_restore_state
 	.endm
 
@@ -134,6 +118,40 @@
 	OFFSET_OPEN
 	RUN 1, 8(%rbp), OFFSET_RUNS, OFFSET_CLOSE
 	END bpftime_offset
+
+/* For programs that write to pt_regs: see thunks_write.S. */
+	.macro OFFSET_CLOSE_WRITE
+	.cfi_remember_state
+	AT_FRAME DW_RIP, FRAME_REGS+PT_RIP
+	movq	REG(PT_RIP), %rdx
+	FIND_RUNS %rax, 8(%rbp), OFFSET_RUNS
+	cmpq	RUN_IP(%rax), %rdx
+	cmoveq	8(%rbp), %rdx
+	leaq	HOST_RSP(%rbp), %rcx
+	cmpq	%rcx, REG(PT_RSP)
+	jne	7f
+	testb	$FLAGS_DF >> 8, REG(PT_EFLAGS+1)
+	jnz	7f
+	movq	%rdx, 8(%rbp)
+	movq	REG(PT_RBP), %rax
+	movq	%rax, 0(%rbp)
+	movb	REG(PT_EFLAGS+1), %al
+	shrb	$3, %al
+	andb	$1, %al
+	movb	REG(PT_EFLAGS), %ah
+	PUT_FLAGS
+	RESTORE_WRITTEN 0
+	.cfi_offset rip, -RED_ZONE-8
+	OFFSET_RETURN
+	.cfi_restore_state
+7:	movq	%rdx, REG(PT_RIP)
+	jmp	bpftime_leave
+	.endm
+
+	OFFSET_THUNK bpftime_offset_write
+	OFFSET_OPEN
+	RUN 1, 8(%rbp), OFFSET_RUNS, OFFSET_CLOSE_WRITE
+	END bpftime_offset_write
 
 /* For leaf programs: they do not care how the stack is aligned. */
 	.macro OFFSET_CLOSE_LEAF

@@ -10,11 +10,16 @@ import "github.com/bpftime-go/bpftime/vm"
 
 // Verified is a program that may run without run-time checks. It never changes.
 type Verified struct {
-	prog *vm.Program
+	prog   *vm.Program
+	writes bool
 }
 
-// Of vouches for the program.
-func Of(p *vm.Program) *Verified { return &Verified{prog: p} }
+// Of vouches for the program, and that it does not write to its context, unless
+// writes is set.
+func Of(p *vm.Program, writes bool) *Verified { return &Verified{p, writes} }
+
+// WritesContext reports whether the program may write to its context.
+func (v *Verified) WritesContext() bool { return v == nil || v.writes }
 
 // Program returns what was verified. It is nil for a nil or zero Verified,
 // which proves nothing.

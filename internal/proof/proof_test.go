@@ -126,7 +126,7 @@ func TestNothingIsNoProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if proof.Of(p).Program() != p {
+	if proof.Of(p, false).Program() != p {
 		t.Error("another program comes out than went in")
 	}
 }

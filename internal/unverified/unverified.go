@@ -11,7 +11,7 @@ import (
 )
 
 // Program vouches for p without having looked at it.
-func Program(p *vm.Program) *proof.Verified { return proof.Of(p) }
+func Program(p *vm.Program) *proof.Verified { return proof.Of(p, true) }
 
 // Load decodes and validates the code, and vouches for what it is not.
 func Load(code []byte, opts vm.Options) (*proof.Verified, error) {
@@ -19,5 +19,5 @@ func Load(code []byte, opts vm.Options) (*proof.Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proof.Of(p), nil
+	return proof.Of(p, true), nil
 }

@@ -23,7 +23,8 @@ var hotAllowed = map[string]string{
 	"bts": "bit 63 of a mark", "set": integers, "cmov": integers, "inc": "counts a hit, in the thread's own lease", "dec": integers,
 	"j": "conditions", "jmp": "loops", "call": "the program, the body of a probed function, the rare path", "ret": "pairs with the call of the stub",
 	"nop": "padding", "cmpxchg": "takes what belongs to no one yet", "xadd": "a place in the trace ring",
-	"xchg": "padding: xchg %ax,%ax",
+	"xchg":  "padding: xchg %ax,%ax",
+	"pushf": "where a program changed rsp: the flags that it cannot", "iret": "the way there, 45 ns",
 	"lahf": "flags that are live at an offset", "sahf": "the same back",
 }
 

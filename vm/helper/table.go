@@ -33,6 +33,7 @@ var protos = []Proto{
 	{ID: 42, Name: "get_numa_node_id"},
 	{ID: 45, Name: "probe_read_str", Args: []Arg{outMem, ConstSizeOrZero, Anything}},
 	{ID: 55, Name: "perf_event_read_value", Args: []Arg{ConstMapPtr, Anything, outMem, ConstSize}},
+	{ID: 58, Name: "override_return", Args: []Arg{PtrToCtx, Anything}},
 	{ID: 67, Name: "get_stack", Args: []Arg{PtrToCtx, outMem, ConstSizeOrZero, Anything}},
 	{ID: 80, Name: "get_current_cgroup_id"},
 	{ID: 87, Name: "map_push_elem", Args: []Arg{ConstMapPtr, PtrToMapValue, Anything}},

@@ -188,7 +188,7 @@ func (c *checker) access(i int, p pointer, off, size int64, write bool) error {
 			return c.refuse(i, "%d bytes at r10%+d are outside of the stack of %d bytes", size, from, vm.FrameSize)
 		}
 	case context:
-		if write {
+		if write && !c.opts.WriteContext {
 			return c.refuse(i, "writes to the context")
 		}
 		if from < 0 || to > int64(c.opts.Context) {

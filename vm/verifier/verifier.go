@@ -39,8 +39,10 @@ type Options struct {
 	// vm/helper.
 	Helper func(id int32) bool
 
-	// Context is the size of what r1 points to at first. Programs only read it.
-	Context int
+	// Context is the size of what r1 points to at first. Programs only read it,
+	// unless WriteContext is set.
+	Context      int
+	WriteContext bool
 }
 
 // Verify proves the program, as far as Limits says. The error is a *vm.Error.
@@ -57,7 +59,7 @@ func Verify(p *vm.Program, opts Options) (*Verified, error) {
 	if err := c.run(); err != nil {
 		return nil, err
 	}
-	return proof.Of(p), nil
+	return proof.Of(p, c.writesContext()), nil
 }
 
 func hasPrototype(id int32) bool {

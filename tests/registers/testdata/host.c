@@ -26,6 +26,8 @@ struct state {
 
 struct state state;
 void *site_target;
+extern uint64_t site_back;
+static int called; /* the site is a function: what is on top of the stack is where it returns to */
 void run_site(void);
 
 static char far_stack[1 << 16] __attribute__((aligned(4096)));
@@ -58,6 +60,8 @@ static void prepare(char *stack)
 	state.flags = (state.flags & 0xcd5) | 0x202;
 	state.rsp = (uint64_t)stack + (random64() & 255);
 	state.rip = (uint64_t)site_target;
+	if (called)
+		memcpy(state.above, &site_back, sizeof site_back);
 	memcpy((void *)(state.rsp - 128), state.below, sizeof state.below);
 	memcpy((void *)state.rsp, state.above, sizeof state.above);
 }
@@ -109,6 +113,7 @@ int main(int argc, char **argv)
 
 	if (!rounds || !(site_target = dlsym(RTLD_DEFAULT, argv[2])))
 		return 3;
+	called = !strncmp(argv[2], "at_f", 4);
 	srandom((unsigned)atol(argv[4]));
 	if (!strcmp(argv[1], "-"))
 		return storm(stack, rounds);

@@ -98,6 +98,52 @@ begin entry
 	nopl	0(%rax)
 end entry
 
+/* Functions, which are called. f_none has no way to have its return probed. */
+	.macro	function name
+	.globl	site_\name, at_\name
+	.type	site_\name, @function
+	.p2align 4
+site_\name:
+at_\name:
+	.cfi_startproc
+	nopl	0(%rax,%rax,1)
+	.endm
+
+	.macro	returns name
+	ret
+	.cfi_endproc
+	.size	site_\name, . - site_\name
+	.endm
+
+function f_a
+	not	%rbx
+returns f_a
+
+function f_b
+	not	%rbx
+	mov	8(%rsp), %rcx
+returns f_b
+
+function f_c
+	not	%rbx
+	mov	(%rsp), %rcx
+	nopl	0(%rax,%rax,1)
+returns f_c
+
+function f_none
+	not	%rbx
+	mov	(%rsp), %rcx
+	jrcxz	1f
+	ret
+1:
+returns f_none
+
+/* Where programs send the host instead. */
+	.globl	site_elsewhere
+site_elsewhere:
+	lea	1(%rdi), %rdi
+	jmp	*site_back(%rip)
+
 /* ---- the host's side ---- */
 
 #define RSP 120
