@@ -14,6 +14,8 @@
 //	short     2-byte jmp to a hole, five bytes of padding between functions, where
 //	          the jump stands: for functions that are entered behind their first
 //	          bytes, and for short ones
+//	evict     the same, where no padding is near: a hole is made of instructions,
+//	          which move into the arena
 //
 // Bytes belong to the first patch that takes them. Whoever has several sites tries
 // Place for each, calls Last, and tries again those that were refused: only then

@@ -37,6 +37,9 @@ func (a *Arena) offsetWindow(f *Function, addr uint64) (window, error) {
 
 // index finds the instruction at addr.
 func (p piece) index(addr uint64) (int, error) {
+	if addr < p.Lo || addr >= p.Hi {
+		return 0, refuse("%#x is not in the function at %#x", addr, p.Lo)
+	}
 	i, ok := slices.BinarySearchFunc(p.insns, addr, func(in insn, addr uint64) int { return int(int64(in.addr - addr)) })
 	if ok {
 		return i, nil

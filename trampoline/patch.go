@@ -44,13 +44,29 @@ func (a *Arena) Avoid(patches []plan.Patch) {
 // in a hole and then the short one that leads there. An applier writes patches in
 // order and undoes them in the reverse, so nobody ever enters a hole without a jump.
 func (a *Arena) patch(w window, stub uint32) error {
-	if w.hole == 0 {
+	room := jumpLen
+	switch {
+	case w.hole == 0:
 		return a.replace(w.addr, w.len, w.tactic, stub, jump())
+	case w.evicted != nil:
+		if err := a.move(*w.evicted); err != nil {
+			return err
+		}
+		room = w.evicted.len - jumpLen
 	}
-	if err := a.replace(w.hole, jumpLen, w.tactic, stub, jump()); err != nil {
+	if err := a.replace(w.hole, room, w.tactic, stub, jump()); err != nil {
 		return err
 	}
 	return a.replace(w.addr, w.len, w.tactic, stub, shortJump(w.addr, w.hole))
+}
+
+// move lets the instructions of a window run in the arena; its first bytes lead there.
+func (a *Arena) move(w window) error {
+	stub := a.Align(16)
+	if err := a.displaced(w); err != nil {
+		return err
+	}
+	return a.replace(w.addr, jumpLen, w.tactic, stub, jump())
 }
 
 // jump is `jmp rel32`, its field empty.
@@ -120,7 +136,15 @@ func (a *Arena) detour(f *Function, at func(need int) (window, error)) (window, 
 	if err != nil {
 		return w, err
 	}
-	return a.short(f, w)
+	short, err := a.short(f, w)
+	if err == nil {
+		return short, nil
+	}
+	evict, why := a.evict(f, w)
+	if why != nil {
+		return w, refuse("%v; %v", err, why)
+	}
+	return evict, nil
 }
 
 // own refuses a window that another patch has touched.

@@ -124,8 +124,8 @@ func (y *tally) count(t *testing.T, addr uint64, e, r trampoline.Outcome) {
 func (y *tally) log(t *testing.T) {
 	t.Helper()
 	percent := func(n int) string { return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(y.functions)) }
-	t.Logf("%d functions; entry %s (jump %s, padding %s, short %s); return a %s, b %s, c %s", y.functions, percent(y.entry),
-		percent(y.tactics[abi.TACTIC_JUMP]), percent(y.tactics[abi.TACTIC_PADDING]), percent(y.tactics[abi.TACTIC_SHORT]), percent(y.tactics[abi.TACTIC_RETURN_A]),
+	t.Logf("%d functions; entry %s (jump %s, padding %s, short %s, evict %s); return a %s, b %s, c %s", y.functions, percent(y.entry),
+		percent(y.tactics[abi.TACTIC_JUMP]), percent(y.tactics[abi.TACTIC_PADDING]), percent(y.tactics[abi.TACTIC_SHORT]), percent(y.tactics[abi.TACTIC_EVICT]), percent(y.tactics[abi.TACTIC_RETURN_A]),
 		percent(y.tactics[abi.TACTIC_RETURN_B]), percent(y.tactics[abi.TACTIC_RETURN_C]))
 	reasons := slices.Collect(maps.Keys(y.reasons))
 	slices.SortFunc(reasons, func(a, b string) int { return cmp.Compare(len(y.reasons[b]), len(y.reasons[a])) })

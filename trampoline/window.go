@@ -17,7 +17,10 @@ type window struct {
 	insns  []insn // those of the function
 	len    int    // bytes overwritten, as many as the jump has or more, padding included
 	tactic uint32
-	hole   uint64 // where a jmp rel8 in the window goes: five bytes with the jump to the stub; 0: the window has that itself
+	// hole is where a jmp rel8 in the window goes: five bytes with the jump to the
+	// stub. 0: the window has that itself.
+	hole    uint64
+	evicted *window // what had to leave for the hole
 }
 
 func (w window) end() uint64 { return w.addr + uint64(w.len) }

@@ -296,6 +296,7 @@
 #define TACTIC_RETURN_B 8    /* the same, with stack words copied */
 #define TACTIC_RETURN_C 16   /* every ret patched */
 #define TACTIC_SHORT 64      /* jmp rel8 to padding between functions, where the jump stands */
+#define TACTIC_EVICT 128     /* jmp rel8 to where instructions made room for the jump */
 #define TACTIC_TRAP 32768    /* int3, see internal/native/trap.c */
 #define PATCH_NO_REL 255     /* plan_patch.rel_at: the text is whole as it is, and has no distance to fill in */
 

@@ -232,6 +232,7 @@ const (
 	TACTIC_RETURN_B          = 8                  // the same, with stack words copied
 	TACTIC_RETURN_C          = 16                 // every ret patched
 	TACTIC_SHORT             = 64                 // jmp rel8 to padding between functions, where the jump stands
+	TACTIC_EVICT             = 128                // jmp rel8 to where instructions made room for the jump
 	TACTIC_TRAP              = 32768              // int3, see internal/native/trap.c
 	PATCH_NO_REL             = 255                // plan_patch.rel_at: the text is whole as it is, and has no distance to fill in
 	UNIT_LATE                = 1                  // its module was not loaded when the plan was made

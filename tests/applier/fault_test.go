@@ -262,6 +262,21 @@ func TestFaultsAtStart(t *testing.T) {
 	f.sweep(t, "host", "rest", each(calls, 0, host.Scale(5, 1)))
 }
 
+// TestFaultsInDetours: the same where a site has several patches: a jump that leads to another is written after it, and
+// what made room for it is whole again when something fails.
+func TestFaultsInDetours(t *testing.T) {
+	needsAgent(t)
+	detours := host.Victim(t, "detours.c", "detours.S", "-pthread")
+	var specs []string
+	for _, name := range []string{"shorts", "evicts", "evicts_next", "makes_room"} {
+		specs = append(specs, "uprobe/"+detours+":"+name)
+	}
+	f := newFaulty(t, specs, detours, "2", "50")
+	calls := f.clean.calls
+	f.sweep(t, "host", "once", each(calls, 0, host.Scale(2, 1)))
+	f.sweep(t, "host", "kind", firsts(calls))
+}
+
 // TestFaultsLate: the same for a module that is loaded while the program runs: one the plan was compiled for, and one
 // that nobody knew.
 func TestFaultsLate(t *testing.T) {

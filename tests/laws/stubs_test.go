@@ -122,13 +122,13 @@ var traits = map[string]func(insn) bool{
 // TestStubs looks at every stub of the hazards and of libc: beyond the displaced instructions there is only what is
 // listed, no vector register, no lock, no popf.
 func TestStubs(t *testing.T) {
-	hazards := host.Victim(t, "hazards.c", "hazards.S")
+	hazards, detours := host.Victim(t, "hazards.c", "hazards.S"), host.Victim(t, "detours.c", "detours.S", "-pthread")
 	tactics := map[string]int{}
 	for _, c := range []struct {
 		path string
 		step int
 	}{
-		{hazards, 1}, {"/lib/x86_64-linux-gnu/libc.so.6", host.Scale(7, 1)}, {"/lib64/ld-linux-x86-64.so.2", 1},
+		{hazards, 1}, {detours, 1}, {"/lib/x86_64-linux-gnu/libc.so.6", host.Scale(7, 1)}, {"/lib64/ld-linux-x86-64.so.2", 1},
 	} {
 		for _, leaf := range []bool{true, false} {
 			u := place(t, c.path, c.step, leaf)
@@ -140,7 +140,7 @@ func TestStubs(t *testing.T) {
 		}
 	}
 	t.Logf("%v", tactics)
-	for _, kind := range []string{"jump", "padding", "short", "return-c", "thunk 1", "thunk 2", "thunk 3", "thunk 4", "thunk 5", "thunk 6", "thunk 7", "thunk 8"} {
+	for _, kind := range []string{"jump", "padding", "short", "evict", "return-c", "thunk 1", "thunk 2", "thunk 3", "thunk 4", "thunk 5", "thunk 6", "thunk 7", "thunk 8"} {
 		if tactics[kind] == 0 {
 			t.Errorf("no stub of the kind %q among them: %v", kind, tactics)
 		}
@@ -167,14 +167,18 @@ func checkStubs(t *testing.T, u *plan.Unit) {
 	}
 	patches := slices.DeleteFunc(slices.Clone(u.Patches), func(p plan.Patch) bool { return isHole(u, p) })
 	for _, p := range patches {
+		evicted := p.Tactic&abi.TACTIC_EVICT != 0 && p.RelAt != abi.PATCH_NO_REL
 		s, err := follow(u, p)
 		if err != nil {
 			t.Errorf("%s+%#x: %v", u.Path, p.Vaddr, err)
 		}
-		if first := s.code[0]; first != 0xff && p.Tactic&abi.TACTIC_RETURN_C == 0 {
+		if first := s.code[0]; first != 0xff && p.Tactic&abi.TACTIC_RETURN_C == 0 && !evicted {
 			t.Errorf("%s+%#x: the stub does not begin with a call or push of ours: %x", u.Path, p.Vaddr, s.code)
 		}
 		add(s.code)
+		if evicted { // two jumps replace what leaves
+			p.Orig = append(slices.Clone(p.Orig), second(u, p).Orig...)
+		}
 		add(p.Orig)
 	}
 	parts := make([][]insn, len(starts))
@@ -188,6 +192,12 @@ func checkStubs(t *testing.T, u *plan.Unit) {
 	for i, p := range patches {
 		checkStub(t, fmt.Sprintf("%s+%#x", u.Path, p.Vaddr), parts[2*i], parts[2*i+1])
 	}
+}
+
+// second is the patch right behind another.
+func second(u *plan.Unit, p plan.Patch) plan.Patch {
+	i := slices.IndexFunc(u.Patches, func(q plan.Patch) bool { return q.Vaddr == p.Vaddr+uint64(len(p.Text)) })
+	return u.Patches[i]
 }
 
 // isHole: the patch replaces padding, and what its stub displaced is at a short jump that leads to it.

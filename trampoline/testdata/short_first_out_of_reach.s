@@ -1,6 +1,6 @@
-# One byte more.
-# entry: refused: a short jump finds no padding
-# return: refused: a short jump finds no padding
+# One byte more: instructions of its own have to make room.
+# entry: evict
+# return: return-a
 	.include "function.inc"
 begin f
 	mov	%edi, %eax
