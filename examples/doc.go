@@ -6,6 +6,7 @@
 //	latency   entry and return, cookies, histograms
 //	opens     records in a ring buffer
 //	filter    constants set by the manifest, global variables
+//	throws    markers (USDT) of a library, with their arguments
 //	leaks     what came in at entries and at returns, joined
 //	together  a session: maps that several processes fill and that outlive them
 package examples

@@ -17,8 +17,10 @@ var examples = map[string][]string{
 	"latency": {`^ +1000 +0 +1 +\S+ +latency\.enter uprobe//bin/bash:printf_builtin$`, `^ +1000 +0 +1 +\S+ +latency\.leave uretprobe//bin/bash:test_builtin$`,
 		`^latency\.latency_ns +percpu_array of 2$`, `^ +0:$`, `nsecs +: count +distribution$`, `: \d+ +\|\*{40}\|$`, `^ +1:$`, `: \d+ +\|\*{40}\|$`,
 		`^latency\.starts +hash of 1024, empty$`},
-	"opens":    {`result: \d+, comm: "cat", path: "/dev/null"`, `result: -1, comm: "cat", path: "/nowhere"`},
-	"filter":   {`^filter\.bss `, `^ +all: \d\d+$`, `^ +large: \d+$`, `^ +largest: \d{5,}$`},
+	"opens":  {`result: \d+, comm: "cat", path: "/dev/null"`, `result: -1, comm: "cat", path: "/nowhere"`},
+	"filter": {`^filter\.bss `, `^ +all: \d\d+$`, `^ +large: \d+$`, `^ +largest: \d{5,}$`},
+	"throws": {`^caught 100$`, `^ +100 +0 +1 +\S+ +throws.on_throw usdt/libstdc\+\+:libstdcxx:throw$`,
+		`^ +"St13runtime_error": \{thrown: 90, rethrown: 90, caught: 180\}$`, `^ +"i": \{thrown: 10, rethrown: 0, caught: 10\}$`},
 	"leaks":    {`^leaks\.live +hash of 65536, \d+ used$`, `^ +\d+ +0x[0-9a-f]+$`},
 	"together": {`^one$`, `^two$`, `^three$`, `^together\.echoes +array of 1$`, `^ +0 +3$`},
 }

@@ -186,4 +186,7 @@ func allScalar(entries []entry) bool {
 }
 
 // isConstant holds for data sections that programs only read.
+// isOfUSDT: libbpf's usdt.bpf.h keeps there where arguments are.
+func (m *openMap) isOfUSDT() bool { return strings.Contains(m.name, "__bpf_usdt_") }
+
 func (m *openMap) isConstant() bool { return m.Spec().Flags&maps.ReadOnlyProgram != 0 }

@@ -186,24 +186,3 @@ func compiledLast(t testing.TB, compiler, output, source string, flags ...string
 	run(t, compiler, args...)
 	return out
 }
-
-// TestUSDTLate: the markers of a library that comes and goes while the program runs, in two namespaces at once, known
-// before or not: every time it comes they are attached anew, and its semaphores say so.
-func TestUSDTLate(t *testing.T) {
-	host0, plugin := markerHost(t, "gcc-O2"), markerPlugin(t)
-	for name, file := range map[string]string{"by path": plugin, "by name": "libmarkers"} {
-		t.Run(name, func(t *testing.T) {
-			tr := trace(t, anyVariant(t), onMarkers("usdt", file))
-			r := host.Run(t, host.Cmd{Args: []string{host0, "loads", plugin, "5"}, Dir: host.WorkDir(t)}, tr)
-			wantQuiet(t, tr)
-			if r.Exit != 0 || r.Stdout == "" {
-				t.Fatalf("exit %d, signal %d, stderr %q", r.Exit, r.Signal, r.Stderr)
-			}
-			wantEvents(t, events(t, tr, "usdt"), r.Stdout, unreadable(t, plugin, false))
-			bss := globals(t, tr, "usdt", "bss")
-			if bss["ticks"] != 500 || bss["ticked"] != 5*4950 {
-				t.Errorf("counted %v, want 500 ticks of together %d", bss, 5*4950)
-			}
-		})
-	}
-}

@@ -193,13 +193,7 @@ void plugin_ticks(long n) { ticks(n); }
 C_LINKAGE(unsigned long leaf_flags(unsigned long set))
 C_LINKAGE(unsigned long leaf_zone(unsigned long n))
 __asm__(
-	".pushsection .text\n"
-	/* flags: sets them all from its argument, and returns them */
-	".globl leaf_flags\n.type leaf_flags,@function\nleaf_flags:\n.cfi_startproc\n"
-	"	push %rdi\n.cfi_adjust_cfa_offset 8\n	popf\n.cfi_adjust_cfa_offset -8\n"
-	"990:	nop\n" NOTE("990b", "8@%rdi 1@%dh")
-	"	pushf\n.cfi_adjust_cfa_offset 8\n	pop %rax\n.cfi_adjust_cfa_offset -8\n"
-	"	ret\n.cfi_endproc\n.size leaf_flags,.-leaf_flags\n"
+	".pushsection .text\n.p2align 4\n"
 	/* red zone: 16 words below rsp, a loop over the marker with a live carry */
 	".globl leaf_zone\n.type leaf_zone,@function\nleaf_zone:\n.cfi_startproc\n"
 	"	mov $-16, %rcx\n"
@@ -209,7 +203,13 @@ __asm__(
 	"990:	nop\n" NOTE("990b", "8@%rax 8@(%rsp,%rcx,8) -8@%rcx")
 	"	lea 1(%rcx), %rcx\n"
 	"	jrcxz 3f\n	jmp 2b\n"
-	"3:	ret\n.cfi_endproc\n.size leaf_zone,.-leaf_zone\n"
+	"3:	ret\n.cfi_endproc\n.size leaf_zone,.-leaf_zone\n.p2align 4\n"
+	/* flags: sets them all from its argument, and returns them */
+	".globl leaf_flags\n.type leaf_flags,@function\nleaf_flags:\n.cfi_startproc\n"
+	"	push %rdi\n.cfi_adjust_cfa_offset 8\n	popf\n.cfi_adjust_cfa_offset -8\n"
+	"990:	nop\n" NOTE("990b", "8@%rdi 1@%dh")
+	"	pushf\n.cfi_adjust_cfa_offset 8\n	pop %rax\n.cfi_adjust_cfa_offset -8\n"
+	"	ret\n.cfi_endproc\n.size leaf_flags,.-leaf_flags\n.p2align 4\n"
 	".popsection\n");
 
 static void leaves(void)
