@@ -86,59 +86,98 @@ func (c *compiler) newUnit(m *elfsym.Module) *plan.Unit {
 	return &plan.Unit{Path: m.Path, BuildID: id, LoadBase: m.File.LoadBase(), Late: c.Late || m.Lo == 0}
 }
 
+// A group is the sites of one function that have no outcome yet. What cannot be placed
+// at first is tried once more when all others are, with a detour.
+type group struct {
+	addr   uint64
+	placed bool     // its entry and return are
+	at     []uint64 // instructions inside it
+}
+
+// groups are the sites of a module by the function they are in, as they were met.
+func (m *touched) groups() (out []*group) {
+	byAddr := map[uint64]*group{}
+	find := func(addr uint64) *group {
+		g := byAddr[addr]
+		if g == nil {
+			g = &group{addr: addr}
+			byAddr[addr], out = g, append(out, g)
+		}
+		return g
+	}
+	for _, addr := range m.order {
+		p := m.sites[addr]
+		if len(p.entry)+len(p.ret) > 0 {
+			find(addr)
+		}
+		if len(p.at) > 0 {
+			lo := addr
+			if fn, ok := m.File.FuncAt(addr); ok {
+				lo = fn.Lo
+			}
+			g := find(lo)
+			g.at = append(g.at, addr)
+		}
+	}
+	return out
+}
+
 // placeAll places the sites of a module: those that need a detour come last, so
 // that no other's bytes are in its way.
 func (c *compiler) placeAll(u *unit, m *touched) {
-	var left []func(last bool) bool
-	for _, addr := range m.order {
-		for _, place := range []func(last bool) bool{
-			func(last bool) bool { return c.place(u, m, addr, last) },
-			func(last bool) bool { return c.placeAt(u, m, addr, last) },
-		} {
-			if !place(false) {
-				left = append(left, place)
-			}
+	var left []*group
+	for _, g := range m.groups() {
+		if g = c.place(u, m, g, false); g != nil {
+			left = append(left, g)
 		}
 	}
 	u.Last()
-	for _, place := range left {
-		place(true)
+	for _, g := range left {
+		c.place(u, m, g, true)
 	}
 }
 
-// place puts the programs of a function into the unit. false: its entry is refused,
-// and that is not the last word.
-func (c *compiler) place(u *unit, m *touched, addr uint64, last bool) bool {
-	p := m.sites[addr]
-	if len(p.entry)+len(p.ret) == 0 {
-		return true
+// place puts the programs of a function into the unit. Unless it is the last word, it
+// returns what was refused: the entry, with the return, or points.
+func (c *compiler) place(u *unit, m *touched, g *group, last bool) *group {
+	ends := m.sites[g.addr]
+	if ends == nil || g.placed {
+		ends = &programs{}
 	}
-	inOrder(p.entry)
-	inOrder(p.ret)
-	entry, ret := u.programs(p.entry), u.programs(p.ret)
-	e, r := trampoline.Place(u.Arena, addr, entry, ret)
-	if e.Err != nil && !last {
-		return false
+	o := trampoline.PlaceAll(u.Arena, g.addr, u.probes(m, g, ends))
+	left := &group{addr: g.addr, placed: true}
+	if len(ends.entry)+len(ends.ret) > 0 {
+		left.placed = c.settle(u, m, g.addr, ends.entry, o.Entry, last)
+		if left.placed {
+			c.outcome(ends.ret, m, g.addr, o.Return)
+		}
 	}
-	c.outcome(p.entry, m, addr, e)
-	c.outcome(p.ret, m, addr, r)
-	u.announce(p.entry, p.semaphores, e)
-	return true
+	for i, addr := range g.at {
+		if !c.settle(u, m, addr, m.sites[addr].at, o.At[i], last) {
+			left.at = append(left.at, addr)
+		}
+	}
+	if left.placed && len(left.at) == 0 {
+		return nil
+	}
+	return left
 }
 
-// placeAt does the same for those of an instruction.
-func (c *compiler) placeAt(u *unit, m *touched, addr uint64, last bool) bool {
-	p := m.sites[addr]
-	if len(p.at) == 0 {
-		return true
+func (u *unit) probes(m *touched, g *group, ends *programs) trampoline.Probes {
+	p := trampoline.Probes{Entry: u.programs(ends.entry), Return: u.programs(ends.ret)}
+	for _, addr := range g.at {
+		p.At = append(p.At, trampoline.Point{Addr: addr, Programs: u.programs(m.sites[addr].at)})
 	}
-	inOrder(p.at)
-	o := trampoline.PlaceAt(u.Arena, addr, u.programs(p.at))
+	return p
+}
+
+// settle notes an outcome. false: it is a refusal, and not the last word.
+func (c *compiler) settle(u *unit, m *touched, addr uint64, bs []binding, o trampoline.Outcome, last bool) bool {
 	if o.Err != nil && !last {
 		return false
 	}
-	c.outcome(p.at, m, addr, o)
-	u.announce(p.at, p.semaphores, o)
+	c.outcome(bs, m, addr, o)
+	u.announce(bs, m.sites[addr].semaphores, o)
 	return true
 }
 
@@ -169,6 +208,7 @@ func (c *compiler) outcome(bs []binding, m *touched, addr uint64, o trampoline.O
 // programs writes the bindings' code into the unit, each program once.
 func (u *unit) programs(bs []binding) []trampoline.Program {
 	var out []trampoline.Program
+	inOrder(bs)
 	for _, b := range bs {
 		at, ok := u.code[b.code]
 		if !ok {

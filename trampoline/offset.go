@@ -2,37 +2,11 @@ package trampoline
 
 import (
 	"slices"
-
-	"github.com/bpftime-go/bpftime/internal/abi"
 )
 
-// PlaceAt puts programs on the instruction at addr, anywhere in a function. They run
-// before it, each time control comes to it, by a fall-through or by a jump.
+// PlaceAt puts programs on the instruction at addr, anywhere in a function.
 func PlaceAt(a *Arena, addr uint64, programs []Program) Outcome {
-	f, err := Read(a.mod, a.branches, addr)
-	if err != nil {
-		return Outcome{Err: err}
-	}
-	if f.pieces[0].Lo == addr {
-		e, _ := Place(a, addr, programs, nil)
-		return e
-	}
-	w, err := a.offsetWindow(f, addr)
-	if err == nil {
-		err = a.atomically(func() error { return a.placeOffset(f, w, programs) })
-	}
-	return Outcome{Tactic: w.tactic, Err: err}
-}
-
-// offsetWindow is the window that begins with the instruction at addr.
-func (a *Arena) offsetWindow(f *Function, addr uint64) (window, error) {
-	p := f.pieces[0]
-	i, err := p.index(addr)
-	if err != nil {
-		return window{}, err
-	}
-	f.addGotos()
-	return a.window(f, func(need int) (window, error) { return f.windowAt(p, p.insns[i:], need) })
+	return PlaceAll(a, addr, Probes{At: []Point{{addr, programs}}}).At[0]
 }
 
 // index finds the instruction at addr.
@@ -57,26 +31,4 @@ func (f *Function) addGotos() {
 	for _, to := range targets {
 		f.goals[to] = struct{}{}
 	}
-}
-
-func (a *Arena) placeOffset(f *Function, w window, programs []Program) error {
-	stub := a.offsetCall(w.addr, programs)
-	if err := a.displaced(w); err != nil {
-		return err
-	}
-	return a.patch(w, stub)
-}
-
-// offsetCall is the stub of an instruction, up to what it displaced:
-//
-//	      .quad runs
-//	stub: lea   -128(%rsp), %rsp     the red zone may be in use
-//	      call  *offset(%rip)        which puts rsp back
-func (a *Arena) offsetCall(addr uint64, programs []Program) uint32 {
-	runs, slot := a.runs(programs, addr, 0), a.slot(thunk(abi.HELPER_OFFSET, programs))
-	a.alignBehind(8)
-	a.Field(abi.RELOC_ARENA_ABS64, 0, int64(runs))
-	stub := a.Emit(0x48, 0x8d, 0x64, 0x24, 0x80)
-	a.callSlot(slot)
-	return stub
 }

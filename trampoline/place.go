@@ -32,32 +32,61 @@ func (a *Arena) reset(m mark) {
 // begins at addr. The halves fail apart: a return that is refused leaves the entry
 // probed. Before Last, what only a detour could reach is refused.
 func Place(a *Arena, addr uint64, entry, ret []Program) (e, r Outcome) {
-	f, err := Read(a.mod, a.branches, addr)
-	if err == nil && f.pieces[0].Lo != addr {
-		err = refuse("it is not the start of a function: +%#x inside the one at %#x", addr-f.pieces[0].Lo, f.pieces[0].Lo)
-	}
-	var w window
-	if err == nil {
-		w, err = a.entryWindow(f)
-	}
+	o := PlaceAll(a, addr, Probes{Entry: entry, Return: ret})
+	return o.Entry, o.Return
+}
+
+// placeEnds puts programs on entry and return, and the points in their windows.
+func (a *Arena) placeEnds(f *Function, entry, ret []Program, points []*point) (e, r Outcome) {
+	w, err := a.entryWindow(f)
 	if err != nil {
 		return Outcome{Err: err}, Outcome{Err: err}
 	}
 	if len(ret) > 0 {
-		var how returnPlan
-		if how, r.Err = f.planReturn(w); r.Err == nil {
-			r.Tactic = how.tactic
-			r.Err = a.atomically(func() error { return a.place(f, w, entry, ret, how) })
-		}
-		if r.Err == nil {
+		if r = a.placeReturn(f, w, entry, ret, points); r.Err == nil {
 			return Outcome{Tactic: w.tactic}, r
 		}
 	}
 	if len(entry) > 0 {
+		w.claim(points)
 		e.Tactic = w.tactic
 		e.Err = a.atomically(func() error { return a.placeEntry(f, w, entry) })
+		if e.Err == nil {
+			w.settle(e)
+		}
 	}
 	return e, r
+}
+
+func (f *Function) begins(addr uint64) error {
+	if lo := f.pieces[0].Lo; lo != addr {
+		return refuse("it is not the start of a function: +%#x inside the one at %#x", addr-lo, lo)
+	}
+	return nil
+}
+
+func (a *Arena) placeReturn(f *Function, w window, entry, ret []Program, points []*point) Outcome {
+	how, err := f.planReturn(w)
+	if err != nil {
+		return Outcome{Err: err}
+	}
+	windows := []*window{&w}
+	if how.tactic == abi.TACTIC_RETURN_C && len(entry) == 0 {
+		windows = nil
+	}
+	for i := range how.rets {
+		windows = append(windows, &how.rets[i])
+	}
+	for _, w := range windows {
+		w.claim(points)
+	}
+	err = a.atomically(func() error { return a.place(f, w, entry, ret, how) })
+	for _, w := range windows {
+		if err == nil {
+			w.settle(Outcome{Tactic: w.tactic})
+		}
+	}
+	return Outcome{Tactic: how.tactic, Err: err}
 }
 
 func (a *Arena) atomically(f func() error) error {
@@ -70,6 +99,7 @@ func (a *Arena) atomically(f func() error) error {
 }
 
 func (a *Arena) placeEntry(f *Function, w window, entry []Program) error {
+	a.lists(w)
 	stub := a.entryStub(f, entry, func() uint32 { return a.Len() })
 	if err := a.displaced(w); err != nil {
 		return err
@@ -87,6 +117,7 @@ func (a *Arena) place(f *Function, w window, entry, ret []Program, how returnPla
 	}
 	runs, slot := a.runs(ret, f.pieces[0].Lo, 0), a.slot(thunk(abi.HELPER_RETURN_SITE, ret))
 	if len(entry) > 0 {
+		a.lists(w)
 		stub := a.entryStub(f, entry, func() uint32 { return a.returnSite(runs, slot) })
 		if err := a.displaced(w); err != nil {
 			return err

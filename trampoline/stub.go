@@ -102,12 +102,11 @@ func (a *Arena) alignBehind(n uint32) {
 
 // displaced writes the overwritten instructions and the jump back.
 func (a *Arena) displaced(w window) error {
-	moved, err := x86.Relocate(w.code(), w.addr)
+	fallsThrough, err := a.parts(w, w.insns)
 	if err != nil {
-		return refuse("%v", err)
+		return err
 	}
-	a.moved(moved)
-	if moved.FallsThrough {
+	if fallsThrough {
 		a.Emit(0xe9)
 		a.ModuleRel32(w.end(), 0)
 	}
@@ -167,6 +166,7 @@ func (a *Arena) entryCall(f *Function, programs []Program, skip uint32) uint32 {
 // Where a program may return for the function, the same stands before with a ret for a
 // body, so that it returns as always for those on return.
 func (a *Arena) returnStub(f *Function, w window, entry, ret []Program, how returnPlan) (uint32, error) {
+	a.lists(w)
 	runs, slot := a.runs(ret, f.pieces[0].Lo, 0), a.slot(returnHelper(how, ret))
 	call := func() uint32 { return a.returnCall(runs, slot) }
 	if len(entry) == 0 {
@@ -213,18 +213,15 @@ func returnHelper(how returnPlan, ret []Program) uint32 {
 //
 // The jump is there because the list's address lies right before the call.
 func (a *Arena) retStub(w window, runs, slot uint32) (uint32, error) {
+	a.lists(w)
 	stub := a.Align(16)
-	before := window{addr: w.addr, insns: w.insns[:len(w.insns)-1]}
-	if code := before.code(); len(code) > 0 {
-		moved, err := x86.Relocate(code, w.addr)
-		if err != nil {
-			return 0, refuse("%v", err)
-		}
-		a.moved(moved)
+	last := len(w.insns) - 1
+	if _, err := a.parts(w, w.insns[:last]); err != nil {
+		return 0, err
 	}
 	a.Emit(0xeb, 8)
 	a.returnSite(runs, slot)
-	a.Emit(w.insns[len(w.insns)-1].b...)
+	a.Emit(w.insns[last].b...)
 	return stub, nil
 }
 

@@ -17,6 +17,8 @@ type window struct {
 	insns  []insn // those of the function
 	len    int    // bytes overwritten, as many as the jump has or more, padding included
 	tactic uint32
+	points []*point // in it that share its stub
+	apart  bool     // its instructions are moved one by one: see parts
 	// hole is where a jmp rel8 in the window goes: five bytes with the jump to the
 	// stub. 0: the window has that itself.
 	hole    uint64

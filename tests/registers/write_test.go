@@ -9,7 +9,7 @@ import (
 
 // Registers by their place in state.R.
 const (
-	rbx, rax, rcx, rsi, rdi = 5, 10, 11, 13, 14
+	rbx, rax, rcx, rdx, rsi, rdi = 5, 10, 11, 12, 13, 14
 )
 
 // A write is a program of change.bpf.c at a site, with its constants.

@@ -90,14 +90,6 @@ begin after_last
 1:	jmp	*site_back(%rip)
 end after_last
 
-/* Probes at the entry and right behind it share one patch. */
-begin entry
-	point entry
-	nop
-	nop
-	nopl	0(%rax)
-end entry
-
 /* Functions, which are called. f_none has no way to have its return probed. */
 	.macro	function name
 	.globl	site_\name, at_\name
@@ -138,8 +130,35 @@ function f_none
 1:
 returns f_none
 
+/* Short instructions, so that windows of probes would overlap. */
+	.macro	many name, second
+	.globl	site_\name, at_\name
+	.type	site_\name, @function
+	.p2align 4
+site_\name:
+at_\name:
+	.cfi_startproc
+	nop
+	nop
+	nop
+	nop
+	nop
+	nop
+	not	%rbx
+	nop
+	cmc
+	nop
+	mov	\second, %rdx
+	ret
+	.cfi_endproc
+	.size	site_\name, . - site_\name
+	.endm
+	many f_many_a, -100(%rsp)
+	many f_many_c, (%rsp)
+
 /* Where programs send the host instead. */
 	.globl	site_elsewhere
+	.p2align 4
 site_elsewhere:
 	lea	1(%rdi), %rdi
 	jmp	*site_back(%rip)
