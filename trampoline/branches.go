@@ -14,7 +14,8 @@ import (
 //
 // The text is scanned byte by byte for what could be a call, jmp or jcc with a
 // 32-bit displacement, without decoding: constants and misread instructions add
-// goals that are none (about one byte in ten thousand), and miss none. Short
+// goals that are none (about one byte in ten thousand), and miss none; a goal that
+// is in the way is looked at again (sources.go). Short
 // branches cannot be found that way, since every tenth byte looks like one; they
 // reach 127 bytes and are read from the neighbours (Function.readAround).
 //
@@ -22,8 +23,11 @@ import (
 // costs more than a kilobyte that is looked at: one small buffer is reused, and
 // goals are kept only for the functions that are asked about.
 type Branches struct {
+	mod     Module
 	regions []region
 	lo, hi  uint64           // all regions lie in [lo, hi)
+	judged  map[uint64]bool  // goals that were looked at again, and whether they are some
+	found   *[]uint64        // the branches to lo are noted here; nil: goals in regions
 	pieces  map[uint64]piece // decoded lately, by their start
 	kept    int              // instructions in pieces
 }
@@ -68,24 +72,27 @@ const (
 // ScanBranches reads all executable contents once. Lead will be asked about the
 // functions that contain addrs.
 func ScanBranches(mod Module, addrs []uint64) *Branches {
-	br := &Branches{lo: ^uint64(0)}
+	br := &Branches{mod: mod, lo: ^uint64(0)}
 	for _, fn := range regionsOf(mod, addrs) {
 		br.regions = append(br.regions, region{fn, make([]uint64, (fn.Hi-fn.Lo+63)/64)})
 		br.lo, br.hi = min(br.lo, fn.Lo), max(br.hi, fn.Hi)
 	}
-	if len(br.regions) == 0 {
-		return br
+	if len(br.regions) > 0 {
+		br.scanAll()
 	}
+	return br
+}
+
+func (br *Branches) scanAll() {
 	buf := make([]byte, chunk+branchLen)
-	for _, t := range mod.Text() {
+	for _, t := range br.mod.Text() {
 		for lo := t.Lo; lo < t.Hi; lo += chunk {
 			b := buf[:min(uint64(len(buf)), t.Hi-lo)]
-			if mod.ReadText(b, lo) == nil {
+			if br.mod.ReadText(b, lo) == nil {
 				br.scan(b, lo)
 			}
 		}
 	}
-	return br
 }
 
 func regionsOf(mod Module, addrs []uint64) []elfsym.Func {
@@ -163,12 +170,20 @@ func (br *Branches) scan(code []byte, lo uint64) {
 
 // look notes the goal of the branch whose displacement is at code[i], if it is one.
 func (br *Branches) look(code []byte, lo uint64, i int) {
-	if code[i-1]&0xfe == 0xe8 || i > 1 && code[i-2] == 0x0f && code[i-1]&0xf0 == 0x80 {
-		br.keep(lo + uint64(i+4) + uint64(int64(int32(binary.LittleEndian.Uint32(code[i:])))))
+	goal := lo + uint64(i+4) + uint64(int64(int32(binary.LittleEndian.Uint32(code[i:]))))
+	switch {
+	case code[i-1]&0xfe == 0xe8:
+		br.keep(lo+uint64(i-1), goal)
+	case i > 1 && code[i-2] == 0x0f && code[i-1]&0xf0 == 0x80:
+		br.keep(lo+uint64(i-2), goal)
 	}
 }
 
-func (br *Branches) keep(goal uint64) {
+// keep notes that a branch at source leads to goal.
+func (br *Branches) keep(source, goal uint64) {
+	if br.found != nil && goal == br.lo {
+		*br.found = append(*br.found, source)
+	}
 	for _, t := range br.regions {
 		if at := goal - t.Lo; at < t.Hi-t.Lo {
 			t.goals[at/64] |= 1 << (at % 64)
@@ -181,7 +196,7 @@ func (br *Branches) keep(goal uint64) {
 func (br *Branches) Lead(addr uint64) bool {
 	for _, t := range br.regions {
 		if at := addr - t.Lo; at < t.Hi-t.Lo {
-			return t.goals[at/64]>>(at%64)&1 != 0
+			return t.goals[at/64]>>(at%64)&1 != 0 && br.real(addr)
 		}
 	}
 	return true

@@ -68,7 +68,8 @@ type Reloc struct {
 
 // A Patch replaces Orig at a site by Text, in which 4 bytes at RelAt become the
 // distance to the stub, unless RelAt is abi.PATCH_NO_REL. They are written in order
-// and undone in the reverse.
+// and undone in the reverse. A jump that others of the unit lead to is none that a
+// thread may stand at: an instruction may have begun elsewhere.
 type Patch struct {
 	Vaddr  uint64
 	Tactic uint32
