@@ -81,11 +81,23 @@ HIDDEN int module_is(const struct module *m, const char *path, const struct plan
 HIDDEN int module_here(const struct module *m);
 HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
 HIDDEN int data_page(u64 addr, const struct module *m, struct vma *v);
+#define MAX_TEXTS 64
+struct texts { /* where a module's text is plain, in the order of addresses */
+	u32 n;
+	struct {
+		u64 lo, hi;
+	} at[MAX_TEXTS];
+};
+HIDDEN void texts_of(const struct module *m, struct texts *t);
+HIDDEN int texts_hold(const struct texts *t, u64 lo, u64 hi);
 HIDDEN u64 gap_find(u64 lo, u64 hi, u64 size);
 
 /* text.c */
-HIDDEN long text_write(u64 addr, const u8 *bytes, u64 n);
-HIDDEN int text_restore(u64 addr, const u8 *bytes, u64 n);
+HIDDEN long text_open(void);
+HIDDEN void text_close(long mem);
+HIDDEN long text_write(long mem, u64 addr, const u8 *bytes, u64 n);
+HIDDEN int text_restore(long mem, u64 addr, const u8 *bytes, u64 n);
+HIDDEN void text_map_back(u64 page);
 
 /* semaphore.c */
 HIDDEN const char *semaphores_refused(const struct module *m, const struct plan *plan, const struct plan_unit *u, u64 *vaddr);

@@ -222,13 +222,14 @@ static int refuse_maps(void)
 	return refuse(put_error(put(&t, "/proc/self/maps cannot be read"), maps_error));
 }
 
-static int site_ok(const struct placed *u, const struct plan_patch *p)
+/* Where the walk for all sites has not found text, the page is looked at alone. */
+static int site_ok(const struct placed *u, const struct plan_patch *p, const struct texts *texts)
 {
 	static struct vma v;
 	u64 at = u->module.bias + p->vaddr;
 	TEXT(t);
 
-	if (!text_page(at, &u->module, &v) || !text_page(at + p->len - 1, &u->module, &v))
+	if (!texts_hold(texts, at, at + p->len) && (!text_page(at, &u->module, &v) || !text_page(at + p->len - 1, &u->module, &v)))
 		return maps_error ? refuse_maps() : refuse(put(put(put(put_site(&t, u, p->vaddr), ": the page is "), v.perms), ", not the file's own private r-x text"));
 	if (!mem_eq((const void *)at, p->orig, p->len))
 		return refuse(put(put_site(&t, u, p->vaddr), ": other bytes than in the file: somebody else has patched here"));
@@ -237,8 +238,11 @@ static int site_ok(const struct placed *u, const struct plan_patch *p)
 
 static int sites_ok(const struct placed *u)
 {
+	static struct texts texts;
+
+	texts_of(&u->module, &texts);
 	for (u32 i = 0; i < u->unit->npatches; i++)
-		if (!site_ok(u, patch_of(u->plan, u->unit, i)))
+		if (!site_ok(u, patch_of(u->plan, u->unit, i), &texts))
 			return 0;
 	return 1;
 }
@@ -293,7 +297,7 @@ static int prepare(const struct resident *res, struct placed *u)
 
 /* ---- a unit: commit, undo ---- */
 
-static long write_site(const struct placed *u, const struct plan_patch *p)
+static long write_site(long mem, const struct placed *u, const struct plan_patch *p)
 {
 	u64 at = u->module.bias + p->vaddr;
 	s64 rel = (s64)(u->arena + p->stub - (at + p->rel_at + 4));
@@ -307,35 +311,71 @@ static long write_site(const struct placed *u, const struct plan_patch *p)
 			return -EINVAL_;
 		mem_copy(bytes + p->rel_at, &rel, 4);
 	}
-	return text_write(at, bytes, p->len);
+	return text_write(mem, at, bytes, p->len);
+}
+
+/* A pattern's sites are in the order of addresses: a page is looked at once for all
+ * that are in it. */
+static void map_back(const struct placed *u, u32 npatches)
+{
+	u64 page, done = 0;
+
+	for (u32 i = 0; i < npatches; i++) {
+		const struct plan_patch *p = patch_of(u->plan, u->unit, i);
+		u64 at = u->module.bias + p->vaddr;
+
+		for (page = page_down(at); page < at + p->len; page += PAGE) {
+			if (page != done)
+				text_map_back(page);
+			done = page;
+		}
+	}
 }
 
 /* Where the text cannot even be written back, the arena stays: what jumps there
  * works on. */
 static void unwrite(struct placed *u, u32 npatches)
 {
-	while (npatches--) {
-		const struct plan_patch *p = patch_of(u->plan, u->unit, npatches);
+	long mem = text_open();
 
-		if (!text_restore(u->module.bias + p->vaddr, p->orig, p->len))
+	for (u32 i = npatches; i--;) {
+		const struct plan_patch *p = patch_of(u->plan, u->unit, i);
+
+		if (!text_restore(mem, u->module.bias + p->vaddr, p->orig, p->len))
 			u->stays = 1;
 		else if (p->tactic & TACTIC_TRAP)
 			bpftime_trap_remove(u->module.bias + p->vaddr);
 	}
+	text_close(mem);
+	map_back(u, npatches);
+}
+
+/* How many sites could be written; *r says why not the next. */
+static u32 write_sites(const struct placed *u, long *r)
+{
+	long mem = text_open();
+	u32 i = 0;
+
+	for (*r = 0; i < u->unit->npatches; i++) {
+		*r = write_site(mem, u, patch_of(u->plan, u->unit, i));
+		if (*r)
+			break;
+	}
+	text_close(mem);
+	return i;
 }
 
 static int commit(struct placed *u)
 {
+	const struct plan_patch *p;
+	long r;
+	u32 n = write_sites(u, &r);
 	TEXT(t);
 
-	for (u32 i = 0; i < u->unit->npatches; i++) {
-		const struct plan_patch *p = patch_of(u->plan, u->unit, i);
-		long r = write_site(u, p);
-
-		if (!r)
-			continue;
+	if (r) {
+		p = patch_of(u->plan, u->unit, n);
 		bpftime_trap_remove(u->module.bias + p->vaddr);
-		unwrite(u, i);
+		unwrite(u, n);
 		return refuse(put_error(put(put_site(&t, u, p->vaddr), ": text cannot be written"), r));
 	}
 	semaphores_add(&u->module, u->plan, u->unit, 1);

@@ -199,6 +199,8 @@ int module_here(const struct module *m)
 	return here || maps_error;
 }
 
+static int is_text(const struct module *m, const struct vma *v) { return same_file(m, v) && str_eq(v->perms, "r-xp"); }
+
 /* Law 7: only plain private file-backed r-x text of the module itself. 1: it is;
  * *v tells what stood there. */
 int text_page(u64 addr, const struct module *m, struct vma *v)
@@ -211,7 +213,36 @@ int text_page(u64 addr, const struct module *m, struct vma *v)
 	while (!found && maps_next(&maps, v))
 		found = v->lo <= addr && addr < v->hi;
 	maps_close(&maps);
-	return found && same_file(m, v) && str_eq(v->perms, "r-xp");
+	return found && is_text(m, v);
+}
+
+/* All pages of which text_page says so, in one walk for all sites. What there is no
+ * room for is not said to be text. */
+void texts_of(const struct module *m, struct texts *t)
+{
+	static struct maps maps;
+	static struct vma v;
+
+	t->n = 0;
+	if (!maps_open(&maps))
+		return;
+	while (maps_next(&maps, &v) && v.lo < m->hi) {
+		if (!is_text(m, &v) || v.hi <= m->lo)
+			continue;
+		if (t->n && t->at[t->n - 1].hi == v.lo)
+			t->at[t->n - 1].hi = v.hi;
+		else if (t->n < MAX_TEXTS)
+			t->at[t->n].lo = v.lo, t->at[t->n++].hi = v.hi;
+	}
+	maps_close(&maps);
+}
+
+int texts_hold(const struct texts *t, u64 lo, u64 hi)
+{
+	for (u32 i = 0; i < t->n; i++)
+		if (t->at[i].lo <= lo && hi <= t->at[i].hi)
+			return 1;
+	return 0;
 }
 
 /* Private writable data of the module itself: of its file, or the zeros that follow

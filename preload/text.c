@@ -13,14 +13,21 @@
  */
 #include "agent.h"
 
-static long write_mem(u64 addr, const u8 *bytes, u64 n)
-{
-	long fd = sys_open("/proc/self/mem", O_RDWR, 0), r;
+/* What text is written through, for as many sites as there are; or -errno, and then
+ * pages are moved. Whoever opens it closes it, and keeps it nowhere: in a forked
+ * child it would still be this process's memory. */
+long text_open(void) { return sys_open("/proc/self/mem", O_RDWR, 0); }
 
-	if (failed(fd))
-		return fd;
-	r = SYS4(__NR_pwrite64, fd, bytes, n, addr);
-	sys_close(fd);
+void text_close(long mem)
+{
+	if (!failed(mem))
+		sys_close(mem);
+}
+
+static long write_mem(long mem, u64 addr, const u8 *bytes, u64 n)
+{
+	long r = failed(mem) ? mem : SYS4(__NR_pwrite64, mem, bytes, n, addr);
+
 	return failed(r) ? r : (u64)r == n ? 0 : -EACCES_;
 }
 
@@ -73,17 +80,17 @@ static long write_pages(u64 addr, const u8 *bytes, u64 n)
 }
 
 /* 0, or -errno and nothing was changed. */
-long text_write(u64 addr, const u8 *bytes, u64 n)
+long text_write(long mem, u64 addr, const u8 *bytes, u64 n)
 {
 	u8 before[16];
 	long r = 0;
 
 	mem_copy(before, (const void *)addr, n);
-	if (failed(write_mem(addr, bytes, n)))
+	if (failed(write_mem(mem, addr, bytes, n)))
 		r = write_pages(addr, bytes, n);
 	if (!r && mem_eq((const void *)addr, bytes, n))
 		return 0;
-	text_restore(addr, before, n);
+	text_restore(mem, addr, before, n);
 	return r ? r : -EACCES_;
 }
 
@@ -111,7 +118,7 @@ static int file_of(u64 page, struct vma *of)
 
 /* Maps the file's page back where it equals what stands there: afterwards the
  * host's mappings are as if we had never been. */
-static void map_back(u64 page)
+void text_map_back(u64 page)
 {
 	static struct vma v;
 	struct stat st;
@@ -134,14 +141,10 @@ static void map_back(u64 page)
 }
 
 /* 1: the bytes stand there again. */
-int text_restore(u64 addr, const u8 *bytes, u64 n)
+int text_restore(long mem, u64 addr, const u8 *bytes, u64 n)
 {
 	for (int tries = 0; tries < 8 && !mem_eq((const void *)addr, bytes, n); tries++)
-		if (failed(write_mem(addr, bytes, n)))
+		if (failed(write_mem(mem, addr, bytes, n)))
 			write_pages(addr, bytes, n);
-	if (!mem_eq((const void *)addr, bytes, n))
-		return 0;
-	for (u64 page = page_down(addr); page < addr + n; page += PAGE)
-		map_back(page);
-	return 1;
+	return mem_eq((const void *)addr, bytes, n);
 }

@@ -149,6 +149,7 @@ static long file(const char *path)
 
 static long asks(const char *path, const char *kind)
 {
+	static struct texts texts;
 	struct stat st;
 	struct module m = {0};
 	struct vma v;
@@ -176,7 +177,26 @@ static long asks(const char *path, const char *kind)
 		die(kind);
 	if (str_eq(kind, "absent"))
 		munmap(at, PAGE);
+	m.lo = (u64)at;
+	m.hi = (u64)at + PAGE;
+	texts_of(&m, &texts);
+	if (texts_hold(&texts, (u64)at + 100, (u64)at + 105) != text_page((u64)at + 100, &m, &v))
+		return -1;
 	return text_page((u64)at + 100, &m, &v);
+}
+
+static long write_or_restore(char op, u64 at, const u8 *bytes, u64 n)
+{
+	long mem = text_open(), r = 0;
+
+	if (op == 'w')
+		r = text_write(mem, at, bytes, n);
+	else
+		text_restore(mem, at, bytes, n);
+	text_close(mem);
+	for (u64 page = page_down(at); op != 'w' && page < at + n; page += PAGE)
+		text_map_back(page);
+	return r;
 }
 
 static long one(const char *path, char *op)
@@ -191,10 +211,7 @@ static long one(const char *path, char *op)
 		return until_fault = atoi(op + 2);
 	for (char *hex = colon + 1; hex[0] && hex[1] && n < sizeof bytes; hex += 2)
 		sscanf(hex, "%2hhx", &bytes[n++]);
-	if (*op == 'w')
-		return text_write((u64)text + strtoul(op + 2, 0, 0), bytes, n);
-	text_restore((u64)text + strtoul(op + 2, 0, 0), bytes, n);
-	return 0;
+	return write_or_restore(*op, (u64)text + strtoul(op + 2, 0, 0), bytes, n);
 }
 
 int main(int argc, char **argv)
