@@ -169,11 +169,10 @@ func list(t *testing.T, u *plan.Unit, x plan.Patch, kind string, at uint32) (out
 			}
 			return out
 		}
-		link, _ := reloc(u, abi.RELOC_LINK_ABS64, at+abi.RUN_LINK)
-		counter, _ := reloc(u, abi.RELOC_LINK_COUNTER32, at+abi.RUN_COUNTER)
+		link, _ := reloc(u, abi.RELOC_LINK_COUNTER32, at+abi.RUN_COUNTER)
 		ip, _ := reloc(u, abi.RELOC_MODULE_ABS64, at+abi.RUN_IP)
-		if counter.Sym != link.Sym || ip.Addend != int64(x.Vaddr) {
-			t.Errorf("run at %#x: link %d, counter of %d, function %#x at site %#x", at, link.Sym, counter.Sym, ip.Addend, x.Vaddr)
+		if ip.Addend != int64(x.Vaddr) {
+			t.Errorf("run at %#x: link %d, function %#x at site %#x", at, link.Sym, ip.Addend, x.Vaddr)
 		}
 		cookie := binary.LittleEndian.Uint64(u.Code[at+abi.RUN_COOKIE:])
 		out = append(out, fmt.Sprintf("%s %d", kind, link.Sym)+number(" cookie", cookie)+refersTo(u, code))
@@ -217,8 +216,8 @@ func refersTo(u *plan.Unit, code uint32) string {
 // programs are where the programs of a unit begin, one entry for each run of one.
 func programs(u *plan.Unit) (out []uint32) {
 	for _, r := range u.Relocs {
-		if r.Kind == abi.RELOC_LINK_ABS64 {
-			if at, ok := arena(u, r.At-abi.RUN_LINK+abi.RUN_FN); ok {
+		if r.Kind == abi.RELOC_LINK_COUNTER32 {
+			if at, ok := arena(u, r.At-abi.RUN_COUNTER+abi.RUN_FN); ok {
 				out = append(out, at)
 			}
 		}

@@ -175,10 +175,11 @@ static int fits(s64 v) { return v == (s64)(int32_t)v; }
 
 static int relocate(const struct resident *res, const struct placed *u, const struct plan_reloc *r)
 {
+	u32 kind = r->what & 0xff, sym = r->what >> 8;
 	u8 *at = (u8 *)u->arena + r->at;
 	u64 v = (u64)r->addend;
 
-	switch (r->kind) {
+	switch (kind) {
 	case RELOC_MODULE_REL32:
 		v += u->module.bias - ((u64)at + 4);
 		if (!fits((s64)v))
@@ -191,21 +192,18 @@ static int relocate(const struct resident *res, const struct placed *u, const st
 		v += u->arena;
 		break;
 	case RELOC_HELPER_ABS64:
-		v = bpftime_helper(r->sym);
+		v = bpftime_helper(sym);
 		if (!v)
 			return 0;
 		break;
 	case RELOC_MAP_ABS64:
-		v += res->maps[r->sym];
-		break;
-	case RELOC_LINK_ABS64:
-		v = (u64)res->links[r->sym];
+		v += res->maps[sym];
 		break;
 	case RELOC_LINK_COUNTER32:
-		v = (u64)(res->links[r->sym] - bpftime_resident.session->links) * 8;
+		v = (u64)(res->links[sym] - bpftime_resident.session->links) * 8;
 		break;
 	}
-	mem_copy(at, &v, r->kind == RELOC_MODULE_REL32 || r->kind == RELOC_LINK_COUNTER32 ? 4 : 8);
+	mem_copy(at, &v, kind == RELOC_MODULE_REL32 || kind == RELOC_LINK_COUNTER32 ? 4 : 8);
 	return 1;
 }
 
@@ -395,8 +393,8 @@ static void count_sites(const struct resident *res, const struct placed *u)
 	const struct plan_reloc *r = (const struct plan_reloc *)((const u8 *)u->plan + u->unit->relocs);
 
 	for (u32 i = 0; i < u->unit->nrelocs; i++)
-		if (r[i].kind == RELOC_LINK_ABS64)
-			__atomic_fetch_add(&res->links[r[i].sym]->sites, 1, __ATOMIC_RELAXED);
+		if ((r[i].what & 0xff) == RELOC_LINK_COUNTER32)
+			__atomic_fetch_add(&res->links[r[i].what >> 8]->sites, 1, __ATOMIC_RELAXED);
 }
 
 /* ---- a plan ---- */

@@ -31,24 +31,23 @@ static int string(const struct view *v, u32 off)
 
 static int reloc_ok(const struct view *v, const struct plan_unit *u, const struct plan_reloc *r)
 {
-	u32 width = r->kind == RELOC_MODULE_REL32 || r->kind == RELOC_LINK_COUNTER32 ? 4 : 8;
+	u32 kind = r->what & 0xff, sym = r->what >> 8, width = kind == RELOC_MODULE_REL32 || kind == RELOC_LINK_COUNTER32 ? 4 : 8;
 
 	if (r->at > u->code_size || u->code_size - r->at < width)
 		return 0;
-	switch (r->kind) {
+	switch (kind) {
 	case RELOC_MODULE_REL32:
 	case RELOC_MODULE_ABS64:
 		return 1;
 	case RELOC_ARENA_ABS64:
 		return r->addend >= 0 && (u64)r->addend < u->code_size;
 	case RELOC_HELPER_ABS64:
-		return r->sym < HELPER_COUNT;
+		return sym < HELPER_COUNT;
 	case RELOC_MAP_ABS64:
-		return r->sym < v->plan->nmaps && r->addend >= 0 &&
-		       (u64)r->addend < ((const struct plan_map *)(v->base + v->plan->maps))[r->sym].size;
-	case RELOC_LINK_ABS64:
+		return sym < v->plan->nmaps && r->addend >= 0 &&
+		       (u64)r->addend < ((const struct plan_map *)(v->base + v->plan->maps))[sym].size;
 	case RELOC_LINK_COUNTER32:
-		return r->sym < v->plan->nlinks;
+		return sym < v->plan->nlinks;
 	}
 	return 0;
 }

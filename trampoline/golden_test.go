@@ -165,7 +165,7 @@ func (l *lister) pointer(r plan.Reloc) string {
 		return "<" + l.module(uint64(r.Addend)) + ">"
 	}
 	at := uint32(r.Addend)
-	if link, ok := l.relocs[at+abi.RUN_LINK]; ok && link.Kind == abi.RELOC_LINK_ABS64 {
+	if link, ok := l.relocs[at+abi.RUN_COUNTER]; ok && link.Kind == abi.RELOC_LINK_COUNTER32 {
 		return fmt.Sprintf("<runs %d>", link.Sym)
 	}
 	l.body = at

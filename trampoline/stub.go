@@ -76,7 +76,6 @@ func (a *Arena) runs(programs []Program, ip uint64, skip uint32) uint32 {
 		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
 		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, 0)
 		a.Emit32(0) // its upper half
-		a.Field(abi.RELOC_LINK_ABS64, p.Link, 0)
 		a.Emit64(p.Cookie)
 		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(ip))
 		if p.Overrides {

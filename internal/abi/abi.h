@@ -67,12 +67,11 @@
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
 #define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */
-#define RUN_COUNTER 8  /* u64: byte offset of the link's hit counter in a lease's block */
-#define RUN_LINK 16    /* struct session_link * */
-#define RUN_COOKIE 24  /* bpf_get_attach_cookie */
-#define RUN_IP 32      /* bpf_get_func_ip */
-#define RUN_SKIP 40    /* u64: code that returns for the function (bpf_override_return); 0: none */
-#define RUN_SIZE 48
+#define RUN_COUNTER 8  /* u64: byte offset of the link's hit counter in a lease's block: 8 * its slot */
+#define RUN_COOKIE 16  /* bpf_get_attach_cookie */
+#define RUN_IP 24      /* bpf_get_func_ip */
+#define RUN_SKIP 32    /* u64: code that returns for the function (bpf_override_return); 0: none */
+#define RUN_SIZE 40
 
 /* A stub's return address (or a body) lies this far behind the 8-byte pointer
  * to its list of runs: `.quad runs; call *thunk(%rip)`, `.quad runs; body:`, and
@@ -248,20 +247,20 @@
 #define PLAN_HDR_SIZE 64
 #define PLAN_UNIT_SIZE 104
 #define PLAN_PATCH_SIZE 64
-#define PLAN_RELOC_SIZE 24
+#define PLAN_RELOC_SIZE 16
 #define PLAN_LINK_SIZE 24
 #define PLAN_MAP_SIZE 32
 #define PLAN_WANT_SIZE 16
 #define PLAN_SEMAPHORE_SIZE 8
 
-/* relocations of a unit's code; P is the address of the field, A the addend */
+/* relocations of a unit's code; P is the address of the field, A the addend. The kind
+ * has 8 bits of a word, SYM the 24 above it. */
 #define RELOC_MODULE_REL32 1  /* bias + A - (P + 4) */
 #define RELOC_MODULE_ABS64 2  /* bias + A */
 #define RELOC_ARENA_ABS64 3   /* arena + A */
 #define RELOC_HELPER_ABS64 4  /* address of helper SYM */
 #define RELOC_MAP_ABS64 5     /* base of map SYM + A */
-#define RELOC_LINK_ABS64 6    /* address of the session's slot of link SYM */
-#define RELOC_LINK_COUNTER32 7 /* byte offset of link SYM's counter in a lease */
+#define RELOC_LINK_COUNTER32 6 /* byte offset of link SYM's counter in a lease */
 
 /* helpers that code of a plan may name */
 #define HELPER_ENTRY 1

@@ -173,8 +173,8 @@ var offsets = map[string]int{
 	"handoff.plan": abi.HANDOFF_PLAN,
 
 	"bpftime_thread.lease": abi.THREAD_LEASE, "bpftime_run.fn": abi.RUN_FN, "bpftime_run.counter": abi.RUN_COUNTER,
-	"bpftime_run.link": abi.RUN_LINK, "bpftime_run.cookie": abi.RUN_COOKIE,
-	"bpftime_run.ip": abi.RUN_IP,
+	"bpftime_run.cookie": abi.RUN_COOKIE,
+	"bpftime_run.ip":     abi.RUN_IP,
 }
 
 // sizes are those of whole structures and of arrays in them.

@@ -35,13 +35,10 @@ AT(bpftime_thread, pending, THREAD_PENDING);
 SIZE(bpftime_thread, THREAD_SIZE);
 
 struct bpftime_run {
-	u64 fn, counter;
-	struct session_link *link;
-	u64 cookie, ip, skip;
+	u64 fn, counter, cookie, ip, skip;
 };
 AT(bpftime_run, fn, RUN_FN);
 AT(bpftime_run, counter, RUN_COUNTER);
-AT(bpftime_run, link, RUN_LINK);
 AT(bpftime_run, cookie, RUN_COOKIE);
 AT(bpftime_run, ip, RUN_IP);
 AT(bpftime_run, skip, RUN_SKIP);
@@ -236,7 +233,7 @@ AT(plan_patch, text, 40);
 SIZE(plan_patch, PLAN_PATCH_SIZE);
 
 struct plan_reloc {
-	u32 kind, at, sym, pad;
+	u32 at, what; /* where in the code; kind, and symbol << 8 */
 	s64 addend;
 };
 SIZE(plan_reloc, PLAN_RELOC_SIZE);

@@ -47,7 +47,7 @@ static HOT u32 spread(u64 v)
 static HOT void miss(struct bpftime_run *runs)
 {
 	for (; runs->fn; runs++)
-		__atomic_fetch_add(&runs->link->misses, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&bpftime_resident.session->links[runs->counter / 8].misses, 1, __ATOMIC_RELAXED);
 }
 
 static HOT void copy(char *to, const char *from, u32 n)

@@ -197,7 +197,8 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 }
 
 func (r *reader) reloc(p *Plan, u *Unit, b []byte) Reloc {
-	x := Reloc{Kind: u32(b, 0), At: u32(b, 4), Sym: u32(b, 8), Addend: int64(u64(b, 16))}
+	what := u32(b, 4)
+	x := Reloc{At: u32(b, 0), Kind: what & 0xff, Sym: what >> 8, Addend: int64(u64(b, 8))}
 	ok := int64(x.At)+int64(x.width()) <= int64(len(u.Code))
 	switch x.Kind {
 	case abi.RELOC_MODULE_REL32, abi.RELOC_MODULE_ABS64:
@@ -207,7 +208,7 @@ func (r *reader) reloc(p *Plan, u *Unit, b []byte) Reloc {
 		ok = ok && x.Sym < abi.HELPER_COUNT
 	case abi.RELOC_MAP_ABS64:
 		ok = ok && int(x.Sym) < len(p.Maps) && x.Addend >= 0 && uint64(x.Addend) < p.Maps[x.Sym].Size
-	case abi.RELOC_LINK_ABS64, abi.RELOC_LINK_COUNTER32:
+	case abi.RELOC_LINK_COUNTER32:
 		ok = ok && int(x.Sym) < len(p.Links)
 	default:
 		ok = false

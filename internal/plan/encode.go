@@ -57,7 +57,7 @@ func (w *writer) unitBody(u *Unit) body {
 	w.out = append(w.out, u.Code...)
 	b.relocs = w.align(8)
 	for _, r := range u.Relocs {
-		w.u32(r.Kind, r.At, r.Sym, 0)
+		w.u32(r.At, r.Kind|r.Sym<<8)
 		w.u64(uint64(r.Addend))
 	}
 	b.patches = w.align(8)

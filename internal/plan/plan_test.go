@@ -29,7 +29,7 @@ func whole() *Plan {
 			Relocs: []Reloc{
 				{Kind: abi.RELOC_MODULE_REL32, At: 60, Addend: -5}, {Kind: abi.RELOC_MODULE_ABS64, At: 56, Addend: 1 << 47},
 				{Kind: abi.RELOC_ARENA_ABS64, At: 0, Addend: 63}, {Kind: abi.RELOC_HELPER_ABS64, At: 8, Sym: abi.HELPER_COUNT - 1},
-				{Kind: abi.RELOC_MAP_ABS64, At: 16, Sym: 1, Addend: 1<<40 - 1}, {Kind: abi.RELOC_LINK_ABS64, At: 24, Sym: 1},
+				{Kind: abi.RELOC_MAP_ABS64, At: 16, Sym: 1, Addend: 1<<40 - 1},
 				{Kind: abi.RELOC_LINK_COUNTER32, At: 60, Sym: 1},
 			},
 			Patches: []Patch{
@@ -164,14 +164,14 @@ func TestCode(t *testing.T) {
 	u.Emit64(0x0807060504030201)
 	u.Rel32(0)
 	u.Rel32(u.Len() + 4)
-	abs := u.Field(abi.RELOC_LINK_ABS64, 3, 7)
+	abs := u.Field(abi.RELOC_MAP_ABS64, 3, 7)
 	counter := u.Field(abi.RELOC_LINK_COUNTER32, 4, 0)
 	u.ModuleRel32(0x1000, 2)
 	const want = "c3cccccc" + "01020304" + "0102030405060708" + "ecffffff" + "00000000" + "0000000000000000" + "00000000" + "00000000"
 	if got := hex.EncodeToString(u.Code); got != want {
 		t.Errorf("code\n%s, want\n%s", got, want)
 	}
-	relocs := []Reloc{{abi.RELOC_LINK_ABS64, 24, 3, 7}, {abi.RELOC_LINK_COUNTER32, 32, 4, 0}, {abi.RELOC_MODULE_REL32, 36, 0, 0xffe}}
+	relocs := []Reloc{{abi.RELOC_MAP_ABS64, 24, 3, 7}, {abi.RELOC_LINK_COUNTER32, 32, 4, 0}, {abi.RELOC_MODULE_REL32, 36, 0, 0xffe}}
 	if !reflect.DeepEqual(u.Relocs, relocs) || abs != 24 || counter != 32 {
 		t.Errorf("relocations %v (at %d and %d), want %v", u.Relocs, abs, counter, relocs)
 	}

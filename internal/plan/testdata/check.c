@@ -47,7 +47,7 @@ static void show_unit(const struct plan_unit *u)
 	number(!!(u->flags & UNIT_HOOK));
 	hex(base + u->code, u->code_size);
 	for (u32 i = 0; i < u->nrelocs; i++, r++)
-		printf("reloc "), number(r->kind), number(r->at), number(r->sym), number((u64)r->addend);
+		printf("reloc "), number(r->what & 0xff), number(r->at), number(r->what >> 8), number((u64)r->addend);
 	for (u32 i = 0; i < u->npatches; i++, p++) {
 		printf("patch "), number(p->vaddr), number(p->tactic), number(p->stub), number(p->rel_at);
 		hex(p->orig, p->len), hex(p->text, p->len);
