@@ -103,7 +103,8 @@ const fewScans = 16
 // namedIn is what of named reaches into [lo, hi), and perhaps some more. As one
 // that does may overlap others that do not, it is looked for until all do.
 func (f *File) namedIn(lo, hi uint64) []Func {
-	for ; f.scans < fewScans; f.scans++ {
+	for f.scans < fewScans {
+		f.scans++
 		found := f.scanNames(lo, hi)
 		n := len(found)
 		if n == 0 || lo <= found[0].Lo && found[n-1].Hi <= hi {

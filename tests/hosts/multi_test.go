@@ -50,3 +50,18 @@ func TestHookedBySomebody(t *testing.T) {
 		}
 	}
 }
+
+// TestManyFunctions: 20 000 functions, at their entry and at their return, are compiled for before the compiler's
+// deadline, also where the file's symbols are all there, and every call counts.
+func TestManyFunctions(t *testing.T) {
+	victim := host.Victim(t, "many.c", "many.S")
+	entry, ret := "uprobe.multi/"+victim+":f_many_*", "uretprobe.multi/"+victim+":f_many_*"
+	tr := host.Of(entry, ret)
+	host.Compare(t, host.Cmd{Args: []string{victim, "3"}, Dir: host.WorkDir(t)}, tr)
+	for _, spec := range []string{entry, ret} {
+		tr.WantHits(t, spec, 3*20000)
+		if l := tr.Links(t)[spec]; l.Sites != 20000 && !host.Baseline() {
+			t.Errorf("%s: %d sites", spec, l.Sites)
+		}
+	}
+}
