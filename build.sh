@@ -19,7 +19,7 @@ c_warnings=(-Wall -Wextra -Werror)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 nobody=65534
 # What is worth running again without privilege: the packages that start the agent.
-unprivileged=(./tests/hosts/... ./tests/bench/... ./preload/... ./cmd/bpftime/... ./tests/objects/... ./tests/applier/...)
+unprivileged=(./tests/signals/... ./tests/hosts/... ./tests/bench/... ./preload/... ./cmd/bpftime/... ./tests/objects/... ./tests/applier/...)
 
 usage() {
 	cat <<'END'

@@ -8,6 +8,7 @@ import (
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/syscallhook"
 )
 
 // A Request is everything a compilation depends on.
@@ -22,6 +23,7 @@ type Request struct {
 	// Peek reads text of a loaded module as it is in the process, where somebody
 	// else may have patched it; nil where that is not possible.
 	Peek func(addr uint64, b []byte) error
+	Self uint64                          // an address in the agent; 0 where it is not among the modules
 	Log  func(level uint32, line string) // abi.LEVEL_*
 }
 
@@ -47,12 +49,13 @@ type compiler struct {
 	Request
 	plan     *plan.Plan
 	bindings []binding
-	partial  []bool           // by link: a pattern, of which some functions may be refused
-	late     []*elfsym.Module // files on disk that are compiled for, not loaded
-	unnamed  []binding        // by a name that no loaded module has
-	modules  []*touched       // that have a site, in the order they were met
-	told     bool             // what the verifier does not promise
-	lost     int              // programs that can be attached nowhere, and so have no link
+	partial  []bool                              // by link: a pattern, of which some functions may be refused
+	late     []*elfsym.Module                    // files on disk that are compiled for, not loaded
+	unnamed  []binding                           // by a name that no loaded module has
+	modules  []*touched                          // that have a site, in the order they were met
+	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that SIGTRAP can be ours
+	told     bool                                // what the verifier does not promise
+	lost     int                                 // programs that can be attached nowhere, and so have no link
 }
 
 // Compile returns the plan for a request. Its error means that there is none:
@@ -68,7 +71,10 @@ func Compile(r Request) (*plan.Plan, error) {
 		c.resolve(b)
 	}
 	c.resolveNames()
-	c.units()
+	c.guards()
+	if err := c.units(); err != nil {
+		return nil, err
+	}
 	c.unusedCookies()
 	if err := c.hook(); err != nil {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))

@@ -30,6 +30,9 @@ func (c *compiler) resolve(b binding) {
 		switch {
 		case !m.Match(b.spec.Path):
 		case first != nil && first.File != nil && first.File == m.File: // again, by dlmopen: its unit is for both
+		case c.isSelf(m):
+			first = m
+			c.fail(b, fmt.Errorf("%s is the agent itself", m.Path))
 		default:
 			first = m
 			c.functions(b, m)

@@ -21,18 +21,28 @@ type unit struct {
 }
 
 // units writes one unit for each module that has a site.
-func (c *compiler) units() {
+func (c *compiler) units() error {
 	for _, m := range c.modules {
 		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}}
+		if err := c.guard(u.Arena, m.Module); err != nil {
+			return err
+		}
 		c.placeAll(u, m)
 		if len(u.Patches) > 0 {
 			c.plan.Units = append(c.plan.Units, u.Unit)
 		}
 	}
+	return nil
 }
 
 func (c *compiler) arena(u *plan.Unit, m *elfsym.Module, addrs []uint64) *trampoline.Arena {
 	a := trampoline.NewArena(u, m.File, addrs)
+	a.Traps = c.plan.Traps
+	for _, other := range c.plan.Units {
+		if other.Path == u.Path {
+			a.Avoid(other.Patches)
+		}
+	}
 	if c.Peek != nil && m.Lo != 0 {
 		a.Intact = func(addr uint64, orig []byte) error { return c.intact(m, addr, orig) }
 	}
@@ -236,11 +246,6 @@ func (c *compiler) hook() error {
 	u := c.newUnit(linker)
 	u.Hook = true
 	a := c.arena(u, linker, []uint64{addr})
-	for _, other := range c.plan.Units {
-		if other.Path == u.Path {
-			a.Avoid(other.Patches)
-		}
-	}
 	if err := trampoline.PlaceHook(a, addr, abi.HELPER_DL_STATE); err != nil {
 		return fmt.Errorf("%s: _dl_debug_state: %w", linker.Path, err)
 	}

@@ -42,4 +42,7 @@ func peek(at uint64, b []byte) error {
 	return nil
 }
 
+// self is an address in the agent.
+func self() uint64 { return uint64(uintptr(C.bpftime_peek)) }
+
 func main() {}

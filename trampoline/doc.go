@@ -16,6 +16,8 @@
 //	          bytes, and for short ones
 //	evict     the same, where no padding is near: a hole is made of instructions,
 //	          which move into the arena
+//	trap      int3, whose signal leads to the stub; where the manifest allows it and
+//	          SIGTRAP is ours (Arena.Traps)
 //
 // Bytes belong to the first patch that takes them. Whoever has several sites tries
 // Place for each, calls Last, and tries again those that were refused: only then

@@ -40,12 +40,17 @@ func (a *Arena) Avoid(patches []plan.Patch) {
 	}
 }
 
-// patch leads a window to its stub: by the jump that replaces it, or first the jump
-// in a hole and then the short one that leads there. An applier writes patches in
-// order and undoes them in the reverse, so nobody ever enters a hole without a jump.
+// patch leads a window to its stub: by an int3, by the jump that replaces it, or first
+// the jump in a hole and then the short one that leads there. An applier writes patches
+// in order and undoes them in the reverse, so nobody ever enters a hole without a jump.
 func (a *Arena) patch(w window, stub uint32) error {
 	room := jumpLen
 	switch {
+	case w.lead != nil:
+		a.Patches[w.lead.patch].Stub, w.lead.taken = stub, true
+		return nil
+	case w.tactic == abi.TACTIC_TRAP:
+		return a.replace(w.addr, trapLen, w.tactic, stub, []byte{plan.Fill})
 	case w.hole == 0:
 		return a.replace(w.addr, w.len, w.tactic, stub, jump())
 	case w.evicted != nil:
@@ -124,10 +129,24 @@ func (a *Arena) window(f *Function, at func(need int) (window, error)) (window, 
 		return w, err
 	}
 	w, why := a.detour(f, at)
-	if why != nil {
+	if why == nil {
+		return w, nil
+	}
+	if !a.Traps {
 		return w, refuse("%v; %v", err, why)
 	}
-	return w, nil
+	return a.trap(at)
+}
+
+// trapLen is the length of int3.
+const trapLen = 1
+
+// trap is an int3 in the place of an instruction's first byte. All of it runs in the
+// stub; who jumps between its bytes finds the others as they were.
+func (a *Arena) trap(at func(need int) (window, error)) (window, error) {
+	w, err := a.own(at(trapLen))
+	w.tactic = abi.TACTIC_TRAP
+	return w, err
 }
 
 // detour tries the tactics that begin with a jmp rel8.
@@ -150,6 +169,9 @@ func (a *Arena) detour(f *Function, at func(need int) (window, error)) (window, 
 // own refuses a window that another patch has touched.
 func (a *Arena) own(w window, err error) (window, error) {
 	if err == nil && !a.taken.free(w.addr, w.len) {
+		if over, ok := a.over(w); ok {
+			return over, nil
+		}
 		err = refuse("another probe has replaced some of the %d bytes it needs", w.len)
 	}
 	return w, err

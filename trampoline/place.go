@@ -21,6 +21,11 @@ func (a *Arena) reset(m mark) {
 		a.release(p)
 	}
 	a.Code, a.Relocs, a.Patches = a.Code[:m.code], a.Relocs[:m.relocs], a.Patches[:m.patches]
+	for _, l := range a.leads {
+		if l.taken && a.Patches[l.patch].Stub >= uint32(m.code) {
+			a.Patches[l.patch].Stub, l.taken = l.stub, false
+		}
+	}
 	for helper, at := range a.slots {
 		if int(at) >= m.code {
 			delete(a.slots, helper)

@@ -121,10 +121,19 @@ func (a *Arena) placePoints(f *Function, points []*point) {
 // claim takes the points that lie in the window and are not in another one.
 func (w *window) claim(points []*point) {
 	for _, p := range points {
-		if !p.done && p.Addr >= w.addr && p.Addr < w.insns[len(w.insns)-1].end() {
+		if !p.done && w.holds(p.Addr) {
 			w.points = append(w.points, p)
 		}
 	}
+}
+
+// holds tells whether the programs of an instruction can run in the window's copy. In
+// the stub of somebody else's patch they run before all of it only.
+func (w window) holds(addr uint64) bool {
+	if w.lead != nil {
+		return addr == w.addr
+	}
+	return addr >= w.addr && addr < w.insns[len(w.insns)-1].end()
 }
 
 // settle is what became of the points in a window.

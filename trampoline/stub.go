@@ -47,14 +47,17 @@ type Arena struct {
 	// Intact is asked of the bytes that a patch will replace: an error refuses the
 	// patch. nil: they are as in the file.
 	Intact func(vaddr uint64, orig []byte) error
-	taken  taken
-	last   bool // every site that a plain jump reaches has it
+	// Traps: where no jump fits, an int3. SIGTRAP is ours in the process.
+	Traps bool
+	taken taken
+	leads map[uint64]*lead
+	last  bool // every site that a plain jump reaches has it
 }
 
 // NewArena starts a unit's code. addrs are the functions of the module that will
 // be placed.
 func NewArena(u *plan.Unit, mod Module, addrs []uint64) *Arena {
-	return &Arena{Unit: u, slots: map[uint32]uint32{}, mod: mod, branches: ScanBranches(mod, addrs), taken: taken{}}
+	return &Arena{Unit: u, slots: map[uint32]uint32{}, mod: mod, branches: ScanBranches(mod, addrs), taken: taken{}, leads: map[uint64]*lead{}}
 }
 
 // slot is where the address of a helper lies.
@@ -101,6 +104,11 @@ func (a *Arena) alignBehind(n uint32) {
 
 // displaced writes the overwritten instructions and the jump back.
 func (a *Arena) displaced(w window) error {
+	if w.lead != nil {
+		a.Emit(0xe9)
+		a.Rel32(w.lead.stub)
+		return nil
+	}
 	fallsThrough, err := a.parts(w, w.insns)
 	if err != nil {
 		return err

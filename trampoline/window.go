@@ -23,6 +23,7 @@ type window struct {
 	// stub. 0: the window has that itself.
 	hole    uint64
 	evicted *window // what had to leave for the hole
+	lead    *lead   // somebody else's patch stands there
 }
 
 func (w window) end() uint64 { return w.addr + uint64(w.len) }
@@ -55,7 +56,7 @@ func (f *Function) windowAt(p piece, insns []insn, need int) (window, error) {
 		if w.len >= need {
 			return w, nil
 		}
-		if at, ok := f.enteredIn(in, w.len == 0); ok {
+		if at, ok := f.enteredIn(in, w.len == 0); ok && need > trapLen {
 			return w, refuse("a jump leads to +%#x, inside the first %s bytes", at-p.Lo, spelled(need))
 		}
 		w.insns = append(w.insns, in)

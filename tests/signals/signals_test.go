@@ -7,6 +7,7 @@
 package signals
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,8 +19,8 @@ func TestMain(m *testing.M) { host.Main(m) }
 // TestViews: what a host sees of its signals is the same when SIGTRAP is ours.
 func TestViews(t *testing.T) {
 	program := host.Native(t, "../signals/testdata/views.c")
-	for scenario, lines := range map[string]int{"masks": 13, "actions": 30, "sent": 7, "breakpoint": 2, "deaths": 5,
-		"waits": 9, "execs": 7, "spawns": 5, "threads": 8} {
+	for scenario, lines := range map[string]int{"masks": 14, "actions": 31, "sent": 8, "breakpoint": 3, "deaths": 6,
+		"waits": 10, "execs": 10, "spawns": 7, "threads": 9} {
 		t.Run(scenario, func(t *testing.T) {
 			plain := host.Run(t, host.Cmd{Args: []string{program, scenario, "plain"}, Dir: host.WorkDir(t)}, nil)
 			owned := host.Run(t, host.Cmd{Args: []string{program, scenario, "owned"}, Dir: host.WorkDir(t)}, nil)
@@ -31,4 +32,73 @@ func TestViews(t *testing.T) {
 			}
 		})
 	}
+}
+
+// children are the scenarios whose other processes take turns as well.
+var children = map[string]bool{"deaths": true, "execs": true, "spawns": true, "threads": true}
+
+// TestTraps: the same programs with the agent: an int3 in a function of one byte, and every system call of theirs and of
+// libc rewritten that could be in its way. What they print is what they print alone.
+func TestTraps(t *testing.T) {
+	program := host.Native(t, "../signals/testdata/views.c")
+	tiny := "uprobe/" + program + ":tiny"
+	for _, scenario := range []string{"masks", "actions", "sent", "breakpoint", "deaths", "waits", "execs", "spawns", "threads"} {
+		t.Run(scenario, func(t *testing.T) {
+			tr := &host.Trace{Specs: []string{tiny}, Traps: true}
+			_, out := host.Compare(t, host.Cmd{Args: []string{program, scenario, "plain"}, Dir: host.WorkDir(t)}, tr)
+			if host.Baseline() {
+				return
+			}
+			l := tr.Links(t)[tiny]
+			if l.Tactic != "trap" {
+				t.Fatalf("%s is patched by %q", tiny, l.Tactic)
+			}
+			turns := lastNumber(t, out.Stdout)
+			if hits := int(l.Hits); hits < turns || hits > turns && !children[scenario] {
+				t.Errorf("%d hits in %d turns", hits, turns)
+			}
+		})
+	}
+}
+
+// lastNumber is N of the line "turns N" at the end.
+func lastNumber(t *testing.T, out string) int {
+	t.Helper()
+	fields := strings.Fields(out)
+	n, err := strconv.Atoi(fields[len(fields)-1])
+	if err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	return n
+}
+
+// TestRewrittenCalls: a system call that is rewritten leaves every register, the flags and the red zone as the kernel does.
+func TestRewrittenCalls(t *testing.T) {
+	program := host.Build(t, "gcc", "registers", "../signals/testdata/registers.c")
+	plain := host.Run(t, host.Cmd{Args: []string{program}, Dir: host.WorkDir(t)}, nil)
+	if want := "known: as it was, 1000 calls\nchosen: as it was, 1000 calls\nother: as it was, 1000 calls\n"; plain.Stdout != want {
+		t.Fatalf("alone it prints %q, want %q", plain.Stdout, want)
+	}
+	if host.Baseline() {
+		return
+	}
+	traced := host.Run(t, host.Cmd{Args: []string{program}, Dir: host.WorkDir(t)}, &host.Trace{Specs: []string{"uprobe/libc:getenv"}, Traps: true})
+	if want := "known: rewritten, 1000 calls\nchosen: rewritten, 1000 calls\nother: rewritten, 1000 calls\n"; traced.Stdout != want {
+		t.Errorf("with traps it prints %q, want %q", traced.Stdout, want)
+	}
+}
+
+// TestTrapsEverywhere: with traps no function of libc is refused, also those that begin with a system call that is
+// rewritten (execve).
+func TestTrapsEverywhere(t *testing.T) {
+	const all, exec = "uprobe.multi/libc:*", "uprobe/libc:execve"
+	tr := &host.Trace{Specs: []string{all, exec}, Traps: true}
+	host.Compare(t, host.Cmd{Args: []string{"/bin/bash", "-c", "/bin/echo one; /bin/echo two | cat; exec /bin/true"}, Dir: host.WorkDir(t)}, tr)
+	if host.Baseline() {
+		return
+	}
+	if l := tr.Links(t)[all]; l.Refused != 0 || l.Hits < 1000 {
+		t.Errorf("%s: %d functions refused (%s), %d hits, by %s", all, l.Refused, l.Error, l.Hits, l.Tactic)
+	}
+	tr.WantHits(t, exec, 4)
 }

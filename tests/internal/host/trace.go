@@ -14,7 +14,8 @@ type Trace struct {
 	Session string   // "" is "default"
 	Exe     string   // process.exe, if any
 	Abort   bool     // on_error: abort
-	Text    string   // the whole manifest, instead of Specs, Exe and Abort; Session then repeats what it says
+	Traps   bool     // traps: true
+	Text    string   // the whole manifest, instead of Specs, Exe, Abort and Traps; Session then repeats what it says
 	RunDir  string   // "" makes one that belongs to the program's user
 	Preload string   // the variable that names the agent; "" is LD_PRELOAD
 
@@ -93,6 +94,9 @@ func (tr *Trace) Manifest() string {
 	}
 	if tr.Abort {
 		b.WriteString("on_error: abort\n")
+	}
+	if tr.Traps {
+		b.WriteString("traps: true\n")
 	}
 	return b.String()
 }

@@ -5,7 +5,8 @@
  * The same system calls, made as they are or through the thunk of rewritten sites
  * (internal/native/syscall.S). What is printed must be the same. When owned, a function
  * that begins with an int3 of ours is called at every turn: it must return, whatever
- * the host has done to SIGTRAP. */
+ * the host has done to SIGTRAP. In a process with the agent and traps, so it is as well
+ * with tiny(). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -40,7 +41,7 @@ static long kernel(long nr, long a, long b, long c, long d, long e, long f)
 		__asm__ volatile("lea -128(%%rsp), %%rsp; call bpftime_syscall_guard; lea 128(%%rsp), %%rsp"
 				 : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
 	else
-		__asm__ volatile("syscall" : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+		__asm__ volatile("syscall; nopl 0(%%rax)" /* room for a jump */ : "=a"(r) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
 	return r;
 }
 
@@ -86,8 +87,18 @@ int trapped_stub(int v);
 __asm__("trapped: .byte 0xcc; ret\n"
 	"trapped_stub: lea 1(%rdi), %eax; ret");
 
+/* One byte and no padding: what a manifest with `traps: true` puts an int3 of ours on. */
+void tiny(void);
+__asm__(".pushsection .text; .type before_tiny, @function; before_tiny: int3; .size before_tiny, .-before_tiny\n"
+	".globl tiny; .type tiny, @function; tiny: ret; .size tiny, .-tiny\n"
+	".type behind_tiny, @function; behind_tiny: xor %eax, %eax; ret; .size behind_tiny, .-behind_tiny; .popsection");
+
+static int turns;
+
 static void turn(void)
 {
+	__atomic_fetch_add(&turns, 1, __ATOMIC_RELAXED);
+	tiny();
 	if (owned && trapped(41) != 42)
 		_exit(99);
 }
@@ -403,5 +414,6 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
 		if (!strcmp(argv[1], scenarios[i].name))
 			scenarios[i].run();
+	printf("turns %d\n", turns);
 	return 0;
 }

@@ -1,0 +1,100 @@
+package attach
+
+import (
+	"fmt"
+
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/syscallhook"
+	"github.com/bpftime-go/bpftime/trampoline"
+)
+
+// guards makes SIGTRAP ours, if the manifest asks for traps and every system call of
+// the process that could block it can be rewritten (law 9). Otherwise there are no
+// traps, the log says why, and sites that need one are refused.
+func (c *compiler) guards() {
+	if !c.Manifest.Traps {
+		return
+	}
+	c.calls = map[*elfsym.File][]syscallhook.Site{}
+	for _, m := range c.Modules {
+		if err := c.guardable(m); err != nil && !c.Late { // later, it is ours or not since the start
+			c.Log(abi.LEVEL_WARN, fmt.Sprintf("no traps, so what no jump fits into is refused: %v", err))
+			c.calls = nil
+			return
+		}
+	}
+	c.touchCallers()
+	c.plan.Traps = true
+}
+
+// touchCallers gives every file with such a call a unit.
+func (c *compiler) touchCallers() {
+	touched := map[*elfsym.File]bool{}
+	for _, m := range c.modules {
+		touched[m.File] = true
+	}
+	for _, m := range c.Modules {
+		if len(c.calls[m.File]) > 0 && !touched[m.File] {
+			touched[m.File] = true
+			c.touch(m)
+		}
+	}
+}
+
+// guardable finds the system calls of a module that have to be rewritten.
+func (c *compiler) guardable(m *elfsym.Module) error {
+	if c.isSelf(m) || c.calls[m.File] != nil {
+		return nil
+	}
+	if m.File == nil {
+		return fmt.Errorf("%s: its system calls cannot be found: %w", m.Path, m.Err)
+	}
+	all := syscallhook.Find(m.File)
+	if err := syscallhook.Guardable(all); err != nil {
+		return fmt.Errorf("%s: %w", m.Path, err)
+	}
+	list := []syscallhook.Site{}
+	for _, s := range all {
+		if !s.MustGuard() {
+			continue
+		}
+		if err := c.asInFile(m, s.Lo, s.Hi); err != nil {
+			return fmt.Errorf("%s: the system call at %#x: %w", m.Path, s.Vaddr, err)
+		}
+		list = append(list, s)
+	}
+	c.calls[m.File] = list
+	return nil
+}
+
+func (c *compiler) asInFile(m *elfsym.Module, lo, hi uint64) error {
+	if c.Peek == nil || m.Lo == 0 {
+		return nil
+	}
+	orig, err := m.File.Bytes(lo, int(hi-lo))
+	if err != nil {
+		return err
+	}
+	return c.intact(m, lo, orig)
+}
+
+// guard rewrites the system calls of one module, before its functions are probed: a
+// function may begin with one. Of a module that is not loaded yet, those that can be.
+func (c *compiler) guard(a *trampoline.Arena, m *elfsym.Module) error {
+	if !c.plan.Traps {
+		return nil
+	}
+	if err := c.guardable(m); err != nil {
+		c.Log(abi.LEVEL_WARN, fmt.Sprintf("traps may kill a thread that blocks SIGTRAP by itself: %v", err))
+	}
+	for _, s := range c.calls[m.File] {
+		if err := syscallhook.Guard(a, s); err != nil {
+			return fmt.Errorf("%s: the system call at %#x: %w", m.Path, s.Vaddr, err)
+		}
+	}
+	return nil
+}
+
+// isSelf: the agent's own code is not patched. Its system calls mean what they say.
+func (c *compiler) isSelf(m *elfsym.Module) bool { return m.Lo <= c.Self && c.Self < m.Hi }
