@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/abi"
@@ -37,6 +39,7 @@ func (c *compiler) units() error {
 
 func (c *compiler) arena(u *plan.Unit, m *elfsym.Module, addrs []uint64) *trampoline.Arena {
 	a := trampoline.NewArena(u, m.File, addrs)
+	a.Copier = c.copier()
 	a.Traps = c.plan.Traps
 	for _, other := range c.plan.Units {
 		if other.Path == u.Path {
@@ -47,6 +50,23 @@ func (c *compiler) arena(u *plan.Unit, m *elfsym.Module, addrs []uint64) *trampo
 		a.Intact = func(addr uint64, orig []byte) error { return c.intact(m, addr, orig) }
 	}
 	return a
+}
+
+// copier is the file of a module that copies stacks; "" when there is none.
+func (c *compiler) copier() string {
+	for _, m := range c.Modules {
+		for _, word := range strings.Split(abi.SHADOW_FOES, ",") {
+			if base := filepath.Base(m.Path); strings.Contains(base, word) {
+				return base
+			}
+		}
+	}
+	return ""
+}
+
+// uses tells whether a site is patched by the tactic.
+func (c *compiler) uses(tactic uint32) bool {
+	return slices.ContainsFunc(c.plan.Links, func(l plan.Link) bool { return l.Tactic&tactic != 0 })
 }
 
 // intact tells why text is not to be patched: it is not the file's, or not any more.
@@ -254,7 +274,7 @@ func (c *compiler) hook() error {
 }
 
 func (c *compiler) expectsMore() bool {
-	if len(c.plan.Wants) > 0 {
+	if len(c.plan.Wants) > 0 || c.uses(abi.TACTIC_RETURN_D) {
 		return true
 	}
 	for _, u := range c.plan.Units {

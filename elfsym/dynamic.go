@@ -13,6 +13,7 @@ type dynamic struct {
 	versym, verdef, verdefnum uint64
 	rela, relasz              uint64
 	relr, relrsz              uint64
+	jmprel, pltrelsz          uint64
 	soname                    uint64
 	flags1                    uint64
 }
@@ -47,6 +48,7 @@ func parseDynamic(b []byte) *dynamic {
 		elf.DT_HASH: &d.hash, elf.DT_GNU_HASH: &d.gnuHash,
 		elf.DT_VERSYM: &d.versym, elf.DT_VERDEF: &d.verdef, elf.DT_VERDEFNUM: &d.verdefnum,
 		elf.DT_RELA: &d.rela, elf.DT_RELASZ: &d.relasz, dtRelr: &d.relr, dtRelrsz: &d.relrsz,
+		elf.DT_JMPREL: &d.jmprel, elf.DT_PLTRELSZ: &d.pltrelsz,
 		elf.DT_SONAME: &d.soname, elf.DT_FLAGS_1: &d.flags1,
 	}
 	for ; len(b) >= dynSize; b = b[dynSize:] {

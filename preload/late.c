@@ -40,6 +40,48 @@ static int known(const struct vma *v)
 	return 0;
 }
 
+static int contains(const char *s, const char *word, u64 len)
+{
+	for (; *s; s++) {
+		u64 n = 0;
+
+		while (n < len && s[n] == word[n])
+			n++;
+		if (n == len)
+			return 1;
+	}
+	return 0;
+}
+
+/* Is this the file of somebody who copies stacks? */
+static int copies_stacks(const char *path)
+{
+	const char *word = SHADOW_FOES, *base = str_base(path);
+	u64 n;
+
+	for (; *word; word += n) {
+		for (n = 0; word[n] && word[n] != ','; n++)
+			;
+		if (contains(base, word, n))
+			return 1;
+		n += word[n] == ',';
+	}
+	return 0;
+}
+
+/* Frames that live now are returned from once, in their place, whatever becomes of
+ * others: only new ones must not be kept in the table. */
+static void meet_foe(const char *path)
+{
+	TEXT(t);
+
+	if (bpftime_shadow_off || !copies_stacks(path))
+		return;
+	__atomic_store_n(&bpftime_shadow_off, 1, __ATOMIC_RELAXED);
+	put(put(&t, str_base(path)), " copies stacks: returns by tactic d are not seen any more and count as misses");
+	log_line(LEVEL_WARN, t.s);
+}
+
 /* Writes the paths of modules that a specification waits for and that no compiler
  * has seen. Returns how many. */
 static u32 new_modules(char *to, u64 max)
@@ -54,6 +96,8 @@ static u32 new_modules(char *to, u64 max)
 	while (maps_next(&maps, &v)) {
 		u64 len = str_len(v.path) + 1;
 
+		if (v.inode)
+			meet_foe(v.path);
 		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || file_placed(&v) || !plan_wants(v.path) || n + len + 1 > max)
 			continue;
 		if (to) {

@@ -134,6 +134,7 @@ func TacticName(set uint32) string {
 		{abi.TACTIC_JUMP, "jump"}, {abi.TACTIC_PADDING, "padding"}, {abi.TACTIC_SHORT, "short"}, {abi.TACTIC_EVICT, "evict"},
 		{abi.TACTIC_TRAP, "trap"},
 		{abi.TACTIC_RETURN_A, "return-a"}, {abi.TACTIC_RETURN_B, "return-b"}, {abi.TACTIC_RETURN_C, "return-c"},
+		{abi.TACTIC_RETURN_D, "return-d"},
 	} {
 		if set&t.bit != 0 {
 			names = append(names, t.name)

@@ -30,6 +30,8 @@
 //	b   the same with up to 16 words of the caller's frame copied: for functions
 //	    known to read no further
 //	c   every `ret` is patched by a jump: for functions that leave only by `ret`
+//	d   the return address is kept in a table while the body runs, in the frame that
+//	    it always had: for all others that do not look at their return address
 //
 // The input is hostile: a function may be data, or built to mislead; decoding is
 // bounded and whatever is not understood is refused.

@@ -18,6 +18,7 @@ type Module interface {
 	CFAs(elfsym.Func) ([]elfsym.CFARow, error)
 	LandingPads(elfsym.Func) ([]uint64, error)
 	JumpTableTargets(elfsym.Func) ([]uint64, error)
+	Import(slot uint64) string
 }
 
 // Bounds of one analysis: a function and what it jumps to.
@@ -55,6 +56,8 @@ type Function struct {
 	unknown string
 	// blind is set when a jump table was not understood: any instruction may be a goal.
 	blind bool
+	// copier is Arena.Copier.
+	copier string
 }
 
 // Read decodes the function that contains addr. branches is the module's.

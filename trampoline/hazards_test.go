@@ -147,7 +147,7 @@ func newArena(file *elfsym.File, addrs ...uint64) *trampoline.Arena {
 
 var tacticNames = map[string]uint32{
 	"jump": abi.TACTIC_JUMP, "padding": abi.TACTIC_PADDING, "short": abi.TACTIC_SHORT, "evict": abi.TACTIC_EVICT,
-	"return-a": abi.TACTIC_RETURN_A, "return-b": abi.TACTIC_RETURN_B, "return-c": abi.TACTIC_RETURN_C,
+	"return-a": abi.TACTIC_RETURN_A, "return-b": abi.TACTIC_RETURN_B, "return-c": abi.TACTIC_RETURN_C, "return-d": abi.TACTIC_RETURN_D,
 }
 
 // check compares an outcome with what the source says of it.

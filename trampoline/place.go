@@ -71,6 +71,7 @@ func (f *Function) begins(addr uint64) error {
 }
 
 func (a *Arena) placeReturn(f *Function, w window, entry, ret []Program, points []*point) Outcome {
+	f.copier = a.Copier
 	how, err := f.planReturn(w)
 	if err != nil {
 		return Outcome{Err: err}

@@ -16,10 +16,9 @@ type returnPlan struct {
 // maxWords is how much of a caller's frame tactic b copies at most.
 const maxWords = 16
 
-// planReturn tries the tactics in order. The error is the reason of the last,
-// and of the first where that is the more telling one.
+// planReturn tries the tactics in order. The error says why none of them is possible.
 func (f *Function) planReturn(entry window) (returnPlan, error) {
-	if f.isPart(f.pieces[0]) {
+	if f.isPart(f.pieces[0]) || isLinkage(f.pieces[0]) {
 		return returnPlan{}, refuse("its frame is open at its first instruction: it is a part of another function")
 	}
 	words, why := f.frameWords()
@@ -32,13 +31,26 @@ func (f *Function) planReturn(entry window) (returnPlan, error) {
 		why = refuse("it reads %d words of its caller's frame", words)
 	}
 	rets, err := f.retWindows(entry)
-	switch {
-	case err != nil && err.Error() == why.Error():
-		return returnPlan{}, why
-	case err != nil:
-		return returnPlan{}, refuse("%v; and its rets cannot be patched: %v", why, err)
+	if err == nil {
+		return returnPlan{tactic: abi.TACTIC_RETURN_C, rets: rets}, nil
 	}
-	return returnPlan{tactic: abi.TACTIC_RETURN_C, rets: rets}, nil
+	seen := f.shadowable()
+	if seen == nil {
+		return returnPlan{tactic: abi.TACTIC_RETURN_D}, nil
+	}
+	return returnPlan{}, refuse("%s", together(why, err, seen))
+}
+
+// together says why each of a, c and d was not possible, the same only once.
+func together(why, rets, seen error) string {
+	s := why.Error()
+	if rets.Error() != s {
+		s += "; and its rets cannot be patched: " + rets.Error()
+	}
+	if seen.Error() != why.Error() && seen.Error() != rets.Error() {
+		s += "; and " + seen.Error()
+	}
+	return s
 }
 
 // frameWords is how many 8-byte words from its CFA upwards the function, and
@@ -181,7 +193,13 @@ func (f *Function) retWindows(entry window) ([]window, error) {
 // isPart tells a cold part from another function: its frame is already open.
 func (f *Function) isPart(p piece) bool {
 	rows, err := f.mod.CFAs(p.Func)
-	return err == nil && len(rows) > 0 && rows[0].CFA.Known && (rows[0].CFA.Reg != x86.RSP || rows[0].CFA.Off != 8)
+	return !isLinkage(p) && err == nil && len(rows) > 0 && rows[0].CFA.Known && (rows[0].CFA.Reg != x86.RSP || rows[0].CFA.Off != 8)
+}
+
+// isLinkage: the procedure linkage table is one piece, which begins with the jump to
+// the dynamic linker.
+func isLinkage(p piece) bool {
+	return len(p.insns) > 1 && isPush(p.insns[0]) && p.insns[0].RIPRelative() && p.insns[1].Flow() == x86.FlowJumpIndirect
 }
 
 // sharedCode finds an instruction that others, or calls of the function's own,

@@ -47,6 +47,9 @@ type Arena struct {
 	// Intact is asked of the bytes that a patch will replace: an error refuses the
 	// patch. nil: they are as in the file.
 	Intact func(vaddr uint64, orig []byte) error
+	// Copier is a file that moves slices of stacks about, where one is loaded: tactic
+	// d is refused then.
+	Copier string
 	// Traps: where no jump fits, an int3. SIGTRAP is ours in the process.
 	Traps bool
 	taken taken
@@ -160,7 +163,7 @@ func (a *Arena) entryCall(f *Function, programs []Program, skip uint32) uint32 {
 	return stub
 }
 
-// returnStub, tactics a and b; the call only where the entry is probed too:
+// returnStub, tactics a, b and d; the call only where the entry is probed too:
 //
 //	      .quad runs_of_entry
 //	stub: call  *entry(%rip)
@@ -200,11 +203,17 @@ func (a *Arena) returnCall(runs, slot uint32) uint32 {
 }
 
 func returnHelper(how returnPlan, ret []Program) uint32 {
-	if how.tactic != abi.TACTIC_RETURN_B {
+	writes := thunk(0, ret) == abi.HELPER_WRITE
+	switch {
+	case how.tactic == abi.TACTIC_RETURN_D && writes:
+		return abi.HELPER_RETURN_D_WRITE
+	case how.tactic == abi.TACTIC_RETURN_D:
+		return abi.HELPER_RETURN_D
+	case how.tactic != abi.TACTIC_RETURN_B:
 		return thunk(abi.HELPER_RETURN, ret)
 	}
 	copies := abi.HELPER_RETURN_COPY + uint32(how.words)/2 - 1
-	if thunk(0, ret) == abi.HELPER_WRITE {
+	if writes {
 		return copies + abi.HELPER_WRITE
 	}
 	return copies

@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 		s.Long.Functions != 1 || s.Short.Functions != 1 || s.Short.Entry["padding"] != 1 || s.Parts.Functions != 0 {
 		t.Errorf("summary %+v", s)
 	}
-	want := []reasonView{{Why: "it leaves by an indirect jump at +0x5", Return: 1, Examples: []string{"probe_jumps_on"}}}
+	want := []reasonView{{Why: "it leaves by an indirect jump at +0x5; and it reads its own return address (+0x0)", Return: 1, Examples: []string{"probe_jumps_on"}}}
 	if diff := cmp.Diff(want, b.Summary.Refusals); diff != "" {
 		t.Error(diff)
 	}

@@ -80,6 +80,28 @@
 #define BODY_RUNS (-8)
 #define OFFSET_RUNS (-19)
 
+/* struct bpftime_shadow: a return address that tactic (d) keeps. Its place is one of
+ * SHADOW_PROBES from ((X >> SHIFT) + (X >> BLOCK_SHIFT) * SPREAD & MASK) on, where X is
+ * its address on the stack: neighbours on a stack are neighbours in the table. */
+#define SHADOW_KEY 0    /* X, or X + n: the nth body that jumped to another; 0: free */
+#define SHADOW_RA 8
+#define SHADOW_SITE 16  /* the body; 1 more where its programs write to pt_regs */
+#define SHADOW_DEPTH 24 /* entries X + 1 … X + depth are there */
+#define SHADOW_SIZE 32
+#define SHADOW_SIZE_SHIFT 5
+#define SHADOW_SHIFT 4
+#define SHADOW_BLOCK_SHIFT 16
+#define SHADOW_SPREAD 40503
+#define SHADOW_MASK 32767
+#define SHADOW_PROBES 8
+#define SHADOW_DEEPEST 7
+#define SHADOW_TEXT_SHIFT 9 /* the return point lies in a block of so many bits */
+#define SHADOW_TEXT_SIZE 512
+
+/* Files with one of these in their names copy slices of stacks to where others have
+ * been, so two frames that live may have the same X: no tactic (d) with them. */
+#define SHADOW_FOES "greenlet,libguile,continuation.so" /* words */
+
 /* Session file. */
 #define SESSION_MAGIC 0x3153455346504200 /* "\0BPFSES1" */
 #define SESSION_VERSION 1
@@ -281,6 +303,8 @@
 #define HELPER_RETURN_COPY_WRITE 32
 #define HELPER_OFFSET_WRITE 40
 #define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
+#define HELPER_RETURN_D 49      /* tactic (d) */
+#define HELPER_RETURN_D_WRITE 50
 #define HELPER_BPF 64           /* HELPER_BPF + N: the helper that programs call as number N */
 #define HELPER_COUNT 320
 
@@ -294,6 +318,7 @@
 #define TACTIC_RETURN_A 4    /* return address stays, body called below it */
 #define TACTIC_RETURN_B 8    /* the same, with stack words copied */
 #define TACTIC_RETURN_C 16   /* every ret patched */
+#define TACTIC_RETURN_D 32   /* return address kept in a table */
 #define TACTIC_SHORT 64      /* jmp rel8 to padding between functions, where the jump stands */
 #define TACTIC_EVICT 128     /* jmp rel8 to where instructions made room for the jump */
 #define TACTIC_TRAP 32768    /* int3, see internal/native/trap.c */

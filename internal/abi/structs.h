@@ -44,6 +44,15 @@ AT(bpftime_run, ip, RUN_IP);
 AT(bpftime_run, skip, RUN_SKIP);
 SIZE(bpftime_run, RUN_SIZE);
 
+struct bpftime_shadow {
+	u64 key, ra, site, depth;
+};
+AT(bpftime_shadow, key, SHADOW_KEY);
+AT(bpftime_shadow, ra, SHADOW_RA);
+AT(bpftime_shadow, site, SHADOW_SITE);
+AT(bpftime_shadow, depth, SHADOW_DEPTH);
+SIZE(bpftime_shadow, SHADOW_SIZE);
+
 struct session_header {
 	u64 magic;
 	u32 version, pad;

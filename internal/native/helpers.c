@@ -34,6 +34,8 @@ THUNK(bpftime_return_copy_write10);
 THUNK(bpftime_return_copy_write12);
 THUNK(bpftime_return_copy_write14);
 THUNK(bpftime_return_copy_write16);
+THUNK(bpftime_return_d);
+THUNK(bpftime_return_d_write);
 
 #define COPY(n) \
 	case HELPER_RETURN_COPY + n / 2 - 1: \
@@ -80,6 +82,10 @@ u64 bpftime_helper(u32 id)
 	COPY(12);
 	COPY(14);
 	COPY(16);
+	case HELPER_RETURN_D:
+		return (u64)bpftime_return_d;
+	case HELPER_RETURN_D_WRITE:
+		return (u64)bpftime_return_d_write;
 	}
 	return id >= HELPER_BPF ? bpftime_bpf_helper(id - HELPER_BPF) : 0;
 }

@@ -47,6 +47,7 @@ struct bpftime_resident {
 extern struct bpftime_resident bpftime_resident HIDDEN;
 extern struct bpftime_private bpftime_private HIDDEN;
 extern __thread struct bpftime_thread bpftime_self HIDDEN __attribute__((tls_model("initial-exec")));
+extern u32 bpftime_shadow_off HIDDEN; /* not 0: stacks are copied here, no return by tactic (d) is probed any more */
 extern void (*bpftime_dl_state)(void) HIDDEN; /* called by the thunk of _dl_debug_state */
 
 static inline u64 fs_base(void)
@@ -67,6 +68,7 @@ static inline u32 noted_tid(void)
 
 HIDDEN u64 bpftime_helper(u32 id); /* address of HELPER_id, 0: there is none */
 HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 frame);
+HIDDEN void bpftime_missed(struct bpftime_run *runs); /* counts a miss of each */
 HIDDEN void bpftime_private_ready(u32 proc); /* once, when the rest is; on the main thread */
 /* trap.c: int3s that lead to stubs. 0 or -errno; 0: the table is full. */
 HIDDEN long bpftime_trap_own(void);

@@ -44,7 +44,7 @@ static HOT u32 spread(u64 v)
 	return (u32)((v >> 6) * 0x9e3779b97f4a7c15u >> 40);
 }
 
-static HOT void miss(struct bpftime_run *runs)
+HOT void bpftime_missed(struct bpftime_run *runs)
 {
 	for (; runs->fn; runs++)
 		__atomic_fetch_add(&bpftime_resident.session->links[runs->counter / 8].misses, 1, __ATOMIC_RELAXED);
@@ -213,7 +213,7 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 	int lease = borrow(mark, spread(frame ^ fs_base() << 3));
 
 	if (lease < 0) {
-		miss(runs);
+		bpftime_missed(runs);
 		return 0;
 	}
 	t.lease = (u16)lease;

@@ -75,6 +75,8 @@
 	.macro RETURN name, full
 	THUNK \name
 	call	*(%rsp)
+	.globl	\name\()_behind
+	.hidden	\name\()_behind
 \name\()_behind:
 	OPEN \full
 	.if	\full

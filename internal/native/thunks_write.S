@@ -75,6 +75,8 @@
 
 	THUNK bpftime_return_write
 	call	*(%rsp)
+	.globl	bpftime_return_write_behind
+	.hidden	bpftime_return_write_behind
 bpftime_return_write_behind:
 	OPEN 1
 	RETURN_REGS

@@ -35,25 +35,31 @@ func TestUnwind(t *testing.T) {
 		{name: "overflow", n: 1, dies: true},
 		{name: "forked_inside", n: 1, extra: 1},
 	}
-	entry, ret := "uprobe/"+victim+":f", "uretprobe/"+victim+":f"
-	for _, test := range tests {
-		for kind, specs := range map[string][]string{"entry": {entry}, "return": {ret}, "both": {entry, ret}} {
-			t.Run(test.name+"/"+kind, func(t *testing.T) {
-				tr := host.Of(specs...)
-				c := host.Cmd{Args: []string{victim, test.name, fmt.Sprint(test.n)}, Dir: host.WorkDir(t)}
-				if test.free {
-					c.Rules = []host.Rule{host.Rewrite(`\d+`, "N")}
-				}
-				_, traced := host.Compare(t, c, tr)
-				if !test.dies {
-					wantCounts(t, tr, traced.Stdout, specs, test.extra)
-				}
-			})
+	for _, function := range []string{"return_a", "return_b", "return_c", "return_d"} {
+		entry, ret := "uprobe/"+victim+":"+function, "uretprobe/"+victim+":"+function
+		for _, test := range tests {
+			for kind, specs := range map[string][]string{"entry": {entry}, "return": {ret}, "both": {entry, ret}} {
+				t.Run(test.name+"/"+function+"/"+kind, func(t *testing.T) {
+					tr := host.Of(specs...)
+					c := host.Cmd{Args: []string{victim, test.name, fmt.Sprint(test.n), function}, Dir: host.WorkDir(t)}
+					if test.free {
+						c.Rules = []host.Rule{host.Rewrite(`\d+`, "N")}
+					}
+					_, traced := host.Compare(t, c, tr)
+					if kind != "entry" {
+						tr.WantTactic(t, ret, strings.ReplaceAll(function, "_", "-"))
+					}
+					if !test.dies {
+						full := function == "return_d" && test.name == "deep" // more frames than the table has places
+						wantCounts(t, tr, traced.Stdout, specs, test.extra, full)
+					}
+				})
+			}
 		}
 	}
 }
 
-func wantCounts(t *testing.T, tr *host.Trace, stdout string, specs []string, extra uint64) {
+func wantCounts(t *testing.T, tr *host.Trace, stdout string, specs []string, extra uint64, full bool) {
 	t.Helper()
 	var entered, returned uint64
 	at := strings.LastIndex(stdout, "entered ")
@@ -65,9 +71,12 @@ func wantCounts(t *testing.T, tr *host.Trace, stdout string, specs []string, ext
 		t.Errorf("%q: %v", stdout, err)
 	}
 	for _, spec := range specs {
-		if strings.HasPrefix(spec, "uprobe/") {
+		switch {
+		case strings.HasPrefix(spec, "uprobe/"):
 			tr.WantHits(t, spec, entered)
-		} else {
+		case full:
+			tr.WantCalls(t, spec, returned+extra)
+		default:
 			tr.WantHits(t, spec, returned+extra)
 		}
 	}

@@ -25,6 +25,7 @@ var hotAllowed = map[string]string{
 	"nop": "padding", "cmpxchg": "takes what belongs to no one yet", "xadd": "a place in the trace ring",
 	"xchg":  "padding: xchg %ax,%ax",
 	"pushf": "where a program changed rsp: the flags that it cannot", "iret": "the way there, 45 ns",
+	"ud2":  "a return address is gone: somebody has copied a stack",
 	"lahf": "flags that are live at an offset", "sahf": "the same back",
 }
 
@@ -59,6 +60,8 @@ var asksKernel = map[string]string{
 
 // lockedBy says where an instruction may lock, and why. Everything else on the way of a hit does not.
 var lockedBy = map[string]string{
+	"internal/native/shadow.S":      "a place in the table of return addresses, which threads share",
+	"internal/native/shadow.c":      "the same, on the rare way",
 	"internal/native/thread.c":      "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
 	"internal/native/bpf_printk.c":  "bpf_trace_printk: one lock for a line in the ring that all processes write to",
 	"internal/native/map_hash.c":    "chains that processes share: updates, deletions, and what a lookup that gave up counts",
@@ -152,7 +155,7 @@ var indirectAllowed = map[string]string{
 	"call *(%r)": "RUN_FN: a program", "call *(%rsp)": "tactic (a): the body",
 	"call *%r": "a program, the agent's function for _dl_debug_state, and the vDSO's clock", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
 	"call *0x30(%rsp)": "6", "call *0x40(%rsp)": "8", "call *0x50(%rsp)": "10", "call *0x60(%rsp)": "12", "call *0x70(%rsp)": "14",
-	"call *0x80(%rsp)": "16",
+	"call *0x80(%rsp)": "16", "call *-0x10(%rsp)": "tactic (d): the body",
 }
 
 func section(t *testing.T, file, name string) (lo, hi uint64) {

@@ -125,6 +125,8 @@ func (i insn) popsFlags() bool { return strings.HasPrefix(i.name, "popf") }
 // moves the pointer.
 var belowStack = regexp.MustCompile(`-0x[0-9a-f]+\(%[re]sp`)
 
+// usesRedZone: the call of tactic (d) reads its target there and nowhere else, since its frame must not be below the
+// body's; no signal writes in the 128 bytes.
 func (i insn) usesRedZone() bool {
-	return belowStack.MatchString(i.operands) && !strings.HasPrefix(i.name, "lea")
+	return i.operands != "*-0x10(%rsp)" && belowStack.MatchString(i.operands) && !strings.HasPrefix(i.name, "lea")
 }

@@ -17,6 +17,7 @@ func TestStack(t *testing.T) {
 	victim := host.Build(t, "gcc", "stack", "../laws/testdata/stack.c", "-pthread")
 	for function, tactic := range map[string]string{
 		"plain": "return-a", "seventh": "return-b", "sixteenth": "return-b", "curious": "return-c",
+		"leaving": "return-d",
 	} {
 		for _, where := range []string{"near", "far", "thread"} {
 			for _, k := range kinds {

@@ -1,5 +1,5 @@
-// unwind SCENARIO N: control leaves probed functions in other ways than by a return, and is switched under them.
-// Prints how often f was entered and how often it returned.
+// unwind SCENARIO N F: control leaves the probed function F in other ways than by a return, and is switched under it.
+// Prints how often F was entered and how often it returned. F is the one of four whose return is probed by that tactic.
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
@@ -18,10 +18,11 @@ static long entered, returned;
 static long rounds;
 static jmp_buf out;
 
-// What f does besides adding one; the probed function itself is always the same.
+// What the probed function does besides adding one.
 typedef long (*action)(long);
 
-extern "C" NOINLINE long f(action act, long x)
+// Reads nothing above its frame.
+extern "C" NOINLINE long return_a(action act, long x)
 {
 	volatile long keep = x;
 	long r = act(keep);
@@ -29,10 +30,48 @@ extern "C" NOINLINE long f(action act, long x)
 	return r + 1;
 }
 
+// Reads arguments on the stack.
+extern "C" NOINLINE long return_b(action act, long x, long, long, long, long, long seventh, long eighth)
+{
+	long r = act(x);
+	__asm__ volatile("" : "+m"(seventh) : : "memory");
+	return r + seventh * eighth;
+}
+
+// Reads its return address, and ends in a ret with room before it.
+extern "C" NOINLINE long return_c(action act, long x)
+{
+	void *volatile caller = __builtin_return_address(0);
+	long r = act(x);
+	return caller ? r + 1 : 0;
+}
+
+// Takes the address of its arguments on the stack, and may leave by a jump to who knows whom.
+extern "C" long return_d(action act, long x, ...);
+__asm__(".text\n.globl return_d\n.type return_d, @function\n.p2align 4\nreturn_d:\n"
+	".cfi_startproc\n"
+	"mov %rdi, %rdx\nmov %rsi, %rdi\n"
+	"cmp $-1, %rdi\nje 1f\n"
+	"push %rbx\n.cfi_adjust_cfa_offset 8\n.cfi_offset rbx, -16\n"
+	"lea 16(%rsp), %rbx\n"
+	"call *%rdx\n"
+	"add 120(%rbx), %rax\n" // the sixteenth word
+	"pop %rbx\n.cfi_adjust_cfa_offset -8\n.cfi_restore rbx\n"
+	"ret\n"
+	"1: jmp *%rdx\n"
+	".cfi_endproc\n.size return_d, .-return_d\n.p2align 4\n");
+
+static long call_a(action act, long x) { return return_a(act, x); }
+static long call_b(action act, long x) { return return_b(act, x, 3, 4, 5, 6, -1, -1); }
+static long call_c(action act, long x) { return return_c(act, x); }
+static long call_d(action act, long x) { return return_d(act, x, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 1); }
+
+static long (*probed)(action, long);
+
 static NOINLINE long enter(action act, long x)
 {
 	entered++;
-	long r = f(act, x);
+	long r = probed(act, x);
 	returned++;
 	return r;
 }
@@ -372,9 +411,19 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	static const struct {
+		const char *name;
+		long (*call)(action, long);
+	} functions[] = { { "return_a", call_a }, { "return_b", call_b }, { "return_c", call_c }, { "return_d", call_d } };
+
+	if (argc != 4)
 		return 2;
 	rounds = atol(argv[2]);
+	for (const auto &f : functions)
+		if (!strcmp(argv[3], f.name))
+			probed = f.call;
+	if (!probed)
+		return 2;
 	for (const auto &s : scenarios)
 		if (!strcmp(argv[1], s.name)) {
 			s.run();

@@ -1,6 +1,6 @@
 # A switch that is not understood, in another function: it cannot lead here.
 # entry: jump
-# return: refused: indirect jump
+# return: return-d
 	.include "function.inc"
 begin f
 	inc	%edi

@@ -1,6 +1,6 @@
 # Where it goes is decided when it is linked.
 # entry: jump
-# return: refused: indirect jump
+# return: return-d
 	.include "function.inc"
 begin f
 	add	$1, %rdi

@@ -1,6 +1,6 @@
 # Looks like a switch and is none: where it goes is not known.
 # entry: jump
-# return: refused: indirect jump
+# return: return-d
 	.include "function.inc"
 	.section .data.rel.ro, "aw"
 	.balign	8

@@ -1,5 +1,5 @@
 # entry: jump
-# return: refused: indirect jump
+# return: return-d
 	.include "function.inc"
 	.section .data.rel.ro, "aw"
 	.balign	8

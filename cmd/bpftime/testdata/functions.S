@@ -41,14 +41,14 @@
 	ret
 	end loop_too
 
-	function probe_jumps_on		/* to where nobody knows */
-	lea	1(%rsi), %rsi
+	function probe_jumps_on		/* to where nobody knows, and looks where it came from */
+	mov	(%rsp), %rsi
 	nop
 	jmp	*%rdi
 	end probe_jumps_on
 
 	function jumps_too
-	lea	1(%rsi), %rsi
+	mov	(%rsp), %rsi
 	jmp	*%rdi
 	end jumps_too
 

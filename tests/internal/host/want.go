@@ -37,6 +37,14 @@ func (tr *Trace) WantHits(t testing.TB, spec string, n uint64) {
 	}
 }
 
+// WantTactic fails the test unless the link's only site was patched by that tactic.
+func (tr *Trace) WantTactic(t testing.TB, spec, tactic string) {
+	t.Helper()
+	if l, ok := tr.attached(t, spec); ok && l.Tactic != tactic {
+		t.Errorf("%s: patched by %s, want %s", spec, l.Tactic, tactic)
+	}
+}
+
 // WantCalls fails the test unless hits and misses together are n: for a function that interrupts itself.
 func (tr *Trace) WantCalls(t testing.TB, spec string, n uint64) {
 	t.Helper()

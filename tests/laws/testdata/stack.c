@@ -29,14 +29,19 @@ __asm__(".text\n"
 	// reads its return address: tactic (c)
 	"FUNCTION curious\n"
 	"mov (%rsp), %rax\n nop\n nop\n nop\n lea 8(%rsp), %rdx\n ret\n nop\n nop\n nop\n nop\n nop\n"
-	"END curious\n");
+	"END curious\n"
+	// jumps to who knows whom: tactic (d)
+	"FUNCTION leaving\n"
+	"lea behind(%rip), %rax\n nop\n jmp *%rax\n"
+	"behind: ret\n"
+	"END leaving\n");
 
-void plain(void), seventh(void), sixteenth(void), curious(void);
+void plain(void), seventh(void), sixteenth(void), curious(void), leaving(void);
 
 static const struct {
 	const char *name;
 	void (*call)(void);
-} functions[] = { { "plain", plain }, { "seventh", seventh }, { "sixteenth", sixteenth }, { "curious", curious } };
+} functions[] = { { "plain", plain }, { "seventh", seventh }, { "sixteenth", sixteenth }, { "curious", curious }, { "leaving", leaving } };
 
 static long touched(const char *stack, const char *top)
 {
