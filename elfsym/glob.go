@@ -10,7 +10,8 @@ import (
 // stands for any number of characters, ? for one; brackets are themselves, since
 // names are full of them. It is matched against mangled names without their
 // versions; with a leading ~ the rest is matched against the demangled ones, with
-// and without parameters.
+// and without parameters; with a leading 0x it is matched against the addresses of
+// functions that have no name.
 //
 // The result is in ascending order of the addresses, each address once. All
 // versions of a name count; symbols without a type and cold parts do not. The
@@ -23,9 +24,12 @@ func (f *File) Glob(pattern string) ([]Symbol, error) {
 // GlobAll is Glob, and how many cold parts have a name that matches.
 func (f *File) GlobAll(pattern string) (functions []Symbol, cold int, err error) {
 	var syms []Symbol
-	if p, demangled := strings.CutPrefix(pattern, "~"); demangled {
+	switch p, demangled := strings.CutPrefix(pattern, "~"); {
+	case demangled:
 		syms = f.demangled(newDemangledPattern(p))
-	} else {
+	case strings.HasPrefix(pattern, "0x"):
+		syms = f.globNameless(pattern)
+	default:
 		syms = f.globMangled(pattern)
 	}
 	functions = slices.DeleteFunc(syms, func(s Symbol) bool { return s.Cold })

@@ -32,10 +32,17 @@ type Symbol struct {
 //
 // Otherwise name is taken as a demangled C++ or Rust name, with its parameters
 // (ns::f(int, char*)) or without (ns::f, all overloads); blanks do not matter.
+// 0x and hexadecimal digits are the virtual address of a function without a name.
 //
 // The error of a name that is not found wraps ErrNoSymbol and lists near names.
 func (f *File) Lookup(name string) ([]Symbol, error) {
 	if syms := f.exact(name); len(syms) > 0 {
+		return syms, nil
+	}
+	if syms, ok := f.nameless(name); ok {
+		if len(syms) == 0 {
+			return nil, fmt.Errorf("%s: no function is known at %s: %w", f.name, name, ErrNoSymbol)
+		}
 		return syms, nil
 	}
 	if syms := f.demangled(newDemangledName(name)); len(syms) > 0 {

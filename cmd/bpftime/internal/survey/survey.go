@@ -16,7 +16,6 @@ import (
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/plan"
-	"github.com/bpftime-go/bpftime/internal/x86"
 	"github.com/bpftime-go/bpftime/session"
 	"github.com/bpftime-go/bpftime/trampoline"
 )
@@ -83,7 +82,7 @@ func functions(f *elfsym.File, pattern string) ([]Function, error) {
 	byAddr := make(map[uint64]Function)
 	if all {
 		for _, fn := range f.Functions() {
-			byAddr[fn.Lo] = Function{Vaddr: fn.Lo, Size: fn.Hi - fn.Lo, Part: opened(f, fn)}
+			byAddr[fn.Lo] = Function{Vaddr: fn.Lo, Size: fn.Hi - fn.Lo, Part: f.IsPart(fn)}
 		}
 	}
 	for _, s := range symbols {
@@ -109,13 +108,6 @@ func named(f *elfsym.File, s elfsym.Symbol) Function {
 		fn.Entry, fn.Return = ifunc, ifunc
 	}
 	return fn
-}
-
-// opened tells whether the frame of fn is open at its first instruction, as in what a
-// function jumps to.
-func opened(f *elfsym.File, fn elfsym.Func) bool {
-	rows, err := f.CFAs(fn)
-	return err == nil && rows[0].CFA.Known && rows[0].CFA != elfsym.CFA{Reg: x86.RSP, Off: 8, Known: true}
 }
 
 func (fn *Function) place(a *trampoline.Arena) {
