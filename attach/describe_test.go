@@ -1,6 +1,7 @@
 package attach_test
 
 import (
+	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -83,6 +84,9 @@ func describeUnit(t *testing.T, w *strings.Builder, u *plan.Unit) {
 	for _, x := range u.Patches {
 		fmt.Fprintf(w, "  %s %s: %s\n", nameOf(f, x.Vaddr), session.TacticName(x.Tactic), leadsTo(t, f, u, x))
 	}
+	for _, vaddr := range u.Semaphores {
+		fmt.Fprintf(w, "  semaphore %s\n", inSection(t, u.Path, vaddr))
+	}
 	for _, r := range u.Relocs {
 		if u.Hook && r.Kind == abi.RELOC_HELPER_ABS64 {
 			fmt.Fprintf(w, "  calls helper %d\n", r.Sym)
@@ -100,8 +104,24 @@ func leadsTo(t *testing.T, f *elfsym.File, u *plan.Unit, x plan.Patch) string {
 	return strings.Join(runs(t, u, x), "; ")
 }
 
-// functions are the names of testdata/lib.s; of aliases only one.
-var functions = []string{"first", "second", "tiny", "no_return", "implementation", "twin", "_dl_debug_state", "late_only", "main", "crowded", "short"}
+// inSection is where in a section of the file an address is.
+func inSection(t *testing.T, path string, vaddr uint64) string {
+	t.Helper()
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, s := range f.Sections {
+		if s.Addr != 0 && vaddr-s.Addr < s.Size {
+			return fmt.Sprintf("%s+%d", s.Name, vaddr-s.Addr)
+		}
+	}
+	return "nowhere"
+}
+
+// functions are the names of testdata/lib.s and usdt.s; of aliases only one.
+var functions = []string{"first", "second", "tiny", "no_return", "implementation", "twin", "_dl_debug_state", "late_only", "main", "begins", "near", "tight", "wrong", "crowded", "short"}
 
 func nameOf(f *elfsym.File, vaddr uint64) string {
 	for _, name := range functions {

@@ -167,8 +167,11 @@ func (s *usdtSpecs) room() (int, error) {
 }
 
 func (c *compiler) unreadable(b binding, n int, a elfsym.USDTArg, err error) {
-	if a.Err != nil {
+	switch {
+	case a.Err != nil:
 		err = a.Err
+	case a.Index != "":
+		err = fmt.Errorf("%s has two registers; the object's usdt.bpf.h knows one, a newer libbpf's knows both", a.Text)
 	}
 	c.Log(abi.LEVEL_INFO, fmt.Sprintf("%s: bpf_usdt_arg says -EINVAL for argument %d: %v", b.spec, n, err))
 }
