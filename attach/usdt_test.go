@@ -68,16 +68,32 @@ func TestMarkersRefused(t *testing.T) {
 	}
 }
 
-// TestMarkerBesideEntry: a marker in the bytes that a probe of its function would overwrite: the first of both is
-// attached, and the other says why not.
+// TestMarkerBesideEntry: a marker in the bytes that a probe of its function replaces shares them.
 func TestMarkerBesideEntry(t *testing.T) {
 	b := newBench(t)
 	b.load(b.markers())
 	b.want(`objects: [{gadget: funccount, args: [usdt/usdt:p:near, uprobe/usdt:near]}]`, `link funccount usdt/usdt:p:near entry jump
-link funccount uprobe/usdt:near entry refused 1: usdt.so+0x1030: another probe has replaced some of the 7 bytes it needs; another probe has replaced some of the 2 bytes it needs
+link funccount uprobe/usdt:near entry jump
 unit usdt.so id `+libID+`
-  near+0x1 jump: offset 0
+  near jump: entry 1 cookie 1
 `)
+}
+
+// TestMarkerLedTo: where somebody jumps right behind a marker, the jump stands before it.
+func TestMarkerLedTo(t *testing.T) {
+	b := newBench(t)
+	m := b.load(b.markers())
+	p, err := b.compile(`objects: [{gadget: funccount, args: [usdt/usdt:p:led]}]`)
+	if err != nil || len(p.Units) != 1 {
+		t.Fatalf("%v, %+v", err, p)
+	}
+	found, err := m.File.LookupUSDT("p", "led")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x := p.Units[0].Patches[0]; len(p.Units[0].Patches) != 1 || x.Vaddr != found[0].Addr-4 || len(x.Text) != 5 {
+		t.Errorf("the marker at %#x gets %+v, want one patch from 4 bytes before it to its end", found[0].Addr, p.Units[0].Patches)
+	}
 }
 
 // libbpfObject has a program for a marker, with libbpf's own headers.

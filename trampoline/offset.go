@@ -22,6 +22,27 @@ func (p piece) index(addr uint64) (int, error) {
 	return 0, refuse("no instruction begins at +%#x: one begins at +%#x, the next at +%#x", addr-p.Lo, before.addr-p.Lo, before.end()-p.Lo)
 }
 
+// pointWindow is the window of an instruction: from it on or, where somebody jumps
+// right behind it, from instructions before it that always run on into it.
+func (f *Function) pointWindow(at, need int) (window, error) {
+	p := f.pieces[0]
+	w, err := f.windowAt(p, p.insns[at:], need)
+	if err == nil {
+		return w, nil
+	}
+	for first := at - 1; first >= 0; first-- {
+		lead := p.insns[first]
+		n := int(p.insns[at].end() - lead.addr)
+		if n > maxPatch || !fallsThrough(lead) || isCall(lead) || lead.IsEndbr64() {
+			break
+		}
+		if led, e := f.windowAt(p, p.insns[first:at+1], max(n, need)); e == nil {
+			return led, nil
+		}
+	}
+	return w, err
+}
+
 // addGotos notes every place that data may send an indirect jump to. For an entry,
 // what looks like a tail call may be taken for one; amid a function it may be a
 // computed goto.

@@ -104,8 +104,7 @@ func (f *Function) points(at []Point, out []Outcome) (points []*point) {
 
 // placePoints gives the first point a window, and the others their places in it.
 func (a *Arena) placePoints(f *Function, points []*point) {
-	p := f.pieces[0]
-	w, err := a.window(f, func(need int) (window, error) { return f.windowAt(p, p.insns[points[0].at:], need) })
+	w, err := a.window(f, func(need int) (window, error) { return f.pointWindow(points[0].at, need) })
 	if err == nil {
 		w.claim(points)
 		err = a.atomically(func() error { return a.placeOffset(w) })
@@ -145,10 +144,15 @@ func (w window) settle(o Outcome) {
 
 func (a *Arena) placeOffset(w window) error {
 	a.lists(w)
-	first := w.points[0]
-	a.alignBehind(8)
-	stub := a.pointCall(first)
-	w.points, w.apart = w.points[1:], true
+	var stub uint32
+	if first := w.points[0]; first.Addr == w.addr {
+		a.alignBehind(8)
+		stub = a.pointCall(first)
+		w.points = w.points[1:]
+	} else {
+		stub = a.Align(16)
+	}
+	w.apart = true
 	if err := a.displaced(w); err != nil {
 		return err
 	}

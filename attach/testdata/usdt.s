@@ -60,16 +60,26 @@ begin near
 	ret
 end near
 
-# A loop leads right behind the nop, and no padding is near.
+# A loop leads right behind the nop, and what is before it returns to it.
 begin tight
-	mov	$100, %eax
-	.skip	200, 0x90
+	mov	(%rsp), %rax
+	call	*%rax
 	marker	tight, 0, ""
 1:	dec	%eax
 	jnz	1b
-	.skip	200, 0x90
 	ret
 end tight
+
+# The same, but what is before it runs on into it.
+begin led
+	test	%edi, %edi
+	jz	1f
+	lea	4(%rdi, %rdi), %edi
+	marker	led, 0, ""
+1:	dec	%edi
+	jnz	1b
+	ret
+end led
 
 # Semaphores that are none.
 begin wrong

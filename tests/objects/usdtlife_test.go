@@ -47,11 +47,12 @@ func markersRun(t *testing.T, name string, counted string, args ...string) (*hos
 // TestUSDTLeaves: a marker in a leaf leaves the red zone, all flags and all registers as they are, in a loop too.
 func TestUSDTLeaves(t *testing.T) {
 	for _, name := range []string{"gcc-O0", "gcc-O3-nopie", "g++-O2", "clang-O2"} {
-		tr, said := markersRun(t, name, "leaf", "leaves")
+		tr, said := markersRun(t, name, "leaf led", "leaves")
 		if said != "leaves done\n" {
 			t.Errorf("%s: %s", name, said)
 		}
 		tr.WantHits(t, "usdt/"+markerHost(t, name)+":shop:leaf", 64+16*1000)
+		tr.WantHits(t, "usdt/"+markerHost(t, name)+":shop:led", 500)
 	}
 }
 

@@ -186,12 +186,14 @@ void plugin_ticks(long n) { ticks(n); }
 
 /* A leaf with everything alive around its marker: the red zone, the flags, every
  * register. The sum of what it finds afterwards is what it was, or it is not. */
-#define NOTE(pc, args) \
+#define NOTE(pc, args) MARKER(pc, "leaf", args)
+#define MARKER(pc, name, args) \
 	".pushsection .note.stapsdt,\"?\",\"note\"\n.balign 4\n.4byte 992f-991f, 994f-993f, 3\n991: .asciz \"stapsdt\"\n992: .balign 4\n" \
-	"993: .8byte " pc ", 0, 0\n.asciz \"shop\"\n.asciz \"leaf\"\n.asciz \"" args "\"\n994: .balign 4\n.popsection\n"
+	"993: .8byte " pc ", 0, 0\n.asciz \"shop\"\n.asciz \"" name "\"\n.asciz \"" args "\"\n994: .balign 4\n.popsection\n"
 
 C_LINKAGE(unsigned long leaf_flags(unsigned long set))
 C_LINKAGE(unsigned long leaf_zone(unsigned long n))
+C_LINKAGE(unsigned long leaf_led(unsigned long n))
 __asm__(
 	".pushsection .text\n.p2align 4\n"
 	/* red zone: 16 words below rsp, a loop over the marker with a live carry */
@@ -210,6 +212,13 @@ __asm__(
 	"990:	nop\n" NOTE("990b", "8@%rdi 1@%dh")
 	"	pushf\n.cfi_adjust_cfa_offset 8\n	pop %rax\n.cfi_adjust_cfa_offset -8\n"
 	"	ret\n.cfi_endproc\n.size leaf_flags,.-leaf_flags\n.p2align 4\n"
+	/* somebody jumps right behind the marker: it is hit by who comes from above only */
+	".globl leaf_led\n.type leaf_led,@function\nleaf_led:\n.cfi_startproc\n"
+	"	xor %eax, %eax\n	test $1, %dil\n	jnz 1f\n"
+	"	lea 3(%rax,%rdi,2), %rax\n"
+	"990:	nop\n" MARKER("990b", "led", "8@%rax")
+	"1:	add $1, %rax\n	cmp $2, %rax\n	jb 1b\n"
+	"	ret\n.cfi_endproc\n.size leaf_led,.-leaf_led\n.p2align 4\n"
 	".popsection\n");
 
 static void leaves(void)
@@ -230,6 +239,12 @@ static void leaves(void)
 
 		if (got != want)
 			printf("red zone: %lu, want %lu\n", got, want);
+	}
+	for (unsigned long n = 0; n < 1000; n++) {
+		unsigned long got = leaf_led(n), want = n & 1 ? 2 : 2 * n + 4;
+
+		if (got != want)
+			printf("led: %lu, want %lu\n", got, want);
 	}
 	puts("leaves done");
 }
