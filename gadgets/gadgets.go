@@ -104,6 +104,9 @@ func expandFuncsum(args []string) ([]config.Program, []config.Map, error) {
 	}
 	entry, ret := config.Program{Program: "on_entry"}, config.Program{Program: "on_return"}
 	for _, a := range at {
+		if a.Spec.Kind == config.USDT {
+			return nil, nil, fmt.Errorf("%v is no function: where its arguments are differs from place to place", a.Spec)
+		}
 		p := &entry
 		if a.Spec.OnReturn() {
 			p = &ret

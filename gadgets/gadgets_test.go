@@ -102,6 +102,7 @@ func TestExpandRefuses(t *testing.T) {
 		"funclatency libc:a libc:b":          "funclatency: 2 functions are too many for one histogram; use: funclatency SPEC",
 		"funclatency uprobe/libc:read+4":     "funclatency: uprobe/libc:read+0x4 is no function; use: funclatency SPEC",
 		"funclatency uprobe.multi/libc:mem*": "funclatency: uprobe.multi/libc:mem* is no function; use: funclatency SPEC",
+		"funcsum usdt/libc:libc:setjmp":      "funcsum: usdt/libc:libc:setjmp is no function: where its arguments are differs from place to place; use: funcsum SPEC…",
 		"mallocs libc:malloc":                `mallocs: it takes no argument, not ["libc:malloc"]; use: mallocs`,
 	} {
 		words := strings.Fields(line)

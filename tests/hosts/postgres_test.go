@@ -32,7 +32,9 @@ func TestPostgres(t *testing.T) {
 		user = nil
 	}
 	tr := host.Hot()
-	tr.Specs = append(slices.Clone(tr.Specs), "uprobe/postgres:palloc", "uretprobe/postgres:standard_ExecutorRun")
+	tr.Specs = append(slices.Clone(tr.Specs), "uprobe/postgres:palloc", "uretprobe/postgres:standard_ExecutorRun",
+		"usdt/postgres:postgresql:query__start", "usdt/postgres:postgresql:transaction__commit", "usdt/postgres:postgresql:sort__start",
+		"usdt/postgres:postgresql:lwlock__acquire", "usdt/postgres:postgresql:buffer__sync__done")
 	compareServers(t, tr, func(t *testing.T, tr *host.Trace) *record {
 		s := &postgres{server: server{t: t, dir: host.WorkDir(t)}, bin: bin, user: user}
 		s.play(tr)
