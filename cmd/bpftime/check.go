@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -42,26 +43,49 @@ an example or three of each reason. --match, --refused and --all list them.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error {
-			var views []binaryView
-			for _, name := range args {
-				v, err := checkBinary(name, o)
-				if err != nil {
-					return err
-				}
-				views = append(views, v)
-			}
-			if o.asJSON {
-				return printJSON(c.OutOrStdout(), map[string]any{"binaries": views})
-			}
-			return printBinaries(c.OutOrStdout(), views, o)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return check(c.OutOrStdout(), args, o) },
 	}
 	c.Flags().StringVar(&o.match, "match", "", "only names that match `GLOB`; ~GLOB: demangled ones")
 	c.Flags().BoolVar(&o.refused, "refused", false, "list what is refused")
 	c.Flags().BoolVar(&o.all, "all", false, "list everything")
 	jsonFlag(c, &o.asJSON)
 	return c
+}
+
+// check goes on after a file that it cannot check: /usr/sbin/* has scripts in it too.
+func check(w io.Writer, names []string, o checkOptions) error {
+	views, failed := []binaryView{}, false
+	for _, name := range names {
+		v, err := checkBinary(name, o)
+		switch {
+		case err != nil && len(names) == 1:
+			return err
+		case err != nil:
+			failed = true
+			warn("%v", err)
+			continue
+		}
+		views = append(views, v)
+		if o.asJSON {
+			continue
+		}
+		if len(views) > 1 {
+			fmt.Fprintln(w)
+		}
+		if err := printBinary(w, v, o); err != nil {
+			return err
+		}
+		views[len(views)-1] = binaryView{} // all of a big program is much
+	}
+	if o.asJSON {
+		if err := printJSON(w, map[string]any{"binaries": views}); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return &exitError{code: codeFailed}
+	}
+	return nil
 }
 
 func checkBinary(name string, o checkOptions) (binaryView, error) {

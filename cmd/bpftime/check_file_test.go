@@ -104,3 +104,18 @@ func TestCheckFinds(t *testing.T) {
 		t.Error(r.stdout)
 	}
 }
+
+// TestCheckMany: what cannot be checked does not hide the rest.
+func TestCheckMany(t *testing.T) {
+	u := newUser(t)
+	library := victim(t, "functions.so", "functions.S", "-shared", "-nostdlib")
+	text := u.write("text", "text")
+	r := u.run("check", library, text, "nope", library)
+	if r.code != 1 || strings.Count(r.stdout, "functions.so\nPROBE") != 2 || strings.Count(r.stderr, "bpftime: ") != 2 {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	r = u.run("check", "--json", text, library)
+	if r.code != 1 || strings.Count(r.stdout, `"path":`) != 1 || strings.Count(r.stderr, "bpftime: ") != 1 {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}

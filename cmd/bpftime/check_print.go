@@ -10,18 +10,6 @@ import (
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 )
 
-func printBinaries(w io.Writer, views []binaryView, o checkOptions) error {
-	for i, v := range views {
-		if i > 0 {
-			fmt.Fprintln(w)
-		}
-		if err := printBinary(w, v, o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // printBinary ends with the sums, which is where a reader of a long list is; the reasons
 // follow where no list has given them.
 func printBinary(w io.Writer, v binaryView, o checkOptions) error {
