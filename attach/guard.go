@@ -50,8 +50,11 @@ func (c *compiler) guardable(m *elfsym.Module) error {
 	if m.File == nil {
 		return fmt.Errorf("%s: its system calls cannot be found: %w", m.Path, m.Err)
 	}
-	all := syscallhook.Find(m.File)
-	if err := syscallhook.Guardable(all); err != nil {
+	all, err := syscallhook.Find(m.File)
+	if err == nil {
+		err = syscallhook.Guardable(all)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", m.Path, err)
 	}
 	list := []syscallhook.Site{}

@@ -24,7 +24,10 @@ type entries struct {
 
 // entries reads what leads into a function.
 func (p *placer) entries(b *body) (*entries, error) {
-	if b.broken {
+	switch {
+	case b.large:
+		return nil, fmt.Errorf("the function is larger than %d KiB", maxBody>>10)
+	case b.broken:
 		return nil, errors.New("the function holds something that is no instruction, so nothing is sure in it")
 	}
 	flow, err := trampoline.Read(p.mod, p.branches, b.Lo)

@@ -3,25 +3,37 @@ package syscallhook
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/x86"
 )
 
+// Limits of what is kept of a hostile file. Libc has some five hundred sites, and
+// trampoline reads no larger function.
+const (
+	maxSites = 1 << 16
+	maxBody  = 256 << 10
+)
+
 // Find lists the syscall instructions of a module by address, each with its tactic.
-func Find(mod Module) []Site {
-	var inside []*body
+func Find(mod Module) ([]Site, error) {
 	sites := outside(mod)
+	var bodies []*body
+	n := len(sites)
 	for _, fn := range mod.Functions() {
 		b := read(mod, fn)
+		if n += len(b.syscalls); n > maxSites {
+			return nil, fmt.Errorf("more than %d syscall instructions", maxSites)
+		}
 		if len(b.syscalls) > 0 {
-			inside = append(inside, b)
+			bodies = append(bodies, b)
 		}
 	}
-	sites = append(sites, newPlacer(mod, inside).place(inside)...)
+	sites = append(sites, newPlacer(mod, bodies).place(bodies)...)
 	slices.SortFunc(sites, func(a, b Site) int { return cmp.Compare(a.Vaddr, b.Vaddr) })
-	return sites
+	return sites, nil
 }
 
 // body is a decoded function that holds a syscall.
@@ -31,6 +43,7 @@ type body struct {
 	insns    []insn
 	syscalls []int // indices in insns
 	broken   bool  // some of it is no instruction
+	large    bool  // insns are only its syscalls
 }
 
 type insn struct {
@@ -44,7 +57,8 @@ func (i insn) end() uint64 { return i.addr + uint64(i.Len) }
 // opcode is that of syscall.
 var opcode = []byte{0x0f, 0x05}
 
-// read decodes a function, if there is something in it that looks like a syscall.
+// read decodes a function, if there is something in it that looks like a syscall. Of a
+// function that is too large nothing else is kept.
 func read(mod Module, fn elfsym.Func) *body {
 	b := &body{Func: fn}
 	code, err := mod.Bytes(fn.Lo, int(fn.Hi-fn.Lo))
@@ -52,11 +66,15 @@ func read(mod Module, fn elfsym.Func) *body {
 		return b
 	}
 	b.code = code
+	b.large = len(code) > maxBody
 	sweep(code, fn.Lo, func(in insn) {
-		if isSyscall(in) {
+		call := isSyscall(in) && len(b.syscalls) <= maxSites
+		if call {
 			b.syscalls = append(b.syscalls, len(b.insns))
 		}
-		b.insns = append(b.insns, in)
+		if call || !b.large {
+			b.insns = append(b.insns, in)
+		}
 	}, func() { b.broken = true })
 	return b
 }

@@ -39,7 +39,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(wanted(string(source)), describe(Find(link(t, prelude+string(source))))); diff != "" {
+			if diff := cmp.Diff(wanted(string(source)), describe(find(t, link(t, prelude+string(source))))); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -82,7 +82,7 @@ func (s Site) describe() string {
 }
 
 // link makes a shared object of assembly, without what compilers add.
-func link(t *testing.T, source string) *elfsym.File {
+func link(t testing.TB, source string) *elfsym.File {
 	t.Helper()
 	dir := t.TempDir()
 	s, o, so := filepath.Join(dir, "a.s"), filepath.Join(dir, "a.o"), filepath.Join(dir, "a.so")
@@ -97,7 +97,16 @@ func link(t *testing.T, source string) *elfsym.File {
 	return open(t, so)
 }
 
-func open(t *testing.T, path string) *elfsym.File {
+func find(t testing.TB, f *elfsym.File) []Site {
+	t.Helper()
+	sites, err := Find(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sites
+}
+
+func open(t testing.TB, path string) *elfsym.File {
 	t.Helper()
 	f, err := elfsym.Open(path)
 	if err != nil {
@@ -105,4 +114,16 @@ func open(t *testing.T, path string) *elfsym.File {
 	}
 	t.Cleanup(func() { f.Close() })
 	return f
+}
+
+// TestManySites: what no compiler makes is refused before it takes all memory, and of a
+// function that is too large only its sites are kept.
+func TestManySites(t *testing.T) {
+	if sites, err := Find(link(t, prelude+"fn f\n.rept 70000\nsyscall\n.endr\nret\nend f\n")); err == nil {
+		t.Errorf("%d sites", len(sites))
+	}
+	sites := find(t, link(t, prelude+"fn f\nmov $39, %eax\nsyscall\n.fill 300000, 1, 0x90\nret\nend f\n"))
+	if len(sites) != 1 || sites[0].describe() != "trap: the function is larger than 256 KiB" {
+		t.Errorf("%+v", sites)
+	}
 }

@@ -21,7 +21,7 @@ func outside(mod Module) (sites []Site) {
 		}
 		run := enough // a function ends here, so an instruction begins
 		sweep(code, gap.Lo, func(in insn) {
-			if isSyscall(in) {
+			if isSyscall(in) && len(sites) <= maxSites {
 				n := rawNumber(mod, in.addr)
 				if n.plausible() || run >= enough && ordinary(code[in.end()-gap.Lo:]) {
 					sites = append(sites, Site{Vaddr: in.addr, Number: n, Why: whyOutside})

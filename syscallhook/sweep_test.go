@@ -33,7 +33,7 @@ func TestAgainstObjdump(t *testing.T) {
 			if _, err := os.Stat(c.file); err != nil {
 				t.Skip(err)
 			}
-			sites := Find(open(t, c.file))
+			sites := find(t, open(t, c.file))
 			want := objdump(t, c.file)
 			if len(sites) < c.sites || len(sites)+c.data != len(want) {
 				t.Errorf("%d sites, objdump has %d", len(sites), len(want))

@@ -21,6 +21,9 @@ func printBinary(w io.Writer, v binaryView, o checkOptions) error {
 	if err := printSums(w, v); err != nil || o.lists() {
 		return err
 	}
+	if v.Summary.Functions+v.Summary.Parts.Functions == 0 {
+		io.WriteString(w, "\n"+show.Wrap("", "No functions are known in it: neither symbols nor unwind data say where they begin, as in stripped programs of Go."))
+	}
 	return printReasons(w, v.Summary.Refusals)
 }
 

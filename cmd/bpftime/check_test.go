@@ -104,6 +104,26 @@ func TestCheckLibc(t *testing.T) {
 	}
 }
 
+// TestCheckCoverage: without traps, 99.5 % of the functions of five bytes and more can be
+// probed, and the system calls of libc but for one or two.
+func TestCheckCoverage(t *testing.T) {
+	u := newUser(t)
+	var got struct{ Binaries []binaryView }
+	out := u.must("check", "--json", "libc", "libstdc++", "libcrypto", "redis-server", "/usr/bin/python3").stdout
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range got.Binaries {
+		long := b.Summary.Long
+		if long.Functions < 2000 || 200*long.Entry[refusedTactic] > long.Functions {
+			t.Errorf("%s: %d of %d functions are refused", b.Path, long.Entry[refusedTactic], long.Functions)
+		}
+	}
+	if s := got.Binaries[0].Summary.Syscalls; s.Sites < 300 || s.Tactics[refusedTactic] > 2 {
+		t.Errorf("%s: %+v", got.Binaries[0].Path, s)
+	}
+}
+
 // TestProgress: long work shows where it is on a terminal, and wipes that away.
 func TestProgress(t *testing.T) {
 	u := newUser(t)

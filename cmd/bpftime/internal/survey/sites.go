@@ -25,8 +25,9 @@ type Syscall struct {
 
 // Syscalls surveys the syscall instructions, those in fns if only some functions are
 // wanted.
-func Syscalls(f *elfsym.File, fns []Function, all bool) (out []Syscall) {
-	for _, s := range syscallhook.Find(f) {
+func Syscalls(f *elfsym.File, fns []Function, all bool) (out []Syscall, err error) {
+	sites, err := syscallhook.Find(f)
+	for _, s := range sites {
 		fn, ok := around(fns, s.Vaddr)
 		if !ok && !all {
 			continue
@@ -38,7 +39,7 @@ func Syscalls(f *elfsym.File, fns []Function, all bool) (out []Syscall) {
 		v.Place = fn.offset(s.Vaddr)
 		out = append(out, v)
 	}
-	return out
+	return out, err
 }
 
 // around finds the function of fns, which are in order, that an address lies in.
@@ -123,6 +124,8 @@ func All(f *elfsym.File, pattern string, progress func(done, total int)) (s Surv
 	if err != nil && !(len(s.Markers) > 0 && errors.Is(err, elfsym.ErrNoSymbol)) {
 		return s, err
 	}
-	s.Syscalls = Syscalls(f, s.Functions, pattern == "")
+	if s.Syscalls, err = Syscalls(f, s.Functions, pattern == ""); err != nil {
+		return s, fmt.Errorf("%s: %w", f.Name(), err)
+	}
 	return s, nil
 }
