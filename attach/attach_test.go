@@ -274,13 +274,13 @@ unit lib.so id `+libID+`
 func TestSpecifications(t *testing.T) {
 	b := newBench(t)
 	b.load(b.build("lib.so"))
-	b.want(`objects: [{gadget: funccount, args: [usdt/lib:p:n, kretsyscall/openat, "uprobe.session/lib:f*", "lib:first"]}]`,
+	b.want(`objects: [{gadget: funccount, args: [usdt/lib:p:n, kretsyscall/openat, "uprobe.session/lib:firs?", "lib:first"]}]`,
 		`link funccount usdt/lib:p:n entry refused 1: lib.so: USDT p:n: no such symbol (the file has no such notes)
 link funccount kretsyscall/openat return refused 1: kretsyscall is not supported yet; uprobe, uretprobe and usdt are
-link funccount uprobe.session/lib:f* entry refused 1: uprobe.session is not supported yet; uprobe, uretprobe and usdt are
+link funccount uprobe.session/lib:firs? entry jump+return-a
 link funccount uprobe/lib:first entry jump
 unit lib.so id `+libID+`
-  first jump: entry 3 cookie 3
+  first jump: entry 2 cookie 2; entry 3 cookie 3; return 2 cookie 2
 `)
 }
 

@@ -3,6 +3,7 @@ package attach
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
@@ -22,8 +23,9 @@ type code struct {
 	specs    *usdtSpecs // nil: it asks for no arguments of a marker
 	constant bool       // it only returns a number
 	writes   bool       // it may write to its context
-	// overrides is where it returns for the probed function; "" if it never does.
-	overrides string
+	// Where it returns for the probed function, and where it asks about its session;
+	// "" if it never does.
+	overrides, asks string
 }
 
 func (l *loaded) compile(name string) (*code, error) {
@@ -45,13 +47,14 @@ func (l *loaded) compile(name string) (*code, error) {
 			return nil, err
 		}
 	}
-	return &code{machine, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), overrides(p)}, nil
+	return &code{machine, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(),
+		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE)}, nil
 }
 
-// overrides says where the program calls bpf_override_return.
-func overrides(p *object.Program) string {
+// where says where the program first calls one of these helpers.
+func where(p *object.Program, ids ...int64) string {
 	for i, in := range p.Prog.Instructions() {
-		if !in.IsHelperCall() || in.Imm != overrideReturn {
+		if !in.IsHelperCall() || !slices.Contains(ids, in.Imm) {
 			continue
 		}
 		if line, ok := p.Line(i); ok {

@@ -149,12 +149,12 @@ func runs(t *testing.T, u *plan.Unit, x plan.Patch) (out []string) {
 	t.Helper()
 	if at, ok := arena(u, x.Stub-8); ok {
 		kind := "entry"
-		if u.Code[x.Stub] == 0x48 { // lea -128(%rsp), %rsp
+		if u.Code[x.Stub] == 0x48 && u.Code[x.Stub+4] == 0x80 { // lea -128(%rsp), %rsp; of a session it is -64
 			kind = "offset"
 		}
 		out = append(out, list(t, u, x, kind, at)...)
 	}
-	for at := x.Stub; at < x.Stub+48; at += 8 {
+	for at := x.Stub &^ 7; at < x.Stub+48; at += 8 {
 		body, ok := arena(u, at)
 		if ok && body == at+16 {
 			runs, _ := arena(u, at+8)

@@ -15,6 +15,7 @@ var helpers = []int32{
 	130, 131, 132, 133, 134, // ringbuf_output, reserve, submit, discard, query
 	165, 182, // snprintf, strncmp
 	173, 174, // get_func_ip, get_attach_cookie
+	240, 241, // kfuncs: session_is_return, session_cookie
 }
 
 func offered(id int32) bool { return slices.Contains(helpers, id) }

@@ -174,7 +174,7 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 		err = supported(at.Spec)
 	}
 	if err == nil {
-		err = code.mayOverride(at.Spec)
+		err = code.fits(at.Spec)
 	}
 	switch {
 	case err == nil:
@@ -188,18 +188,23 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 
 func supported(s config.Spec) error {
 	switch s.Kind {
-	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti, config.USDT:
+	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti, config.UprobeSession, config.USDT:
 		return nil
 	}
 	return fmt.Errorf("%v is not supported yet; uprobe, uretprobe and usdt are", s.Kind)
 }
 
-// mayOverride: only at the entry of a function there is a body to skip.
-func (k *code) mayOverride(s config.Spec) error {
-	if k.overrides == "" || !s.OnReturn() && s.Offset == 0 && (s.Kind == config.Uprobe || s.Kind == config.UprobeMulti) {
-		return nil
+// fits tells whether what the program calls means something there: only at the entry
+// of a function there is a body to skip.
+func (k *code) fits(s config.Spec) error {
+	entry := !s.OnReturn() && s.Offset == 0 && s.Kind != config.USDT
+	switch {
+	case k.overrides != "" && !entry:
+		return fmt.Errorf("only at a function's entry can a program return for it: bpf_override_return (%s)", k.overrides)
+	case k.asks != "" && s.Kind != config.UprobeSession:
+		return fmt.Errorf("only uprobe.session programs have a session: bpf_session_is_return or _cookie (%s)", k.asks)
 	}
-	return fmt.Errorf("only at a function's entry can a program return for it: bpf_override_return (%s)", k.overrides)
+	return nil
 }
 
 func linkKind(s config.Spec) uint32 {

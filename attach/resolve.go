@@ -20,7 +20,8 @@ type touched struct {
 // begins there, or of an instruction inside one.
 type programs struct {
 	entry, ret, at []binding
-	semaphores     []uint64 // of the markers there
+	session        []binding // both entry and return
+	semaphores     []uint64  // of the markers there
 }
 
 // resolve turns a binding's specification into sites.
@@ -181,6 +182,8 @@ func (c *compiler) add(b binding, m *elfsym.Module, addr uint64) *programs {
 	switch {
 	case b.onReturn():
 		p.ret = append(p.ret, b)
+	case b.spec.Kind == config.UprobeSession:
+		p.session = append(p.session, b)
 	case b.spec.Offset != 0 || b.inside:
 		p.at = append(p.at, b)
 	default:

@@ -137,7 +137,7 @@ func (m *touched) groups() (out []*group) {
 	}
 	for _, addr := range m.order {
 		p := m.sites[addr]
-		if len(p.entry)+len(p.ret) > 0 {
+		if p.ends() > 0 {
 			find(addr)
 		}
 		if len(p.at) > 0 {
@@ -176,10 +176,11 @@ func (c *compiler) place(u *unit, m *touched, g *group, last bool) *group {
 	}
 	o := trampoline.PlaceAll(u.Arena, g.addr, u.probes(m, g, ends))
 	left := &group{addr: g.addr, placed: true}
-	if len(ends.entry)+len(ends.ret) > 0 {
+	if ends.ends() > 0 {
 		left.placed = c.settle(u, m, g.addr, ends.entry, o.Entry, last)
 		if left.placed {
 			c.outcome(ends.ret, m, g.addr, o.Return)
+			c.outcome(ends.session, m, g.addr, o.Session)
 		}
 	}
 	for i, addr := range g.at {
@@ -193,8 +194,10 @@ func (c *compiler) place(u *unit, m *touched, g *group, last bool) *group {
 	return left
 }
 
+func (p *programs) ends() int { return len(p.entry) + len(p.ret) + len(p.session) }
+
 func (u *unit) probes(m *touched, g *group, ends *programs) trampoline.Probes {
-	p := trampoline.Probes{Entry: u.programs(ends.entry), Return: u.programs(ends.ret)}
+	p := trampoline.Probes{Entry: u.programs(ends.entry), Return: u.programs(ends.ret), Session: u.programs(ends.session)}
 	for _, addr := range g.at {
 		p.At = append(p.At, trampoline.Point{Addr: addr, Programs: u.programs(m.sites[addr].at)})
 	}

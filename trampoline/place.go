@@ -42,25 +42,30 @@ func Place(a *Arena, addr uint64, entry, ret []Program) (e, r Outcome) {
 }
 
 // placeEnds puts programs on entry and return, and the points in their windows.
-func (a *Arena) placeEnds(f *Function, entry, ret []Program, points []*point) (e, r Outcome) {
+func (a *Arena) placeEnds(f *Function, p Probes, points []*point) (e, r, s Outcome) {
 	w, err := a.entryWindow(f)
 	if err != nil {
-		return Outcome{Err: err}, Outcome{Err: err}
+		return Outcome{Err: err}, Outcome{Err: err}, Outcome{Err: err}
 	}
-	if len(ret) > 0 {
-		if r = a.placeReturn(f, w, entry, ret, points); r.Err == nil {
-			return Outcome{Tactic: w.tactic}, r
+	e.Tactic = w.tactic
+	if len(p.Session) > 0 {
+		if s = a.placeSession(f, w, p, points); s.Err == nil {
+			return e, s, Outcome{Tactic: e.Tactic | s.Tactic}
 		}
 	}
-	if len(entry) > 0 {
+	if len(p.Return) > 0 {
+		if r = a.placeReturn(f, w, p.Entry, p.Return, points); r.Err == nil {
+			return e, r, s
+		}
+	}
+	if len(p.Entry) > 0 {
 		w.claim(points)
-		e.Tactic = w.tactic
-		e.Err = a.atomically(func() error { return a.placeEntry(f, w, entry) })
+		e.Err = a.atomically(func() error { return a.placeEntry(f, w, p.Entry) })
 		if e.Err == nil {
 			w.settle(e)
 		}
 	}
-	return e, r
+	return e, r, s
 }
 
 func (f *Function) begins(addr uint64) error {

@@ -11,8 +11,11 @@ import (
 // Probes are the programs of one function.
 type Probes struct {
 	Entry, Return []Program
+	Session       []Program // run at both; what they return at the entry says whether they want the return
 	At            []Point
 }
+
+func (p Probes) ends() int { return len(p.Entry) + len(p.Return) + len(p.Session) }
 
 // A Point is an instruction whose programs run before it, each time control comes to
 // it, by a fall-through or by a jump.
@@ -23,8 +26,8 @@ type Point struct {
 
 // Outcomes are what became of Probes; those of At in their order.
 type Outcomes struct {
-	Entry, Return Outcome
-	At            []Outcome
+	Entry, Return, Session Outcome
+	At                     []Outcome
 }
 
 // point is a Point until it has an outcome.
@@ -47,16 +50,16 @@ func PlaceAll(a *Arena, addr uint64, p Probes) Outcomes {
 		out.fail(err)
 		return out
 	}
-	if len(p.Entry)+len(p.Return) > 0 {
+	if p.ends() > 0 {
 		if err := f.begins(addr); err != nil {
 			out.fail(err)
 			return out
 		}
 	}
 	points := f.points(p.At, out.At)
-	entry := append(slices.Clip(p.Entry), f.first(points)...)
-	if len(entry)+len(p.Return) > 0 {
-		out.Entry, out.Return = a.placeEnds(f, entry, p.Return, points)
+	p.Entry = append(slices.Clip(p.Entry), f.first(points)...)
+	if p.ends() > 0 {
+		out.Entry, out.Return, out.Session = a.placeEnds(f, p, points)
 	}
 	for i, pt := range points {
 		switch {
@@ -79,7 +82,7 @@ func (f *Function) first(points []*point) []Program {
 }
 
 func (o *Outcomes) fail(err error) {
-	o.Entry.Err, o.Return.Err = err, err
+	o.Entry.Err, o.Return.Err, o.Session.Err = err, err, err
 	for i := range o.At {
 		o.At[i].Err = err
 	}

@@ -21,6 +21,8 @@ type Program struct {
 	Writes bool
 	// Overrides: it may return for the function. Then it also Writes.
 	Overrides bool
+
+	session uint32 // its number among the session programs of the function, from 1
 }
 
 // thunk is the helper for a list of programs: leaf programs need less saved, those
@@ -81,10 +83,10 @@ func (a *Arena) runs(programs []Program, ip uint64, skip uint32) uint32 {
 	for _, p := range programs {
 		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
 		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, 0)
-		a.Emit32(0) // its upper half
+		a.Emit32(p.session)
 		a.Emit64(p.Cookie)
 		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(ip))
-		if p.Overrides {
+		if p.Overrides && skip != 0 {
 			a.Field(abi.RELOC_ARENA_ABS64, 0, int64(skip))
 		} else {
 			a.Emit64(0)

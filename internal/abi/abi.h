@@ -47,6 +47,15 @@
 #define FRAME_SITE FRAME_SIZE
 #define FRAME_RA 200
 
+/* The words of a call whose function has session programs, between the site's identity
+ * and the return address: see thunks_session.S. */
+#define FRAME_SESSION 200
+#define SESSION_STATE 0     /* u64: bit N: program N does not run on return */
+#define SESSION_RETURNS 63  /* bit of it: the body has returned */
+#define SESSION_COOKIES 0   /* u64[]: the cookie of program N, from 1 */
+#define SESSION_MAX 7       /* programs at one function */
+#define SESSION_WORDS 64    /* bytes of all */
+
 /* struct bpftime_thread: a thread's own, in its TLS. */
 #define THREAD_COUNTERS 0 /* the lease's counters; 0: no lease yet */
 #define THREAD_HOLDER 8   /* rsp of the frame that runs a program; 0: none does */
@@ -67,7 +76,8 @@
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
 #define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */
-#define RUN_COUNTER 8  /* u64: byte offset of the link's hit counter in a lease's block: 8 * its slot */
+#define RUN_COUNTER 8  /* u32: byte offset of the link's hit counter in a lease's block: 8 * its slot; thunks read */
+#define RUN_SESSION 12 /* it as u64, since this u32 is 0: N of a session program, in lists that C walks */
 #define RUN_COOKIE 16  /* bpf_get_attach_cookie */
 #define RUN_IP 24      /* bpf_get_func_ip */
 #define RUN_SKIP 32    /* u64: code that returns for the function (bpf_override_return); 0: none */
@@ -302,11 +312,16 @@
 #define HELPER_RETURN_SITE_WRITE 27
 #define HELPER_RETURN_COPY_WRITE 32
 #define HELPER_OFFSET_WRITE 40
+#define HELPER_SESSION_ENTRY 41 /* the entry of a function with session programs: see thunks_session.S */
+#define HELPER_SESSION_RETURN 42
 #define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
 #define HELPER_RETURN_D 49      /* tactic (d) */
 #define HELPER_RETURN_D_WRITE 50
+#define HELPER_SESSION_RETURN_COPY 52 /* + N/2 - 1 as RETURN_COPY */
 #define HELPER_BPF 64           /* HELPER_BPF + N: the helper that programs call as number N */
 #define HELPER_COUNT 320
+#define KFUNC_SESSION_IS_RETURN 240 /* functions of the kernel that programs call by name: */
+#define KFUNC_SESSION_COOKIE 241    /* here helpers of numbers that the kernel has not given */
 
 /* kinds of link */
 #define LINK_ENTRY 1

@@ -35,10 +35,13 @@ AT(bpftime_thread, pending, THREAD_PENDING);
 SIZE(bpftime_thread, THREAD_SIZE);
 
 struct bpftime_run {
-	u64 fn, counter, cookie, ip, skip;
+	u64 fn;
+	u32 counter, session;
+	u64 cookie, ip, skip;
 };
 AT(bpftime_run, fn, RUN_FN);
 AT(bpftime_run, counter, RUN_COUNTER);
+AT(bpftime_run, session, RUN_SESSION);
 AT(bpftime_run, cookie, RUN_COOKIE);
 AT(bpftime_run, ip, RUN_IP);
 AT(bpftime_run, skip, RUN_SKIP);

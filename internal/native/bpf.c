@@ -45,6 +45,8 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(177, trace_vprintk);
 	HELPER(182, strncmp);
 	HELPER(208, ktime_get_tai_ns);
+	HELPER(KFUNC_SESSION_IS_RETURN, session_is_return);
+	HELPER(KFUNC_SESSION_COOKIE, session_cookie);
 	}
 	return 0;
 }

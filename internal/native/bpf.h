@@ -59,6 +59,10 @@ HIDDEN u64 bpftime_get_attach_cookie(BPF_ARGS);
 /* bpf_regs.c: 58, which writes to pt_regs */
 HIDDEN u64 bpftime_override_return(BPF_ARGS);
 
+/* session.c: kfuncs */
+HIDDEN u64 bpftime_session_is_return(BPF_ARGS);
+HIDDEN u64 bpftime_session_cookie(BPF_ARGS);
+
 /* bpf_time.c: 5, 125, 160, 208 */
 HIDDEN u64 bpftime_ktime_get_ns(void);
 HIDDEN u64 bpftime_ktime_get_boot_ns(void);

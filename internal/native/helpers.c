@@ -16,6 +16,8 @@ THUNK(bpftime_entry_write);
 THUNK(bpftime_return_write);
 THUNK(bpftime_return_site_write);
 THUNK(bpftime_offset_write);
+THUNK(bpftime_session_entry_thunk);
+THUNK(bpftime_session_return_thunk);
 THUNK(bpftime_dl_state_thunk);
 THUNK(bpftime_syscall_guard);
 THUNK(bpftime_return_copy2);
@@ -36,12 +38,22 @@ THUNK(bpftime_return_copy_write14);
 THUNK(bpftime_return_copy_write16);
 THUNK(bpftime_return_d);
 THUNK(bpftime_return_d_write);
+THUNK(bpftime_session_return_copy2);
+THUNK(bpftime_session_return_copy4);
+THUNK(bpftime_session_return_copy6);
+THUNK(bpftime_session_return_copy8);
+THUNK(bpftime_session_return_copy10);
+THUNK(bpftime_session_return_copy12);
+THUNK(bpftime_session_return_copy14);
+THUNK(bpftime_session_return_copy16);
 
 #define COPY(n) \
 	case HELPER_RETURN_COPY + n / 2 - 1: \
 		return (u64)bpftime_return_copy##n; \
 	case HELPER_RETURN_COPY_WRITE + n / 2 - 1: \
-		return (u64)bpftime_return_copy_write##n
+		return (u64)bpftime_return_copy_write##n; \
+	case HELPER_SESSION_RETURN_COPY + n / 2 - 1: \
+		return (u64)bpftime_session_return_copy##n
 
 u64 bpftime_helper(u32 id)
 {
@@ -70,6 +82,10 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_return_site_write;
 	case HELPER_OFFSET_WRITE:
 		return (u64)bpftime_offset_write;
+	case HELPER_SESSION_ENTRY:
+		return (u64)bpftime_session_entry_thunk;
+	case HELPER_SESSION_RETURN:
+		return (u64)bpftime_session_return_thunk;
 	case HELPER_DL_STATE:
 		return (u64)bpftime_dl_state_thunk;
 	case HELPER_SYSCALL_GUARD:

@@ -204,6 +204,23 @@ static inline u32 seconds(void)
 	return (u32)t[0] & 0x7fffffff;
 }
 
+/* Runs one program of a list, as the thunk does. Of a session program, what it returns at
+ * the entry says whether it wants the return. */
+static HOT void run_one(struct bpftime_thread *t, struct bpftime_run *run, u64 frame)
+{
+	volatile u64 *session = (volatile u64 *)(frame + FRAME_SESSION + SESSION_STATE);
+	u64 mine = run->session ? 1ul << run->session : 0, result;
+	int returns = mine && *session >> SESSION_RETURNS;
+
+	if (returns && *session & mine)
+		return;
+	++*(volatile u64 *)(t->counters + run->counter);
+	*(volatile u64 *)(frame + FRAME_RUN) = (u64)run;
+	result = ((u64 (*)(u64))run->fn)(frame + FRAME_REGS);
+	if (mine && !returns && !(u32)result)
+		*session &= ~mine;
+}
+
 /* Runs the list under a borrowed lease; what the thunk does otherwise. */
 static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 frame)
 {
@@ -220,11 +237,8 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 	t.counters = (u64)s->counters[lease];
 	t.holder = frame;
 	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)&t;
-	for (; runs->fn; runs++) {
-		++*(volatile u64 *)(t.counters + runs->counter);
-		*(volatile u64 *)(frame + FRAME_RUN) = (u64)runs;
-		((u64 (*)(u64))runs->fn)(frame + FRAME_REGS);
-	}
+	for (; runs->fn; runs++)
+		run_one(&t, runs, frame);
 	cas(&s->leases[lease].owner, mark, 0);
 	return 0;
 }
@@ -236,6 +250,22 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
 	struct bpftime_thread *t = keep(frame);
 
 	return t ? t : run_borrowed(runs, frame);
+}
+
+/* All of it: for thunks that leave that to C. */
+HOT void bpftime_run_list(struct bpftime_run *runs, u64 frame)
+{
+	struct bpftime_thread *t = keep(frame);
+
+	if (!t) {
+		run_borrowed(runs, frame);
+		return;
+	}
+	*(volatile u64 *)&t->holder = frame;
+	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)t;
+	for (; runs->fn; runs++)
+		run_one(t, runs, frame);
+	*(volatile u64 *)&t->holder = 0;
 }
 
 /* The main thread takes its lease here, so that whoever is hit first on its TLS,

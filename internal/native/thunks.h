@@ -240,10 +240,13 @@
 /* Return, tactic (b): the same for a function that is known to read \n words of
  * its caller's frame; they are copied below. \n is even, so that the body finds
  * the alignment it counts on. */
-	.macro RETURN_COPY name, n, behind
-	THUNK \name\n
+	.macro RETURN_COPY name, n, behind, words
+	FUNCTION \name\n
+	.cfi_startproc
+	.cfi_def_cfa rsp, 16+\words
+	.cfi_offset rip, -8
 	.rept	\n
-	pushq	8*\n+8(%rsp)
+	pushq	8*\n+8+\words(%rsp)
 	.cfi_adjust_cfa_offset 8
 	.endr
 	call	*8*\n(%rsp)
@@ -253,9 +256,10 @@
 	END \name\n
 	.endm
 
-	.macro RETURN_COPIES name, behind
+/* \words is what lies between the site's identity and the return address, in bytes. */
+	.macro RETURN_COPIES name, behind, words=0
 	.irp	n, 2, 4, 6, 8, 10, 12, 14, 16
-	RETURN_COPY \name, \n, \behind
+	RETURN_COPY \name, \n, \behind, \words
 	.endr
 	.endm
 

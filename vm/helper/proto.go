@@ -1,6 +1,9 @@
 package helper
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // Proto is the prototype of a helper. Args lists what the verifier checks; a
 // helper takes more only if it is Variadic.
@@ -63,6 +66,7 @@ const (
 	PtrToRingbufMemOrNull // a reference: submit or discard it
 	PtrToDynptrMemOrNull
 	PtrToTaskRet // never 0
+	PtrToCookie  // 8 bytes, never 0
 )
 
 // ByID finds a prototype by the kernel's number.
@@ -92,7 +96,7 @@ func Name(id int32) string {
 
 var byID = sync.OnceValue(func() map[int32]Proto {
 	m := map[int32]Proto{}
-	for _, p := range protos {
+	for _, p := range append(slices.Clip(protos), kfuncs...) {
 		m[p.ID] = p
 	}
 	return m

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpftime-go/bpftime/vm/helper"
 )
 
 // config is what is known of the configuration of a kernel that is not there
@@ -53,6 +55,8 @@ func (l *linker) extern(n *node, name string) {
 	x := l.ext[name]
 	_, known := config[name]
 	isLoad := n.Slots() == 2
+	kfunc, there := helper.Kfunc(name)
+	there = there && l.opts.Helper(kfunc.ID)
 	switch {
 	case x == nil:
 		n.bad = &refusal{fmt.Sprintf("%s is not among the symbols", name), ""}
@@ -61,6 +65,10 @@ func (l *linker) extern(n *node, name string) {
 	case x.Config:
 		n.bad = &refusal{fmt.Sprintf("%s: a process does not know how its kernel was configured", name),
 			"declare it __weak and it is 0"}
+	case isLoad && there: // to see whether it is
+		n.Src, n.Imm = 0, 1
+	case there:
+		n.Src, n.Imm = 0, int64(kfunc.ID)
 	case isLoad && x.Weak:
 		n.Src, n.Imm = 0, 0
 	case isLoad:
