@@ -31,7 +31,11 @@ func Find(mod Module) ([]Site, error) {
 			bodies = append(bodies, b)
 		}
 	}
-	sites = append(sites, newPlacer(mod, bodies).place(bodies)...)
+	p := newPlacer(mod, bodies, sites)
+	for i := range sites {
+		p.doubt(&sites[i])
+	}
+	sites = append(sites, p.place(bodies)...)
 	slices.SortFunc(sites, func(a, b Site) int { return cmp.Compare(a.Vaddr, b.Vaddr) })
 	return sites, nil
 }

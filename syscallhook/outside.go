@@ -96,6 +96,30 @@ func rawNumber(mod Module, addr uint64) Number {
 	return Number{}
 }
 
+// doubt forgets the number of a site outside of functions that something may jump to,
+// past the mov.
+func (p *placer) doubt(s *Site) {
+	if p.branches.Lead(s.Vaddr) || p.near(s.Vaddr) {
+		s.Number = Number{}
+	}
+}
+
+// near tells whether some byte around addr may begin a short branch to it.
+func (p *placer) near(addr uint64) bool {
+	const reach = 128
+	for at := addr - min(addr, reach+shortLen); at < addr+reach; at++ {
+		b, err := p.mod.Bytes(at, shortLen)
+		if err != nil {
+			continue
+		}
+		short := b[0]&0xf0 == 0x70 || b[0]&0xfc == 0xe0 || b[0] == 0xeb
+		if short && at+shortLen+uint64(int64(int8(b[1]))) == addr {
+			return true
+		}
+	}
+	return false
+}
+
 // gaps is what of code is in no function. Both are in order.
 func gaps(code, fns []elfsym.Func) (out []elfsym.Func) {
 	for _, c := range code {

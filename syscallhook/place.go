@@ -23,10 +23,13 @@ type placer struct {
 	taken    map[uint64]bool // bytes that belong to a site
 }
 
-func newPlacer(mod Module, bodies []*body) *placer {
-	addrs := make([]uint64, len(bodies))
-	for i, b := range bodies {
-		addrs[i] = b.Lo
+func newPlacer(mod Module, bodies []*body, outside []Site) *placer {
+	var addrs []uint64
+	for _, b := range bodies {
+		addrs = append(addrs, b.Lo)
+	}
+	for _, s := range outside {
+		addrs = append(addrs, s.Vaddr)
 	}
 	return &placer{mod: mod, branches: trampoline.ScanBranches(mod, addrs), taken: map[uint64]bool{}}
 }

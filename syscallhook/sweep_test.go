@@ -13,7 +13,7 @@ import (
 )
 
 // TestAgainstObjdump: in whole files no site is missed and none invented, and every mov
-// of a number right before a syscall is read as objdump reads it.
+// of a number right before a syscall, in its function, is read as objdump reads it.
 func TestAgainstObjdump(t *testing.T) {
 	for _, c := range []struct {
 		file   string
@@ -45,7 +45,10 @@ func TestAgainstObjdump(t *testing.T) {
 					unseen++
 				}
 				n, found := want[s.Vaddr]
-				if !found || n.Known && s.Number != n {
+				// The mov of clone ends the function before; outside of functions what
+				// looks like a jump may bring another number.
+				unsure := !s.Number.Known && (s.Vaddr == s.Func.Lo || s.Func == elfsym.Func{})
+				if !found || n.Known && s.Number != n && !unsure {
 					t.Errorf("%#x in %#x: number %v, objdump says %v (a syscall: %v)", s.Vaddr, s.Func.Lo, s.Number, n, found)
 				}
 				check(t, s)

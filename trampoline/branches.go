@@ -103,6 +103,7 @@ func regionsOf(mod Module, addrs []uint64) []elfsym.Func {
 	for _, addr := range addrs {
 		fn, ok := mod.FuncAt(addr)
 		if !ok {
+			out = append(out, elfsym.Func{Lo: addr, Hi: addr + 1}) // syscallhook asks about it alone
 			continue
 		}
 		out = append(out, withPadding(fn))
