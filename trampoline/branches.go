@@ -27,7 +27,9 @@ type Branches struct {
 	regions []region
 	lo, hi  uint64           // all regions lie in [lo, hi)
 	judged  map[uint64]bool  // goals that were looked at again, and whether they are some
-	found   *[]uint64        // the branches to lo are noted here; nil: goals in regions
+	found   *[]branch        // what leads into [lo, hi) is noted here; nil: goals in regions
+	asked   int              // scans for the branches to one goal
+	all     []branch         // every one, by its goal; made after so many
 	pieces  map[uint64]piece // decoded lately, by their start
 	kept    int              // instructions in pieces
 }
@@ -182,8 +184,8 @@ func (br *Branches) look(code []byte, lo uint64, i int) {
 
 // keep notes that a branch at source leads to goal.
 func (br *Branches) keep(source, goal uint64) {
-	if br.found != nil && goal == br.lo {
-		*br.found = append(*br.found, source)
+	if br.found != nil && goal-br.lo < br.hi-br.lo {
+		*br.found = append(*br.found, branch{source, goal})
 	}
 	for _, t := range br.regions {
 		if at := goal - t.Lo; at < t.Hi-t.Lo {

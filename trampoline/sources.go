@@ -1,6 +1,9 @@
 package trampoline
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // real tells whether one of the branches that the scan took to lead to goal may be
 // one: it stands where no known function is, or in a function where its bytes are
@@ -18,11 +21,44 @@ func (br *Branches) real(goal uint64) bool {
 	return real
 }
 
+// branch is what looks like one, at source.
+type branch struct{ source, goal uint64 }
+
+// fewGoals is how many scans cost less than to sort all that looks like a branch.
+const fewGoals = 8
+
 // sources is where what looks like a branch to goal stands.
 func (br *Branches) sources(goal uint64) (out []uint64) {
-	one := &Branches{mod: br.mod, lo: goal, hi: goal + 1, found: &out}
-	one.scanAll()
+	var found []branch
+	if br.asked++; br.asked <= fewGoals {
+		found = br.between(goal, goal+1)
+	} else {
+		found = br.leadingTo(goal)
+	}
+	for _, b := range found {
+		out = append(out, b.source)
+	}
 	return out
+}
+
+// between scans for branches into [lo, hi).
+func (br *Branches) between(lo, hi uint64) (found []branch) {
+	one := &Branches{mod: br.mod, lo: lo, hi: hi, found: &found}
+	one.scanAll()
+	return found
+}
+
+func (br *Branches) leadingTo(goal uint64) []branch {
+	if br.all == nil {
+		br.all = br.between(br.lo, br.hi)
+		slices.SortFunc(br.all, func(a, b branch) int { return cmp.Compare(a.goal, b.goal) })
+	}
+	from, _ := slices.BinarySearchFunc(br.all, goal, func(b branch, goal uint64) int { return cmp.Compare(b.goal, goal) })
+	to := from
+	for to < len(br.all) && br.all[to].goal == goal {
+		to++
+	}
+	return br.all[from:to]
 }
 
 // mayBranch tells whether the opcode at source may be that of a branch to goal. It is
