@@ -9,7 +9,7 @@
 // to its link; whether that stops the others is the manifest's on_error.
 //
 //	Compile → objects (object.go) → programs (code.go), maps (mapfiles.go)
-//	        → bindings (program, specification) → sites (resolve.go: module, function)
+//	        → bindings (program, specification) → sites (resolve.go: module, function; usdt.go: markers)
 //	        → units (units.go, one a module)
 //
 // A specification whose file is on disk but not loaded becomes a late unit; one

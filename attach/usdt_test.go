@@ -141,6 +141,30 @@ func TestDescriptions(t *testing.T) {
 	}
 }
 
+// TestForeignDescriptions: a map of that name whose values are something else, and one that is gone when a module comes
+// later: the specification is refused, and says why.
+func TestForeignDescriptions(t *testing.T) {
+	for object, want := range map[string]string{
+		"usdt":   "__bpf_usdt_specs: its value is no struct with args: include libbpf's usdt.bpf.h",
+		"libbpf": "libbpf.__bpf_usdt_specs: no such file or directory",
+	} {
+		path, err := filepath.Abs("../vm/object/testdata/" + object + ".o")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t)
+		b.load(b.markers())
+		b.Late = object == "libbpf"
+		p, err := b.compile(fmt.Sprintf(`objects: [{path: %s, attach: {on_usdt: usdt/usdt:p:twice}}]`, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := p.Links[0]; l.Refused != 1 || !strings.HasSuffix(l.Why, want) || len(p.Units) > 0 {
+			t.Errorf("%s: refused %d: %s; want …%s", object, l.Refused, l.Why, want)
+		}
+	}
+}
+
 // cookies compiles a manifest and lists those of all its runs.
 func (b *bench) cookies(manifest string) (out []uint64) {
 	b.Helper()

@@ -153,21 +153,16 @@ func TestUSDTFiles(t *testing.T) {
 		}
 	}
 	for _, cc := range []string{"gcc", "clang"} {
-		for _, flags := range [][]string{{"-O0"}, {"-O2", "-DSEM"}, {"-O3", "-DSEM", "-fno-pie", "-no-pie"}, {"-O2", "-DSEM", "-fuse-ld=lld"}} {
-			if flags[len(flags)-1] == "-fuse-ld=lld" && !hasLLD() {
-				continue
-			}
+		for _, flags := range [][]string{{"-O0"}, {"-O2", "-DSEM"}, {"-O3", "-DSEM", "-fno-pie", "-no-pie"}} {
 			files = append(files, compile(t, cc, ".c", withMarkers, flags...))
 		}
+	}
+	for _, flags := range layouts(t) {
+		files = append(files, compile(t, "gcc", ".c", withMarkers, append([]string{"-O2", "-DSEM"}, flags...)...))
 	}
 	for _, path := range files {
 		t.Run(path, func(t *testing.T) { compareUSDT(t, path) })
 	}
-}
-
-func hasLLD() bool {
-	_, err := os.Stat("/usr/bin/ld.lld")
-	return err == nil
 }
 
 var readelfNote = regexp.MustCompile(`Provider: (.*)\n\s+Name: (.*)\n\s+Location: (\S+), Base: (\S+), Semaphore: (\S+)\n\s+Arguments: ?(.*)`)

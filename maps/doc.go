@@ -31,5 +31,8 @@
 // mean that all of them were there at once. Those who write from Go lock the file
 // against each other (flock) and use the last record, which is nobody's lease.
 //
+// An array whose elements describe something (libbpf's __bpf_usdt_specs) is filled while
+// programs read it: Intern gives out its elements, under the same lock.
+//
 // Rings are read by package ringbuf.
 package maps
