@@ -17,6 +17,7 @@ import (
 type checkOptions struct {
 	match        string
 	refused, all bool
+	traps        bool
 	asJSON       bool
 }
 
@@ -48,6 +49,7 @@ an example or three of each reason. --match, --refused and --all list them.`,
 	c.Flags().StringVar(&o.match, "match", "", "only names that match `GLOB`; ~GLOB: demangled ones")
 	c.Flags().BoolVar(&o.refused, "refused", false, "list what is refused")
 	c.Flags().BoolVar(&o.all, "all", false, "list everything")
+	c.Flags().BoolVar(&o.traps, "traps", false, "with traps, as a manifest may ask for")
 	jsonFlag(c, &o.asJSON)
 	return c
 }
@@ -98,7 +100,7 @@ func checkBinary(name string, o checkOptions) (binaryView, error) {
 		return binaryView{}, explain(name, path, err)
 	}
 	defer f.Close()
-	s, err := survey.All(f, o.match, progress(path))
+	s, err := survey.File(f, survey.Options{Pattern: o.match, Traps: o.traps, Progress: progress(path)})
 	if err != nil {
 		return binaryView{}, err
 	}

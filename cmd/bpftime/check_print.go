@@ -24,7 +24,11 @@ func printBinary(w io.Writer, v binaryView, o checkOptions) error {
 	if v.Summary.Functions+v.Summary.Parts.Functions == 0 {
 		io.WriteString(w, "\n"+show.Wrap("", "No functions are known in it: neither symbols nor unwind data say where they begin, as in stripped programs of Go."))
 	}
-	return printReasons(w, v.Summary.Refusals)
+	if err := printReasons(w, v.Summary.Refusals); err != nil || len(v.Summary.Refusals) == 0 {
+		return err
+	}
+	_, err := io.WriteString(w, hint(v.Summary, o))
+	return err
 }
 
 // printLists writes a table of each kind of site that there is.
@@ -202,10 +206,19 @@ func printReasons(w io.Writer, reasons []reasonView) error {
 			first += fmt.Sprintf("%7s  ", orDash(k.count(r)))
 		}
 		io.WriteString(w, show.Wrap(first, r.Why))
-		io.WriteString(w, show.Wrap(strings.Repeat(" ", len(first)+2), r.examples()))
+		if _, err := io.WriteString(w, show.Wrap(strings.Repeat(" ", len(first)+2), r.examples())); err != nil {
+			return err
+		}
 	}
-	_, err := io.WriteString(w, "\n--refused lists them all.\n")
-	return err
+	return nil
+}
+
+// hint says how to see more.
+func hint(s summaryView, o checkOptions) string {
+	if s.Entry[refusedTactic] > 0 && !o.traps {
+		return "\n--refused lists them all; --traps shows what \"traps: true\" would add.\n"
+	}
+	return "\n--refused lists them all.\n"
 }
 
 // examples names some sites and counts the others.

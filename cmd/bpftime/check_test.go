@@ -104,8 +104,8 @@ func TestCheckLibc(t *testing.T) {
 	}
 }
 
-// TestCheckCoverage: without traps, 99.5 % of the functions of five bytes and more can be
-// probed, and the system calls of libc but for one or two.
+// TestCheckCoverage: without traps 99.5 % of the functions of five bytes and more can be
+// probed, with traps all, and the system calls of libc but for one or two.
 func TestCheckCoverage(t *testing.T) {
 	u := newUser(t)
 	var got struct{ Binaries []binaryView }
@@ -117,6 +117,15 @@ func TestCheckCoverage(t *testing.T) {
 		long := b.Summary.Long
 		if long.Functions < 2000 || 200*long.Entry[refusedTactic] > long.Functions {
 			t.Errorf("%s: %d of %d functions are refused", b.Path, long.Entry[refusedTactic], long.Functions)
+		}
+	}
+	var trapped struct{ Binaries []binaryView }
+	if err := json.Unmarshal([]byte(u.must("check", "--json", "--traps", "libc", "libstdc++", "libcrypto", "redis-server", "/usr/bin/python3").stdout), &trapped); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range trapped.Binaries {
+		if long := b.Summary.Long; long.Entry[refusedTactic] > 0 {
+			t.Errorf("%s: with traps %d of %d functions are refused: %+v", b.Path, long.Entry[refusedTactic], long.Functions, b.Summary.Refusals)
 		}
 	}
 	if s := got.Binaries[0].Summary.Syscalls; s.Sites < 300 || s.Tactics[refusedTactic] > 2 {

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/bpftime-go/bpftime/elfsym"
-	"github.com/bpftime-go/bpftime/internal/plan"
 	"github.com/bpftime-go/bpftime/syscallhook"
 	"github.com/bpftime-go/bpftime/trampoline"
 )
@@ -23,9 +22,9 @@ type Syscall struct {
 	Half
 }
 
-// Syscalls surveys the syscall instructions, those in fns if only some functions are
+// syscalls surveys the syscall instructions, those in fns if only some functions are
 // wanted.
-func Syscalls(f *elfsym.File, fns []Function, all bool) (out []Syscall, err error) {
+func syscalls(f *elfsym.File, fns []Function, all bool) (out []Syscall, err error) {
 	sites, err := syscallhook.Find(f)
 	for _, s := range sites {
 		fn, ok := around(fns, s.Vaddr)
@@ -69,9 +68,8 @@ type Marker struct {
 
 func (m Marker) title() string { return m.Provider + ":" + m.Name }
 
-// Markers surveys the USDT markers whose PROVIDER:NAME or NAME matches the pattern; an
-// empty one means all.
-func Markers(f *elfsym.File, pattern string) (out []Marker, err error) {
+// markers surveys the USDT markers whose PROVIDER:NAME or NAME matches.
+func (o Options) markers(f *elfsym.File) (out []Marker, err error) {
 	found, err := f.USDT()
 	if err != nil {
 		return nil, err
@@ -79,14 +77,14 @@ func Markers(f *elfsym.File, pattern string) (out []Marker, err error) {
 	var addrs []uint64
 	for _, u := range found {
 		m := Marker{USDT: u}
-		if pattern == "" || matches(pattern, m.title()) || matches(pattern, u.Name) {
+		if o.Pattern == "" || matches(o.Pattern, m.title()) || matches(o.Pattern, u.Name) {
 			out, addrs = append(out, m), append(addrs, u.Addr)
 		}
 	}
 	if len(out) == 0 {
 		return nil, nil
 	}
-	a := trampoline.NewArena(&plan.Unit{LoadBase: f.LoadBase()}, f, addrs)
+	a := o.arena(f, addrs)
 	placeMarkers(a, out)
 	a.Last()
 	placeMarkers(a, out)
@@ -114,17 +112,17 @@ type Survey struct {
 	Markers   []Marker
 }
 
-// All surveys functions as File does, with the system calls in them, and markers. A
-// pattern that only markers match is enough.
-func All(f *elfsym.File, pattern string, progress func(done, total int)) (s Survey, err error) {
-	if s.Markers, err = Markers(f, pattern); err != nil {
+// File surveys functions, the system calls in them, and markers. A pattern that only
+// markers match is enough.
+func File(f *elfsym.File, o Options) (s Survey, err error) {
+	if s.Markers, err = o.markers(f); err != nil {
 		return s, err
 	}
-	s.Functions, err = File(f, pattern, progress)
+	s.Functions, err = o.functions(f)
 	if err != nil && !(len(s.Markers) > 0 && errors.Is(err, elfsym.ErrNoSymbol)) {
 		return s, err
 	}
-	if s.Syscalls, err = Syscalls(f, s.Functions, pattern == ""); err != nil {
+	if s.Syscalls, err = syscalls(f, s.Functions, o.Pattern == ""); err != nil {
 		return s, fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	return s, nil

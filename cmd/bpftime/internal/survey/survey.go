@@ -38,14 +38,19 @@ type Half struct{ Tactic, Why string }
 // OK tells whether a probe is possible.
 func (h Half) OK() bool { return h.Tactic != "" }
 
-// File surveys the functions whose names match the pattern of elfsym.Glob, with an
-// empty one all, those without a name too. progress is told how many are done; it may
-// be nil.
-func File(f *elfsym.File, pattern string, progress func(done, total int)) ([]Function, error) {
+// Options say what is surveyed, and how.
+type Options struct {
+	Pattern  string                // of elfsym.Glob; empty: everything, also what has no name
+	Traps    bool                  // as with `traps: true` in a manifest
+	Progress func(done, total int) // is told how many functions are done; may be nil
+}
+
+// functions surveys the functions whose names match.
+func (o Options) functions(f *elfsym.File) ([]Function, error) {
 	if len(f.Text()) == 0 {
 		return nil, fmt.Errorf("%s: it holds no code: perhaps only the debug symbols of another file; check that one", f.Name())
 	}
-	fns, err := functions(f, pattern)
+	fns, err := functions(f, o.Pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -53,10 +58,10 @@ func File(f *elfsym.File, pattern string, progress func(done, total int)) ([]Fun
 	for i, fn := range fns {
 		addrs[i] = fn.Vaddr
 	}
-	a := trampoline.NewArena(&plan.Unit{LoadBase: f.LoadBase()}, f, addrs)
+	a := o.arena(f, addrs)
 	for i := range fns {
-		if progress != nil {
-			progress(i, len(fns))
+		if o.Progress != nil {
+			o.Progress(i, len(fns))
 		}
 		fns[i].place(a)
 	}
@@ -67,6 +72,12 @@ func File(f *elfsym.File, pattern string, progress func(done, total int)) ([]Fun
 		}
 	}
 	return fns, nil
+}
+
+func (o Options) arena(f *elfsym.File, addrs []uint64) *trampoline.Arena {
+	a := trampoline.NewArena(&plan.Unit{LoadBase: f.LoadBase()}, f, addrs)
+	a.Traps = o.Traps
+	return a
 }
 
 // functions lists what is to be surveyed, in the order of addresses.
