@@ -230,7 +230,7 @@ func TestSigpipe(t *testing.T) {
 	u := newUser(t)
 	cmd := u.command()
 	cmd.Path, cmd.Args = "/bin/bash", []string{"bash", "-c",
-		`bpftime run funccount uprobe/libc:getppid -- yes 2>report | head -n 1; echo ${PIPESTATUS[0]}; bpftime check libc | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}`}
+		`bpftime run funccount uprobe/libc:getppid -- yes 2>report | head -n 1; echo ${PIPESTATUS[0]}; bpftime check libc --all | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}`}
 	out, err := cmd.CombinedOutput()
 	if err != nil || string(out) != "y\n141\n141\n" {
 		t.Errorf("%q, %v", out, err)

@@ -42,7 +42,7 @@ var manifests = []bad{
 	{"a helper that is not here", fmt.Sprintf(addOnly, "helper"), `program helper: insn \d+ \(.*refused\.bpf\.c:\d+\): call of bpf_send_signal#109, which does not exist here`, true},
 	{"a kernel function", fmt.Sprintf(addOnly, "kfunc"), `program kfunc: insn \d+ \(.*refused\.bpf\.c:\d+\): .*no_such_kfunc`, true},
 	{"a kernel type", fmt.Sprintf(addOnly, "type"), `program type: insn \d+ \(.*refused\.bpf\.c:\d+\): .*no_such_type`, true},
-	{"writes to the context", fmt.Sprintf(addOnly, "writes"), `program writes: insn \d+ \(.*refused\.bpf\.c:\d+\): .*writes to the context`, true},
+	{"writes beyond the context", fmt.Sprintf(addOnly, "writes"), `program writes: insn \d+ \(.*refused\.bpf\.c:\d+\): .*8 bytes at byte 168 of the context, which has 168`, true},
 	{"reads beyond the context", fmt.Sprintf(addOnly, "beyond"), `program beyond: insn \d+ \(.*refused\.bpf\.c:\d+\): .*8 bytes at byte 168 of the context, which has 168`, true},
 }
 

@@ -37,9 +37,9 @@ int type(struct pt_regs *ctx)
 }
 
 SEC("?uprobe")
-int writes(struct pt_regs *ctx)
+int writes(u64 *ctx)
 {
-	ctx->ax = 1;
+	ctx[21] = 1;
 	return 0;
 }
 
