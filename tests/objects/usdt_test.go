@@ -13,7 +13,7 @@ import (
 )
 
 // markers are those of testdata/markers.c, by the number that the program prints.
-var markers = []string{"none", "widths", "unsigned_widths", "constants", "memory", "many", "inlined", "floats", "guarded"}
+var markers = []string{"none", "widths", "unsigned_widths", "constants", "memory", "many", "inlined", "floats", "guarded", "starts"}
 
 // markerHosts are ways to compile it.
 var markerHosts = []struct{ name, compiler, flags string }{

@@ -26,6 +26,7 @@ SEMAPHORE(inlined)
 SEMAPHORE(tick)
 SEMAPHORE(guarded)
 SEMAPHORE(floats)
+SEMAPHORE(starts)
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -137,6 +138,13 @@ KEEP static void guarded(long n)
 	}
 }
 
+/* The marker is the first instruction where the compiler is good. */
+KEEP static void starts(void)
+{
+	STAP_PROBE2(shop, starts, counter, 9);
+	say(9, 2, V(counter), V(9));
+}
+
 KEEP static void ticks(long n)
 {
 	for (long i = 0; i < n; i++)
@@ -168,6 +176,7 @@ static void all(char **argv)
 	third(-2, 2);
 	floats(1.5, 40);
 	guarded(-1);
+	starts();
 }
 
 #ifdef LIBRARY
