@@ -2,6 +2,7 @@ package elfsym
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -219,6 +220,34 @@ func TestText(t *testing.T) {
 	}
 	if got, want := f.Text(), []Func{{0x13d70, 0x15d70}}; !slices.Equal(got, want) {
 		t.Errorf("Text = %#x, want %#x", got, want)
+	}
+}
+
+// TestCode: the sections with instructions, in a file where constants share their
+// segment; without section headers all that is executable.
+func TestCode(t *testing.T) {
+	path := compile(t, "gcc", ".c", marked, layouts(t)["one segment"]...)
+	other, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	var want []Func
+	for _, s := range other.Sections {
+		if s.Flags&elf.SHF_EXECINSTR != 0 {
+			want = append(want, Func{s.Addr, s.Addr + s.Size})
+		}
+	}
+	f, rodata := open(t, path), other.Section(".rodata").Addr
+	if got := f.Code(); len(got) < 4 || !slices.Equal(got, want) || !f.Executable(rodata) {
+		t.Errorf("Code = %#x, want %#x; constants executable: %v", got, want, f.Executable(rodata))
+	}
+	bare, err := disk("/sharer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(bare.Code(), bare.Text()) {
+		t.Errorf("without sections Code = %#x", bare.Code())
 	}
 }
 

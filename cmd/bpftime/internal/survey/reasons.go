@@ -108,7 +108,7 @@ func (g *group) example(name string, vaddr uint64) {
 // What differs between reasons of one kind: where, which adds nothing, and addresses,
 // offsets, the bytes of an instruction, numbers.
 var (
-	where      = regexp.MustCompile(` \(\+?0x[0-9a-f]+\)`)
+	where      = regexp.MustCompile(` \(\+?0x[0-9a-f]+(?:, in code that it jumps on to)?\)`)
 	particular = regexp.MustCompile(`\+?0x[0-9a-f]+|\([0-9a-f]{2,}\)|\b[0-9]+\b`)
 )
 

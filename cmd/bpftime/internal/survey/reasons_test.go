@@ -16,7 +16,7 @@ func TestReasons(t *testing.T) {
 		{Vaddr: 0x10, Entry: no("a jump leads to +0x2, inside"), Return: no("a jump leads to +0x2, inside")},
 		{Vaddr: 0x20, Name: "b", Entry: ok, Return: no("it looks at its caller (+0x4); it jumps to 0x77")},
 		{Vaddr: 0x30, Name: "c", Entry: no("a jump leads to +0x3, inside"), Return: no("a jump leads to +0x3, inside")},
-		{Vaddr: 0x40, Entry: ok, Return: no("it looks at its caller (+0x4); it jumps to 0x99")},
+		{Vaddr: 0x40, Entry: ok, Return: no("it looks at its caller (0x4, in code that it jumps on to); it jumps to 0x99")},
 		{Vaddr: 0x50, Name: "part", Part: true, Entry: ok, Return: no("not counted")},
 		{Vaddr: 0x60, Name: "e", Entry: no("cannot be decoded (0f0b12): x86"), Return: no("another")},
 		{Vaddr: 0x70, Name: "f", Entry: ok, Return: no("it reads 22 words")},
