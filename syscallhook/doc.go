@@ -2,9 +2,12 @@
 // tactic each can be rewritten.
 //
 // Protocol. Find reads an ELF file and changes nothing: the same file gives the same
-// sites on every machine. Attach will ask it for the sites of a module whose calls
-// have programs, trampoline's arena will hold the stubs; `bpftime check` shows what it
-// says. What runs at a site, this package never learns.
+// sites on every machine; `bpftime check` shows what it says. Attach asks it for the
+// sites of a module, and has those that must be rewritten written into the module's
+// arena, before functions are probed. What runs at a site, this package never learns.
+//
+// A number is known only where nobody can bring another one past the instruction that
+// sets it: who needs all calls of a number may leave sites of other numbers alone.
 //
 // Sites are found through functions: what unwind data and symbols say is code is
 // decoded from its start to its end, so that an immediate that looks like `syscall` is
