@@ -62,6 +62,7 @@ nginx nginx-light
 wrk wrk
 pg_ctl postgresql
 python3 python3
+/usr/lib/python3/dist-packages/greenlet python3-greenlet
 perl perl
 git git
 curl curl

@@ -14,11 +14,12 @@ import (
 func TestUnwind(t *testing.T) {
 	victim := host.Victim(t, "unwind.cpp", "-pthread", "-rdynamic", "-ldl")
 	tests := []struct {
-		name  string
-		n     int
-		free  bool // the counts depend on timing
-		extra uint64
-		dies  bool // it prints no counts
+		name      string
+		n         int
+		free      bool // the counts depend on timing
+		extra     uint64
+		dies      bool // it prints no counts
+		uncounted bool // nor does it count
 	}{
 		{name: "caught_by_caller", n: 100},
 		{name: "caught_further", n: 100},
@@ -35,6 +36,10 @@ func TestUnwind(t *testing.T) {
 		{name: "deep", n: 1},
 		{name: "overflow", n: 1, dies: true},
 		{name: "forked_inside", n: 1, extra: 1},
+		{name: "cancelled_anywhere", n: 300, uncounted: true},
+		{name: "vforked_inside", n: 50},
+		{name: "by_hand", n: 100},
+		{name: "stepped", n: 3},
 	}
 	for _, function := range []string{"return_a", "return_b", "return_c", "return_d"} {
 		entry, ret := "uprobe/"+victim+":"+function, "uretprobe/"+victim+":"+function
@@ -54,7 +59,7 @@ func TestUnwind(t *testing.T) {
 					if slices.Contains(specs, ret) {
 						tr.WantTactic(t, ret, strings.ReplaceAll(function, "_", "-"))
 					}
-					if !test.dies {
+					if !test.dies && !test.uncounted {
 						full := function == "return_d" && test.name == "deep" // more frames than the table has places
 						wantCounts(t, tr, traced.Stdout, specs, test.extra, full)
 					}

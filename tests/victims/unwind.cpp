@@ -12,61 +12,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define NOINLINE __attribute__((noinline, noclone))
+#include "returns.h"
 
 static long entered, returned;
 static long rounds;
 static jmp_buf out;
-
-// What the probed function does besides adding one.
-typedef long (*action)(long);
-
-// Reads nothing above its frame.
-extern "C" NOINLINE long return_a(action act, long x)
-{
-	volatile long keep = x;
-	long r = act(keep);
-	__asm__ volatile("" ::: "memory");
-	return r + 1;
-}
-
-// Reads arguments on the stack.
-extern "C" NOINLINE long return_b(action act, long x, long, long, long, long, long seventh, long eighth)
-{
-	long r = act(x);
-	__asm__ volatile("" : "+m"(seventh) : : "memory");
-	return r + seventh * eighth;
-}
-
-// Reads its return address, and ends in a ret with room before it.
-extern "C" NOINLINE long return_c(action act, long x)
-{
-	void *volatile caller = __builtin_return_address(0);
-	long r = act(x);
-	return caller ? r + 1 : 0;
-}
-
-// Takes the address of its arguments on the stack, and may leave by a jump to who knows whom.
-extern "C" long return_d(action act, long x, ...);
-__asm__(".text\n.globl return_d\n.type return_d, @function\n.p2align 4\nreturn_d:\n"
-	".cfi_startproc\n"
-	"mov %rdi, %rdx\nmov %rsi, %rdi\n"
-	"cmp $-1, %rdi\nje 1f\n"
-	"push %rbx\n.cfi_adjust_cfa_offset 8\n.cfi_offset rbx, -16\n"
-	"lea 16(%rsp), %rbx\n"
-	"call *%rdx\n"
-	"add 120(%rbx), %rax\n" // the sixteenth word
-	"pop %rbx\n.cfi_adjust_cfa_offset -8\n.cfi_restore rbx\n"
-	"ret\n"
-	"1: jmp *%rdx\n"
-	".cfi_endproc\n.size return_d, .-return_d\n.p2align 4\n");
-
-static long call_a(action act, long x) { return return_a(act, x); }
-static long call_b(action act, long x) { return return_b(act, x, 3, 4, 5, 6, -1, -1); }
-static long call_c(action act, long x) { return return_c(act, x); }
-static long call_d(action act, long x) { return return_d(act, x, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 1); }
-
-static long (*probed)(action, long);
 
 static NOINLINE long enter(action act, long x)
 {
@@ -98,7 +48,8 @@ static void caught_by_caller()
 {
 	for (long i = 0; i < rounds; i++) {
 		try {
-			enter(throws, i);
+			entered++;
+			probed_from_here(throws, i);
 			expect(false, "no exception");
 		} catch (const std::string &s) {
 			expect(s.size() == 100 && s[0] == 'a' + i % 26, "exception");
@@ -398,6 +349,133 @@ static void forked_inside()
 		_exit(0);
 }
 
+// Cancelled wherever it happens to be, in a stub or a thunk too.
+static void *restless_thread(void *)
+{
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr);
+	for (long i = 0;; i++)
+		expect(probed(identity, i) == i + 1, "result");
+}
+
+static void cancelled_anywhere()
+{
+	for (long i = 0; i < rounds; i++) {
+		pthread_t t;
+		void *how;
+		pthread_create(&t, nullptr, restless_thread, nullptr);
+		usleep(static_cast<useconds_t>(i * 37 % 300));
+		pthread_cancel(t);
+		pthread_join(t, &how);
+		expect(how == PTHREAD_CANCELED, "cancelled anywhere");
+	}
+}
+
+// A child that shares all memory, and this stack, calls the same function before it is gone.
+static long shares(long x)
+{
+	pid_t pid = vfork();
+	if (pid == 0) {
+		for (long i = 0; i < 10; i++)
+			enter(identity, i);
+		_exit(3);
+	}
+	int status;
+	waitpid(pid, &status, 0);
+	expect(WIFEXITED(status) && WEXITSTATUS(status) == 3, "child of vfork");
+	return x;
+}
+
+static void vforked_inside()
+{
+	for (long i = 0; i < rounds; i++)
+		expect(enter(shares, i) == i + 1, "result after vfork");
+}
+
+// Coroutines without a library: a stack that is a local array, above frames that are alive, and one behind it.
+extern "C" void swap_stacks(void **save, void *load);
+__asm__(".text\n.globl swap_stacks\n.type swap_stacks, @function\n.p2align 4\nswap_stacks:\n"
+	".cfi_startproc\n"
+	"push %rbp\npush %rbx\npush %r12\npush %r13\npush %r14\npush %r15\n"
+	"mov %rsp, (%rdi)\nmov %rsi, %rsp\n"
+	"pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\n"
+	"ret\n"
+	".cfi_endproc\n.size swap_stacks, .-swap_stacks\n");
+
+static void *inside, *outside;
+
+static long yields(long x)
+{
+	swap_stacks(&inside, outside);
+	return x;
+}
+
+static void by_hand_body()
+{
+	for (long i = 0;; i++)
+		expect(enter(yields, i) == i + 1, "result of a coroutine");
+}
+
+static long resumes(long x)
+{
+	swap_stacks(&outside, inside);
+	return x;
+}
+
+static void by_hand()
+{
+	alignas(16) char stack[32768];
+	void **top = reinterpret_cast<void **>(stack + sizeof stack) - 8;
+	top[6] = reinterpret_cast<void *>(by_hand_body);
+	__asm__("" : "=r"(inside) : "0"(top)); // gcc need not know that this is a local array
+	for (long i = 0; i < rounds; i++)
+		expect(enter(resumes, i) == i + 1, "result of who resumes");
+	returned += 0;
+}
+
+// Walks the stack from every instruction of a call; before it, a frame in the same place was left by longjmp.
+static long lost, steps;
+
+extern "C" NOINLINE void stepped_caller(long x)
+{
+	if (!setjmp(out))
+		enter(jumps, x);
+	__asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+	long r = enter(identity, x);
+	__asm__ volatile("pushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+	expect(r == x + 1, "result of what is stepped through");
+}
+
+static void step(int, siginfo_t *, void *context)
+{
+	void *frame[64];
+	Dl_info info;
+	void *ip = reinterpret_cast<void *>(static_cast<ucontext_t *>(context)->uc_mcontext.gregs[REG_RIP]);
+	if (!dladdr(ip, &info) || !strstr(info.dli_fname, "libbpftime-agent"))
+		return; // stubs have no unwind data, and are no file
+	steps++;
+	int found = 0, n = backtrace(frame, 64);
+	for (int i = 0; i < n; i++)
+		found |= dladdr(frame[i], &info) && info.dli_sname && !strcmp(info.dli_sname, "stepped_caller");
+	lost += !found;
+	if (!found && getenv("SHOW"))
+		fprintf(stderr, "lost at %p\n", ip);
+}
+
+static void stepped()
+{
+	struct sigaction act = {};
+	void *frame[4];
+	backtrace(frame, 4); // loads libgcc
+	act.sa_sigaction = step;
+	act.sa_flags = SA_SIGINFO;
+	sigaction(SIGTRAP, &act, nullptr);
+	for (long i = 0; i < rounds; i++)
+		stepped_caller(i);
+	fprintf(stderr, "stepped\n");
+	printf("lost %ld\n", lost);
+	expect(steps == 0 || steps > 30 * rounds, "steps");
+}
+
 static const struct {
 	const char *name;
 	void (*run)();
@@ -407,23 +485,15 @@ static const struct {
 	{ "uncaught", uncaught }, { "walked", walked }, { "jumped", jumped }, { "coroutines", coroutines },
 	{ "migrates", migrates }, { "cancelled", cancelled }, { "thread_exits", thread_exits }, { "deep", deep },
 	{ "overflow", overflow }, { "forked_inside", forked_inside },
+	{ "cancelled_anywhere", cancelled_anywhere }, { "vforked_inside", vforked_inside }, { "by_hand", by_hand },
+	{ "stepped", stepped },
 };
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		long (*call)(action, long);
-	} functions[] = { { "return_a", call_a }, { "return_b", call_b }, { "return_c", call_c }, { "return_d", call_d } };
-
-	if (argc != 4)
+	if (argc != 4 || !choose(argv[3]))
 		return 2;
 	rounds = atol(argv[2]);
-	for (const auto &f : functions)
-		if (!strcmp(argv[3], f.name))
-			probed = f.call;
-	if (!probed)
-		return 2;
 	for (const auto &s : scenarios)
 		if (!strcmp(argv[1], s.name)) {
 			s.run();
