@@ -60,7 +60,7 @@ bpftime_session_return_behind:
 	OPEN 1
 	SESSION_RUN bpftime_session_return, 8
 	leaq	SESSION_RA(%rsp), %rsp
-	.cfi_adjust_cfa_offset -SESSION_RA
+	.cfi_adjust_cfa_offset -FRAME_SESSION-SESSION_WORDS
 	ret
 	END bpftime_session_return_thunk
 
