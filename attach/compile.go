@@ -8,6 +8,7 @@ import (
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/internal/procmaps"
 	"github.com/bpftime-go/bpftime/syscallhook"
 )
 
@@ -20,6 +21,9 @@ type Request struct {
 	// IFunc calls a resolver of a loaded module and returns the address in the
 	// process; nil where that is not possible.
 	IFunc func(resolver uint64) (uint64, error)
+	// Maps is all that the process has mapped; nil where that is not known, or the
+	// process runs on meanwhile.
+	Maps []procmaps.Mapping
 	// Peek reads text of a loaded module as it is in the process, where somebody
 	// else may have patched it; nil where that is not possible.
 	Peek func(addr uint64, b []byte) error

@@ -187,6 +187,34 @@ func symbolAt(f *elfsym.File, vaddr uint64) string {
 	return fmt.Sprintf("%#x", vaddr)
 }
 
+// TestPunnedBySomebody: where somebody else's jump ends in bytes that are still the
+// file's, those are not replaced.
+func TestPunnedBySomebody(t *testing.T) {
+	b := newBench(t)
+	m := b.load(b.build("lib.so"))
+	second, err := m.File.Lookup("second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := m.File.Text()[0]
+	m.Mappings = []procmaps.Mapping{{Lo: bias + text.Lo&^4095, Hi: bias + text.Hi | 4095 + 1, Read: true, Exec: true}}
+	for before, refused := range map[uint64]uint32{1: 1, 4: 1, 5: 0} {
+		jump := second[0].Value - before
+		b.Peek = func(addr uint64, to []byte) error {
+			there, err := m.File.Bytes(addr-bias, len(to))
+			copy(to, there)
+			if at := jump - (addr - bias); at < uint64(len(to)) {
+				to[at] = 0xe9
+			}
+			return err
+		}
+		p, err := b.compile(`objects: [{gadget: funccount, args: [uprobe/lib:second]}]`)
+		if err != nil || p.Links[0].Refused != refused {
+			t.Errorf("a jump %d bytes before: %+v, %v", before, p, err)
+		}
+	}
+}
+
 // TestPatchedBySomebody: a function whose text is not the file's, or may not be
 // patched, is refused by itself; the others are attached.
 func TestPatchedBySomebody(t *testing.T) {

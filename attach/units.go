@@ -49,6 +49,9 @@ func (c *compiler) arena(u *plan.Unit, m *elfsym.Module, addrs []uint64) *trampo
 	if c.Peek != nil && m.Lo != 0 {
 		a.Intact = func(addr uint64, orig []byte) error { return c.intact(m, addr, orig) }
 	}
+	if c.Maps != nil && m.Lo != 0 {
+		a.Vacant = func(page uint64) bool { return c.vacant(m, page) }
+	}
 	return a
 }
 
@@ -86,6 +89,9 @@ func (c *compiler) intact(file *elfsym.Module, addr uint64, orig []byte) error {
 		}
 		if !bytes.Equal(there, orig) {
 			return fmt.Errorf("other bytes than in the file (%x, not %x): somebody else has patched here", there, orig)
+		}
+		if c.punned(m, addr) {
+			return errors.New("the jump that somebody else has put right before ends in these bytes")
 		}
 	}
 	return nil

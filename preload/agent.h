@@ -11,6 +11,7 @@
  *   maps.c        /proc/self/maps, modules, gaps near them
  *   text.c        writes text, law 7
  *   semaphore.c   tells markers that somebody listens
+ *   outpost.c     pages where a jump leads that cannot choose
  *   mapfile.c     maps of eBPF programs
  *   vdso.c        functions of the kernel without a system call
  *   late.c        modules that come and go
@@ -98,6 +99,11 @@ HIDDEN void text_close(long mem);
 HIDDEN long text_write(long mem, u64 addr, const u8 *bytes, u64 n);
 HIDDEN int text_restore(long mem, u64 addr, const u8 *bytes, u64 n);
 HIDDEN void text_map_back(u64 page);
+
+/* outpost.c */
+HIDDEN int outposts_map(const struct module *m, const struct plan *plan, const struct plan_unit *u);
+HIDDEN int outposts_fill(const struct module *m, const struct plan *plan, const struct plan_unit *u, u64 arena);
+HIDDEN void outposts_unmap(const struct module *m, const struct plan *plan, const struct plan_unit *u);
 
 /* semaphore.c */
 HIDDEN const char *semaphores_refused(const struct module *m, const struct plan *plan, const struct plan_unit *u, u64 *vaddr);

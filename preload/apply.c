@@ -2,6 +2,7 @@
  * or not at all (law 8).
  *
  *   links    every link of the plan gets its slot in the session
+ *   find     the modules of the units; the pages that punned jumps lead to are taken
  *   maps     every map file is mapped
  *   prepare  for each unit whose module is here: compare the bytes at the sites,
  *            map an arena near, copy the code, relocate it, make it r-x
@@ -287,7 +288,7 @@ static int prepare(const struct resident *res, struct placed *u)
 	u->arena = map_near(u, arena_size(u->unit));
 	if (!u->arena)
 		return maps_error ? refuse_maps() : refuse(put(put(&t, name(u->plan, u->unit->path)), ": no memory within 2 GiB of it for the stubs"));
-	if (fill_arena(res, u))
+	if (fill_arena(res, u) && outposts_fill(&u->module, u->plan, u->unit, u->arena))
 		return 1;
 	sys_munmap(u->arena, arena_size(u->unit));
 	return refuse(put(put(&t, name(u->plan, u->unit->path)), ": stubs cannot be made executable here, or do not reach their targets"));
@@ -399,16 +400,16 @@ static void count_sites(const struct resident *res, const struct placed *u)
 
 /* ---- a plan ---- */
 
-/* What place_units finds before it changes anything: the walk and the placing both
- * read /proc/self/maps. */
-struct found {
+/* The modules of a plan's units, before anything is changed in them: the walk and the
+ * placing both read /proc/self/maps. */
+static struct found {
 	const struct plan *plan;
 	u32 n;
 	struct {
 		const struct plan_unit *unit;
 		struct module module;
 	} at[MAX_FOUND];
-};
+} found;
 
 static int is_placed(const struct plan_unit *unit, const struct module *m)
 {
@@ -433,14 +434,40 @@ static void find_units(const struct module *m, const char *path, void *arg)
 	}
 }
 
-static int prepare_found(const struct resident *res, const struct found *f)
+/* The outposts of what is found and not placed. */
+static void leave_found(u32 from, u32 to)
+{
+	for (u32 i = from; i < to; i++)
+		outposts_unmap(&found.at[i].module, found.plan, found.at[i].unit);
+}
+
+/* Looks for the modules, and takes the pages of their outposts. */
+static int find_all(const struct plan *plan)
 {
 	TEXT(t);
 
-	for (u32 i = 0; i < f->n; i++) {
+	found.plan = plan;
+	found.n = 0;
+	modules_each(find_units, &found);
+	if (maps_error)
+		return refuse_maps();
+	for (u32 i = 0; i < found.n; i++) {
+		if (outposts_map(&found.at[i].module, plan, found.at[i].unit))
+			continue;
+		leave_found(0, i);
+		return refuse(put(put(&t, name(plan, found.at[i].unit->path)), ": the place that a punned jump leads to is not free any more"));
+	}
+	return 1;
+}
+
+static int prepare_found(const struct resident *res)
+{
+	TEXT(t);
+
+	for (u32 i = 0; i < found.n; i++) {
 		if (nplaced == MAX_PLACED)
 			return refuse(put_dec(put(&t, "more modules are patched than this process can keep in mind: "), MAX_PLACED));
-		placed[nplaced] = (struct placed){res->plan, f->at[i].unit, f->at[i].module, 0, 0};
+		placed[nplaced] = (struct placed){res->plan, found.at[i].unit, found.at[i].module, 0, 0};
 		if (!prepare(res, &placed[nplaced]))
 			return 0;
 		nplaced++;
@@ -461,6 +488,12 @@ static int commit_from(u32 first)
 	return 1;
 }
 
+static void leave(const struct placed *u)
+{
+	sys_munmap(u->arena, arena_size(u->unit));
+	outposts_unmap(&u->module, u->plan, u->unit);
+}
+
 /* 0: something stays, and needs the maps. */
 static int drop_from(u32 first)
 {
@@ -471,24 +504,19 @@ static int drop_from(u32 first)
 		if (placed[nplaced].stays)
 			all = 0;
 		else
-			sys_munmap(placed[nplaced].arena, arena_size(placed[nplaced].unit));
+			leave(&placed[nplaced]);
 	}
 	return all;
 }
 
-/* Prepares and commits every unit wherever its module is and it is not yet, or
+/* Prepares and commits every unit wherever its module was found and it is not yet, or
  * nothing at all. */
-static int place_units(const struct resident *res)
+static int place_found(const struct resident *res)
 {
-	static struct found f;
 	u32 first = nplaced;
 
-	f.plan = res->plan;
-	f.n = 0;
-	modules_each(find_units, &f);
-	if (maps_error)
-		return refuse_maps();
-	if (!prepare_found(res, &f) || !commit_from(first)) {
+	if (!prepare_found(res) || !commit_from(first)) {
+		leave_found(nplaced - first, found.n);
 		if (!drop_from(first))
 			keep_maps(res);
 		return 0;
@@ -534,6 +562,17 @@ static int take_signals(const struct plan *plan, int at_start)
 	return r ? refuse(put_error(put(&t, "SIGTRAP cannot be taken over, so no site can have a trap"), r)) : 1;
 }
 
+/* Outposts come before maps, which the kernel might map there. */
+static int take_all(struct resident *r, int at_start)
+{
+	if (!find_all(r->plan))
+		return 0;
+	if (take_maps(r) && take_signals(r->plan, at_start))
+		return place_found(r);
+	leave_found(0, found.n);
+	return 0;
+}
+
 /* Applies a checked plan, which stays where it is. 1: applied; 0: nothing was
  * changed, and plan_refusal() is the reason. */
 int plan_apply(const struct plan *plan, int at_start)
@@ -545,7 +584,7 @@ int plan_apply(const struct plan *plan, int at_start)
 	*r = (struct resident){.plan = plan};
 	if (nplans == MAX_PLANS || !keep_tables(r))
 		return refuse(put(&t, "no memory to keep another plan"));
-	if (take_links(r) && take_maps(r) && take_signals(plan, at_start) && place_units(r)) {
+	if (take_links(r) && take_all(r, at_start)) {
 		if (!at_start || !absent_units(plan)) {
 			nplans++;
 			return 1;
@@ -571,7 +610,7 @@ static void forget(u32 i)
 		if (p->tactic & TACTIC_TRAP)
 			bpftime_trap_remove(placed[i].module.bias + p->vaddr);
 	}
-	sys_munmap(placed[i].arena, arena_size(placed[i].unit));
+	leave(&placed[i]);
 	placed[i] = placed[--nplaced];
 }
 
@@ -590,7 +629,7 @@ int plan_place_late(void)
 	int all = 1;
 
 	for (u32 i = 0; i < nplans; i++)
-		all &= place_units(&plans[i]);
+		all &= find_all(plans[i].plan) && place_found(&plans[i]);
 	return all;
 }
 

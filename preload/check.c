@@ -68,6 +68,23 @@ static int semaphores_ok(const struct view *v, const struct plan_unit *u)
 	return 1;
 }
 
+/* Each in a page of its own, no further than a jump goes from text that may be as far from the start. */
+static int outposts_ok(const struct view *v, const struct plan_unit *u)
+{
+	const struct plan_outpost *o = (const struct plan_outpost *)(v->base + u->outposts);
+
+	if (u->noutposts > UNIT_OUTPOSTS)
+		return 0;
+	for (u32 i = 0; i < u->noutposts; i++) {
+		if (o[i].stub >= u->code_size || (o[i].vaddr & (PAGE - 1)) > PAGE - OUTPOST_SIZE || o[i].vaddr - u->load_base + (1ul << 32) >= 1ul << 33)
+			return 0;
+		for (u32 k = 0; k < i; k++)
+			if (page_down(o[k].vaddr) == page_down(o[i].vaddr))
+				return 0;
+	}
+	return 1;
+}
+
 static const char *unit_check(const struct view *v, const struct plan_unit *u)
 {
 	const struct plan_reloc *r = (const struct plan_reloc *)(v->base + u->relocs);
@@ -80,7 +97,8 @@ static const char *unit_check(const struct view *v, const struct plan_unit *u)
 	if (!u->code_size || !bytes(v, u->code, u->code_size) || (u->code & 15))
 		return "code lies outside";
 	if (!table(v, u->relocs, u->nrelocs, sizeof *r) || !table(v, u->patches, u->npatches, sizeof *p) ||
-	    !table(v, u->semaphores, u->nsemaphores, sizeof(struct plan_semaphore)))
+	    !table(v, u->semaphores, u->nsemaphores, sizeof(struct plan_semaphore)) ||
+	    !table(v, u->outposts, u->noutposts, sizeof(struct plan_outpost)))
 		return "a table of a unit lies outside";
 	for (u32 i = 0; i < u->nrelocs; i++)
 		if (!reloc_ok(v, u, &r[i]))
@@ -88,7 +106,9 @@ static const char *unit_check(const struct view *v, const struct plan_unit *u)
 	for (u32 i = 0; i < u->npatches; i++)
 		if (!patch_ok(u, &p[i]))
 			return "a patch is out of bounds";
-	return semaphores_ok(v, u) ? 0 : "a semaphore is not aligned";
+	if (!semaphores_ok(v, u))
+		return "a semaphore is not aligned";
+	return outposts_ok(v, u) ? 0 : "an outpost is out of bounds";
 }
 
 static const char *tables_check(const struct view *v)

@@ -116,7 +116,7 @@ func (h handoff) plan(m *config.Manifest, dir string) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.IFunc, r.Peek, r.Self = resolve, peek, self()
+	r.IFunc, r.Peek, r.Self, r.Maps = resolve, peek, self(), ms
 	if r.Modules, err = elfsym.Modules(ms, elfsym.Open); err != nil {
 		return nil, err
 	}

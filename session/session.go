@@ -131,7 +131,7 @@ func TacticName(set uint32) string {
 		bit  uint32
 		name string
 	}{
-		{abi.TACTIC_JUMP, "jump"}, {abi.TACTIC_PADDING, "padding"}, {abi.TACTIC_SHORT, "short"}, {abi.TACTIC_EVICT, "evict"},
+		{abi.TACTIC_JUMP, "jump"}, {abi.TACTIC_PADDING, "padding"}, {abi.TACTIC_SHORT, "short"}, {abi.TACTIC_EVICT, "evict"}, {abi.TACTIC_PUN, "pun"},
 		{abi.TACTIC_TRAP, "trap"},
 		{abi.TACTIC_RETURN_A, "return-a"}, {abi.TACTIC_RETURN_B, "return-b"}, {abi.TACTIC_RETURN_C, "return-c"},
 		{abi.TACTIC_RETURN_D, "return-d"},

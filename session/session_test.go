@@ -111,7 +111,7 @@ func TestRecordString(t *testing.T) {
 func TestTacticName(t *testing.T) {
 	for set, want := range map[uint32]string{
 		0: "", abi.TACTIC_JUMP: "jump", abi.TACTIC_PADDING: "padding", abi.TACTIC_RETURN_A: "return-a", abi.TACTIC_RETURN_B: "return-b",
-		abi.TACTIC_RETURN_C | abi.TACTIC_JUMP: "jump+return-c", 1<<32 - 1: "jump+padding+short+evict+return-a+return-b+return-c+return-d", 1 << 31: "",
+		abi.TACTIC_RETURN_C | abi.TACTIC_JUMP: "jump+return-c", 1<<32 - 1: "jump+padding+short+evict+pun+trap+return-a+return-b+return-c+return-d", 1 << 31: "",
 	} {
 		if got := session.TacticName(set); got != want {
 			t.Errorf("%#x is %q, want %q", set, got, want)

@@ -16,6 +16,8 @@
 //	          bytes, and for short ones
 //	evict     the same, where no padding is near: a hole is made of instructions,
 //	          which move into the arena
+//	pun       jmp rel32 whose upper bytes are those of the next instruction, to an
+//	          outpost: only where it is known that nobody uses that place
 //	trap      int3, whose signal leads to the stub; where the manifest allows it and
 //	          SIGTRAP is ours (Arena.Traps)
 //

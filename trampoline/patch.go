@@ -40,7 +40,7 @@ func (a *Arena) Avoid(patches []plan.Patch) {
 	}
 }
 
-// patch leads a window to its stub: by an int3, by the jump that replaces it, or first
+// patch leads a window to its stub: by an int3, by way of an outpost, by the jump that replaces it, or first
 // the jump in a hole and then the short one that leads there. An applier writes patches
 // in order and undoes them in the reverse, so nobody ever enters a hole without a jump.
 func (a *Arena) patch(w window, stub uint32) error {
@@ -51,6 +51,8 @@ func (a *Arena) patch(w window, stub uint32) error {
 		return nil
 	case w.tactic == abi.TACTIC_TRAP:
 		return a.replace(w.addr, trapLen, w.tactic, stub, []byte{plan.Fill})
+	case w.outpost != 0:
+		return a.placePun(w, stub)
 	case w.hole == 0:
 		return a.replace(w.addr, w.len, w.tactic, stub, jump())
 	case w.evicted != nil:
@@ -131,6 +133,11 @@ func (a *Arena) window(f *Function, at func(need int) (window, error)) (window, 
 	w, why := a.detour(f, at)
 	if why == nil {
 		return w, nil
+	}
+	if a.Vacant != nil {
+		if w, pun := a.pun(f, at); pun == nil {
+			return w, nil
+		}
 	}
 	if !a.Traps {
 		return w, refuse("%v; %v", err, why)

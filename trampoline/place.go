@@ -12,15 +12,16 @@ type Outcome struct {
 }
 
 // mark remembers how far a unit was written, so that a refusal leaves no trace.
-type mark struct{ code, relocs, patches int }
+type mark struct{ code, relocs, patches, outposts int }
 
-func (a *Arena) mark() mark { return mark{len(a.Code), len(a.Relocs), len(a.Patches)} }
+func (a *Arena) mark() mark { return mark{len(a.Code), len(a.Relocs), len(a.Patches), len(a.Outposts)} }
 
 func (a *Arena) reset(m mark) {
 	for _, p := range a.Patches[m.patches:] {
 		a.release(p)
 	}
 	a.Code, a.Relocs, a.Patches = a.Code[:m.code], a.Relocs[:m.relocs], a.Patches[:m.patches]
+	a.Outposts = a.Outposts[:m.outposts]
 	for _, l := range a.leads {
 		if l.taken && a.Patches[l.patch].Stub >= uint32(m.code) {
 			a.Patches[l.patch].Stub, l.taken = l.stub, false

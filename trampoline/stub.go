@@ -52,6 +52,9 @@ type Arena struct {
 	// Copier is a file that moves slices of stacks about, where one is loaded: tactic
 	// d is refused then.
 	Copier string
+	// Vacant tells whether nobody uses the page at an address relative to the module,
+	// nor soon will. nil: that is not known, so no jump is punned.
+	Vacant func(page uint64) bool
 	// Traps: where no jump fits, an int3. SIGTRAP is ours in the process.
 	Traps bool
 	taken taken

@@ -1,6 +1,8 @@
 package trampoline
 
 import (
+	"fmt"
+
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/x86"
 )
@@ -23,6 +25,7 @@ type window struct {
 	// stub. 0: the window has that itself.
 	hole    uint64
 	evicted *window // what had to leave for the hole
+	outpost uint64  // where a punned jump leads; 0: it is none
 	lead    *lead   // somebody else's patch stands there
 }
 
@@ -72,7 +75,13 @@ func (f *Function) windowAt(p piece, insns []insn, need int) (window, error) {
 }
 
 // spelled is a length of a jump for messages.
-func spelled(need int) string { return map[int]string{jumpLen: "five", shortLen: "two"}[need] }
+func spelled(need int) string {
+	words := [...]string{"no", "one", "two", "three", "four", "five"}
+	if need >= len(words) {
+		return fmt.Sprint(need)
+	}
+	return words[need]
+}
 
 // intoPadding extends a window that ends with the function over nops and int3
 // behind it, which nobody executes.

@@ -277,13 +277,16 @@
 #define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */
 #define PLAN_VERSION 1
 #define PLAN_HDR_SIZE 64
-#define PLAN_UNIT_SIZE 104
+#define PLAN_UNIT_SIZE 112
 #define PLAN_PATCH_SIZE 64
 #define PLAN_RELOC_SIZE 16
 #define PLAN_LINK_SIZE 24
 #define PLAN_MAP_SIZE 32
 #define PLAN_WANT_SIZE 16
 #define PLAN_SEMAPHORE_SIZE 8
+#define PLAN_OUTPOST_SIZE 16
+#define OUTPOST_SIZE 14   /* jmp *0(%rip); .quad stub */
+#define UNIT_OUTPOSTS 32  /* in one unit at most */
 
 /* relocations of a unit's code; P is the address of the field, A the addend. The kind
  * has 8 bits of a word, SYM the 24 above it. */
@@ -336,6 +339,7 @@
 #define TACTIC_RETURN_D 32   /* return address kept in a table */
 #define TACTIC_SHORT 64      /* jmp rel8 to padding between functions, where the jump stands */
 #define TACTIC_EVICT 128     /* jmp rel8 to where instructions made room for the jump */
+#define TACTIC_PUN 256       /* jmp rel32 that ends in the next instructions' bytes, to an outpost */
 #define TACTIC_TRAP 32768    /* int3, see internal/native/trap.c */
 #define PATCH_NO_REL 255     /* plan_patch.rel_at: the text is whole as it is, and has no distance to fill in */
 

@@ -222,12 +222,14 @@ struct plan_unit {
 	u32 path, code, code_size, nrelocs, relocs, npatches, patches, nsemaphores;
 	u64 load_base;        /* page-aligned vaddr of the first PT_LOAD */
 	u64 text_lo, text_hi; /* vaddr range of the sites */
-	u32 semaphores, pad;
+	u32 semaphores, noutposts;
+	u32 outposts, pad;
 };
 AT(plan_unit, build_id_len, 32);
 AT(plan_unit, path, 40);
 AT(plan_unit, load_base, 72 + 0);
 AT(plan_unit, semaphores, 96);
+AT(plan_unit, outposts, 104);
 SIZE(plan_unit, PLAN_UNIT_SIZE);
 
 struct plan_patch {
@@ -254,6 +256,12 @@ struct plan_semaphore {
 	u64 vaddr; /* of a u16 in the module's data */
 };
 SIZE(plan_semaphore, PLAN_SEMAPHORE_SIZE);
+
+struct plan_outpost {
+	u64 vaddr; /* where OUTPOST_SIZE bytes must stand that lead to the stub, all in one page */
+	u32 stub, pad;
+};
+SIZE(plan_outpost, PLAN_OUTPOST_SIZE);
 
 struct plan_link {
 	u32 name, kind;

@@ -26,6 +26,9 @@ func (r raw) reloc(i, field uint32) uint32 {
 func (r raw) patch(unit, i, field uint32) uint32 {
 	return r.u32(r.unit(unit, 64)) + i*abi.PLAN_PATCH_SIZE + field
 }
+func (r raw) outpost(i, field uint32) uint32 {
+	return r.u32(r.unit(0, 104)) + i*abi.PLAN_OUTPOST_SIZE + field
+}
 func (r raw) putReloc(i, kind, at, sym, add uint64) {
 	r.putRelocAt(r.reloc(uint32(i), 0), kind, at, sym, add)
 }
@@ -129,11 +132,22 @@ var unitFields = []broken{
 	{"semaphores outside", same(func(r raw) { r.put32(r.unit(0, 68), 1<<17) }), "a table of a unit lies outside: unit 0"},
 	{"no semaphore, in the header", same(func(r raw) { r.put32(r.unit(1, 96), 8) }), "a table of a unit lies outside: unit 1"},
 	{"an odd semaphore", same(func(r raw) { r.put64(r.u32(r.unit(0, 96))+8, 0x500001) }), "a semaphore is not aligned: unit 0: semaphore 1"},
+	{"outposts not aligned", same(func(r raw) { r.put32(r.unit(0, 104), r.u32(r.unit(0, 104))+4) }), "a table of a unit lies outside: unit 0"},
+	{"outposts outside", same(func(r raw) { r.put32(r.unit(0, 100), 1<<17) }), "a table of a unit lies outside: unit 0"},
+	{"stub of an outpost", same(func(r raw) { r.put32(r.outpost(1, 8), 64) }), badOutpost},
+	{"an outpost over the end of its page", same(func(r raw) { r.put64(r.outpost(1, 0), 0x1003ffff3) }), badOutpost},
+	{"an outpost too far above", same(func(r raw) { r.put64(r.outpost(1, 0), 0x100400000) }), badOutpost},
+	{"an outpost too far below", same(func(r raw) { r.put64(r.outpost(1, 0), 0xffffffff003fff00) }), badOutpost},
+	{"two outposts in a page", same(func(r raw) { r.put64(r.outpost(1, 0), 0xffffffff00400f00) }), badOutpost},
+	{"two outposts in neighbouring pages", same(func(r raw) { r.put64(r.outpost(1, 0), 0xffffffff00401000) }), ""},
+	{"33 outposts", same(func(r raw) { r.put32(r.unit(0, 100), 33) }), "an outpost is out of bounds: unit 0: outpost 3"},
 	{"a semaphore anywhere", same(func(r raw) { r.put64(r.u32(r.unit(0, 96)), minusOne-1) }), ""},
 	{"patches outside", same(func(r raw) { r.put32(r.unit(0, 60), 1<<20+1) }), "a table of a unit lies outside: unit 0"},
 	{"relocation and table of patches", same(func(r raw) { r.put32(r.reloc(0, 0), 0); r.put32(r.unit(0, 60), 1<<19) }),
 		"a table of a unit lies outside: unit 0"},
 }
+
+const badOutpost = "an outpost is out of bounds: unit 0: outpost 1"
 
 const badReloc, badPatch = "a relocation is out of bounds: unit 0: relocation 2", "a patch is out of bounds: unit 0: patch 0"
 

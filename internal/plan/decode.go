@@ -181,6 +181,7 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	relocs := r.table(u32(b, 56), u32(b, 52), abi.PLAN_RELOC_SIZE, outside)
 	patches := r.table(u32(b, 64), u32(b, 60), abi.PLAN_PATCH_SIZE, outside)
 	semaphores := r.table(u32(b, 96), u32(b, 68), abi.PLAN_SEMAPHORE_SIZE, outside)
+	outposts := r.table(u32(b, 104), u32(b, 100), abi.PLAN_OUTPOST_SIZE, outside)
 	for i, x := range relocs {
 		r.at.table, r.at.n = "relocation", i
 		u.Relocs = append(u.Relocs, r.reloc(p, u, x))
@@ -192,6 +193,10 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	for i, x := range semaphores {
 		r.at.table, r.at.n = "semaphore", i
 		u.Semaphores = append(u.Semaphores, r.semaphore(x))
+	}
+	for i, x := range outposts {
+		r.at.table, r.at.n = "outpost", i
+		r.outpost(u, x)
 	}
 	return u
 }
@@ -235,4 +240,20 @@ func (r *reader) semaphore(b []byte) uint64 {
 		r.fail("a semaphore is not aligned")
 	}
 	return u64(b, 0)
+}
+
+// outpost reads one that lies in a page of its own, no further than a jump goes from
+// text that may be as far from the start.
+func (r *reader) outpost(u *Unit, b []byte) {
+	o := Outpost{Vaddr: u64(b, 0), Stub: u32(b, 8)}
+	ok := len(u.Outposts) < abi.UNIT_OUTPOSTS && int64(o.Stub) < int64(len(u.Code)) &&
+		o.Vaddr&0xfff <= 0x1000-abi.OUTPOST_SIZE && o.Vaddr-u.LoadBase+1<<32 < 1<<33
+	for _, other := range u.Outposts {
+		ok = ok && other.Vaddr>>12 != o.Vaddr>>12
+	}
+	if !ok {
+		r.fail("an outpost is out of bounds")
+		return
+	}
+	u.Outposts = append(u.Outposts, o)
 }

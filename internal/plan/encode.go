@@ -49,7 +49,7 @@ func (w *writer) string(s string) uint32 {
 }
 
 // body is where a unit's code and tables lie.
-type body struct{ code, relocs, patches, semaphores uint32 }
+type body struct{ code, relocs, patches, semaphores, outposts uint32 }
 
 func (w *writer) unitBody(u *Unit) body {
 	var b body
@@ -71,6 +71,11 @@ func (w *writer) unitBody(u *Unit) body {
 	}
 	b.semaphores = w.align(8)
 	w.u64(u.Semaphores...)
+	b.outposts = w.align(8)
+	for _, o := range u.Outposts {
+		w.u64(o.Vaddr)
+		w.u32(o.Stub, 0)
+	}
 	return b
 }
 
@@ -80,7 +85,7 @@ func (w *writer) unit(u *Unit, b body) {
 	w.u32(uint32(len(u.BuildID)), u.flags(), w.string(u.Path), b.code, u.Len(),
 		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, uint32(len(u.Semaphores)))
 	w.u64(u.LoadBase, lo, hi)
-	w.u32(b.semaphores, 0)
+	w.u32(b.semaphores, uint32(len(u.Outposts)), b.outposts, 0)
 }
 
 func (u *Unit) flags() (f uint32) {
@@ -164,6 +169,9 @@ func (p *Plan) limits() error {
 		}
 		if len(u.BuildID) > MaxBuildID {
 			return fmt.Errorf("plan: %s: a build-id of %d bytes; at most %d are kept", u.Path, len(u.BuildID), MaxBuildID)
+		}
+		if len(u.Outposts) > abi.UNIT_OUTPOSTS {
+			return fmt.Errorf("plan: %s: %d outposts; at most %d are mapped", u.Path, len(u.Outposts), abi.UNIT_OUTPOSTS)
 		}
 		for _, x := range u.Patches {
 			if len(x.Text) > 16 || len(x.Orig) != len(x.Text) || !hasRoom(x.RelAt, uint64(len(x.Text))) {

@@ -127,6 +127,9 @@ func show(p *Plan) string {
 		for _, vaddr := range u.Semaphores {
 			put("semaphore", vaddr)
 		}
+		for _, o := range u.Outposts {
+			put("outpost", o.Vaddr, o.Stub)
+		}
 	}
 	return w.String()
 }

@@ -56,6 +56,7 @@ type Unit struct {
 	// Semaphores are virtual addresses of u16 in the module's data, which count who
 	// listens to markers of the unit.
 	Semaphores []uint64
+	Outposts   []Outpost
 }
 
 // A Reloc fills a field of a unit's code; see abi.h for what each kind computes.
@@ -64,6 +65,13 @@ type Reloc struct {
 	At     uint32 // offset of the field in Code
 	Sym    uint32 // helper, map or link, by kind
 	Addend int64
+}
+
+// An Outpost is a jump to the stub at an address that is not free to choose, outside
+// the module. Whoever applies the plan finds its page unused, or does not apply it.
+type Outpost struct {
+	Vaddr uint64 // relative to the module, which it may lie below
+	Stub  uint32 // offset in Code
 }
 
 // A Patch replaces Orig at a site by Text, in which 4 bytes at RelAt become the

@@ -38,6 +38,7 @@ func whole() *Plan {
 				{Vaddr: 0x401010, Tactic: abi.TACTIC_SHORT, RelAt: abi.PATCH_NO_REL, Orig: []byte{1, 2}, Text: []byte{0xeb, 8}},
 			},
 			Semaphores: []uint64{0x500002, 1 << 46},
+			Outposts:   []Outpost{{Vaddr: 0xffffffff00400000, Stub: 63}, {Vaddr: 0x1003ffff2, Stub: 0}},
 		}, {
 			Path: "/lib64/ld.so", BuildID: []byte{}, Late: true, Hook: true, Code: []byte{0xc3},
 			Patches: []Patch{{Vaddr: 0, Tactic: abi.TACTIC_PADDING, RelAt: 1, Orig: []byte{1, 2, 3, 4, 5}, Text: []byte{0xe9, 0, 0, 0, 0}}},
@@ -101,6 +102,7 @@ func TestLayout(t *testing.T) {
 			Relocs:     []Reloc{{Kind: abi.RELOC_MAP_ABS64, At: 8, Addend: 0x1008}},
 			Patches:    []Patch{{Vaddr: 0x10203, Tactic: abi.TACTIC_JUMP, Stub: 16, RelAt: 1, Orig: []byte{1, 2, 3, 4, 5}, Text: []byte{0xe9, 0, 0, 0, 0}}},
 			Semaphores: []uint64{0x11002},
+			Outposts:   []Outpost{{Vaddr: ^uint64(0xfdf), Stub: 8}},
 		}},
 	})
 	if !bytes.Equal(got, want) {
@@ -119,6 +121,8 @@ func TestEncodeRefuses(t *testing.T) {
 			"plan: 257 links; a session has room for 256: use fewer specifications, or globs"},
 		{"build-id", func(p *Plan) { p.Units[0].BuildID = make([]byte, 33) },
 			"plan: /usr/lib/libc.so.6: a build-id of 33 bytes; at most 32 are kept"},
+		{"outposts", func(p *Plan) { p.Units[0].Outposts = make([]Outpost, 33) },
+			"plan: /usr/lib/libc.so.6: 33 outposts; at most 32 are mapped"},
 		{"long patch", func(p *Plan) {
 			p.Units[0].Patches[0].Text, p.Units[0].Patches[0].Orig = make([]byte, 17), make([]byte, 17)
 		}, "plan: /usr/lib/libc.so.6+0x401000: a patch of 17 bytes over 17"},

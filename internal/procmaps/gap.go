@@ -90,3 +90,17 @@ func occupied(ms []Mapping) []Near {
 	slices.SortFunc(used, func(a, b Near) int { return cmp.Compare(a.Lo, b.Lo) })
 	return used
 }
+
+// Vacant tells whether nothing is mapped in [lo, lo+n), nor within clearance of it,
+// the room that heap and stack keep for growing included.
+func Vacant(ms []Mapping, lo, n, clearance uint64) bool {
+	if lo < minAddr || lo > maxAddr || n > maxAddr-lo {
+		return false
+	}
+	for _, used := range occupied(ms) {
+		if lo < used.Hi+clearance && used.Lo < lo+n+clearance {
+			return false
+		}
+	}
+	return true
+}

@@ -136,3 +136,21 @@ func TestFindGapInThisProcess(t *testing.T) {
 		}
 	}
 }
+
+func TestVacant(t *testing.T) {
+	ms := []Mapping{file(0x7000_0000_0000, 0x7000_0010_0000), {Lo: 0x5555_0000_0000, Hi: 0x5555_0002_1000, Path: "[heap]"},
+		{Lo: 0x7ffe_0000_0000, Hi: 0x7ffe_0002_1000, Path: "[stack]"}, {Lo: 0xffffffffff600000, Hi: 0xffffffffff601000, Path: "[vsyscall]"}}
+	for _, c := range []struct {
+		lo, clearance uint64
+		want          bool
+	}{
+		{0x6fff_ffff_f000, 0, true}, {0x6fff_ffff_f001, 0, false}, {0x7000_0000_0000, 0, false}, {0x7000_000f_ffff, 0, false}, {0x7000_0010_0000, 0, true},
+		{0x6fff_ffff_f000, mb, false}, {0x6fff_ffef_f000, mb, true}, {0x7000_001f_f000, mb, false}, {0x7000_0020_0000, mb, true},
+		{0x5555_0002_1000, 0, false}, {0x5555_0002_1000 + heapRoom, 0, true}, {0x7ffd_ffff_f000, 0, false},
+		{0, 0, false}, {0xf000, 0, false}, {0x10000, 0, true}, {maxAddr, 0, false}, {^uint64(0xfff), 0, false},
+	} {
+		if got := Vacant(ms, c.lo, 0x1000, c.clearance); got != c.want {
+			t.Errorf("%#x, clearance %#x: %v", c.lo, c.clearance, got)
+		}
+	}
+}

@@ -268,13 +268,11 @@ func TestFaultsInDetours(t *testing.T) {
 	needsAgent(t)
 	detours := host.Victim(t, "detours.c", "detours.S", "-pthread")
 	var specs []string
-	for _, name := range []string{"shorts", "evicts", "evicts_next", "makes_room"} {
+	for _, name := range []string{"shorts", "evicts", "evicts_next", "makes_room", "puns", "puns_too"} {
 		specs = append(specs, "uprobe/"+detours+":"+name)
 	}
 	f := newFaulty(t, specs, detours, "2", "50")
-	calls := f.clean.calls
-	f.sweep(t, "host", "once", each(calls, 0, host.Scale(2, 1)))
-	f.sweep(t, "host", "kind", firsts(calls))
+	f.sweep(t, "host", "once", each(f.clean.calls, 0, host.Scale(2, 1)))
 }
 
 // TestFaultsLate: the same for a module that is loaded while the program runs: one the plan was compiled for, and one

@@ -8,7 +8,7 @@ import (
 )
 
 // detours are the functions of detours.S and how each gets its jump.
-var detours = map[string]string{"shorts": "short", "evicts": "evict", "evicts_next": "evict", "makes_room": "jump"}
+var detours = map[string]string{"shorts": "short", "evicts": "evict", "evicts_next": "evict", "makes_room": "jump", "puns": "pun", "puns_too": "pun"}
 
 // TestDetours: functions that cannot hold a jump are called from several threads, alone and all at once; results and
 // counts are right, of whoever makes room for another too.

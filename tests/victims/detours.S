@@ -59,6 +59,24 @@ function makes_room
 end makes_room
 wall behind
 
+	.balign	4096
+function puns // entered at its second byte: the jump ends in what is there, some 800 MB below
+	xchg	%eax, %edi
+1:	add	$0xd03344, %eax
+	dec	%esi
+	jns	1b
+	ret
+end puns
+wall beside
+function puns_too // at its third, and nothing makes room: 1 GB below
+	mov	%edi, %eax
+1:	add	$0xc044, %eax
+	dec	%esi
+	jns	1b
+	ret
+end puns_too
+wall behind_all
+
 	.section .rodata
 	.balign	8
 offset:	.quad	0x5555

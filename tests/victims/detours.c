@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-long shorts(long), evicts(long), evicts_next(long), makes_room(long);
+long shorts(long), evicts(long), evicts_next(long), makes_room(long), puns(long, long), puns_too(long, long);
 
 static long rounds;
 
@@ -15,7 +15,7 @@ static void *work(void *arg)
 	for (long i = 0; i < rounds; i++) {
 		long k = i % 7;
 		if (shorts(k) != k + 1 || evicts(k) != ((k + 1 + 0x1234) ^ 0x5678) || evicts_next(i) != i ||
-		    makes_room(i) != ((i * 945) ^ 0x5555) + 0x1111)
+		    makes_room(i) != ((i * 945) ^ 0x5555) + 0x1111 || puns(i, k) != i + (k + 1) * 0xd03344 || puns_too(i, k) != i + (k + 1) * 0xc044)
 			return "wrong";
 	}
 	return 0;

@@ -38,6 +38,7 @@ static void show_unit(const struct plan_unit *u)
 	const struct plan_reloc *r = (const struct plan_reloc *)(base + u->relocs);
 	const struct plan_patch *p = (const struct plan_patch *)(base + u->patches);
 	const struct plan_semaphore *s = (const struct plan_semaphore *)(base + u->semaphores);
+	const struct plan_outpost *o = (const struct plan_outpost *)(base + u->outposts);
 
 	printf("unit ");
 	string(u->path);
@@ -54,6 +55,8 @@ static void show_unit(const struct plan_unit *u)
 	}
 	for (u32 i = 0; i < u->nsemaphores; i++, s++)
 		printf("semaphore "), number(s->vaddr);
+	for (u32 i = 0; i < u->noutposts; i++, o++)
+		printf("outpost "), number(o->vaddr), number(o->stub);
 }
 
 static void show(void)
