@@ -68,7 +68,7 @@ const maxRegions = 8
 // chunk is how much is scanned at a time; chunks overlap by a branch's length.
 const (
 	chunk     = 16 << 10
-	branchLen = 6
+	branchLen = 7 // of a lea, the longest that is looked for
 )
 
 // ScanBranches reads all executable contents once. Lead will be asked about the
@@ -171,7 +171,9 @@ func (br *Branches) scan(code []byte, lo uint64) {
 	}
 }
 
-// look notes the goal of the branch whose displacement is at code[i], if it is one.
+// look notes the goal of the branch whose displacement is at code[i], if it is one. An
+// address that is taken counts as well: libc's __restore_rt begins one byte behind what
+// unwind data says, and only the kernel is told where.
 func (br *Branches) look(code []byte, lo uint64, i int) {
 	goal := lo + uint64(i+4) + uint64(int64(int32(binary.LittleEndian.Uint32(code[i:]))))
 	switch {
@@ -179,6 +181,8 @@ func (br *Branches) look(code []byte, lo uint64, i int) {
 		br.keep(lo+uint64(i-1), goal)
 	case i > 1 && code[i-2] == 0x0f && code[i-1]&0xf0 == 0x80:
 		br.keep(lo+uint64(i-2), goal)
+	case i > 2 && code[i-3]&0xf8 == 0x48 && code[i-2] == 0x8d && code[i-1]&0xc7 == 0x05: // lea goal(%rip), %reg
+		br.keep(lo+uint64(i-3), goal)
 	}
 }
 

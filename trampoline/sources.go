@@ -61,6 +61,15 @@ func (br *Branches) leadingTo(goal uint64) []branch {
 	return br.all[from:to]
 }
 
+// leadsTo tells whether the instruction branches to goal, or takes its address.
+func (i insn) leadsTo(goal uint64) bool {
+	to, ok := i.Target(i.b, i.addr)
+	if !ok && i.IsLea() {
+		to, ok = i.RIPTarget(i.addr)
+	}
+	return ok && to == goal
+}
+
 // mayBranch tells whether the opcode at source may be that of a branch to goal. It is
 // not, where control reaches an instruction that has it among its later bytes: both
 // would have to be code, one inside the other.
@@ -71,8 +80,7 @@ func (br *Branches) mayBranch(source, goal uint64) bool {
 	}
 	for _, in := range f.reached() {
 		if in.addr <= source && source < in.end() {
-			to, ok := in.Target(in.b, in.addr)
-			return ok && to == goal
+			return in.leadsTo(goal)
 		}
 	}
 	return true
