@@ -56,8 +56,8 @@ func (c *compiler) markers(b binding, m *elfsym.Module) {
 		return
 	}
 	for i, u := range found {
-		if !isSemaphore(m.File, u.Semaphore) {
-			c.fail(b, fmt.Errorf("%s+%#x: its semaphore would be at %#x, which is no data that may be written", m.Path, u.Addr, u.Semaphore))
+		if err := semaphoreError(m, u.Semaphore); err != nil {
+			c.fail(b, fmt.Errorf("%s+%#x: %w", m.Path, u.Addr, err))
 			continue
 		}
 		b.cookie, b.inside = cookies[i], !beginsFunction(m.File, u.Addr)
@@ -73,10 +73,21 @@ func beginsFunction(f *elfsym.File, addr uint64) bool {
 	return ok && fn.Lo == addr
 }
 
-// isSemaphore tells whether a u16 of the file's writable data can lie there; 0 is
-// none.
-func isSemaphore(f *elfsym.File, vaddr uint64) bool {
-	return vaddr == 0 || vaddr%2 == 0 && f.Writable(vaddr, 2)
+// semaphoreError says why no u16 of the file's writable data can lie there; 0 is none.
+// Whoever applies the plan looks again, and could only refuse all of it.
+func semaphoreError(m *elfsym.Module, vaddr uint64) error {
+	if vaddr == 0 {
+		return nil
+	}
+	if vaddr%2 != 0 || !m.File.Writable(vaddr, 2) {
+		return fmt.Errorf("its semaphore would be at %#x, which is no data that may be written", vaddr)
+	}
+	for _, v := range m.Mappings {
+		if at := m.Bias + vaddr; at >= v.Lo && at < v.Hi && (!v.Read || !v.Write || v.Exec || v.Shared) {
+			return fmt.Errorf("the page of its semaphore is %s, not private writable data of the file", v.Perms())
+		}
+	}
+	return nil
 }
 
 // describe returns what bpf_get_attach_cookie says at each place: the number of its

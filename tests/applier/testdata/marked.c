@@ -1,11 +1,26 @@
 // marked [LIBRARY]: a program, or one with a library that it loads, whose marker and whose semaphore must tell the same:
 // somebody listens, or nobody does. With -DLIBRARY it is the library. It calls the marker, says so, and waits for the
-// end of its input.
+// end of its input. With -DFULL the semaphore is at its end already, with -DSEALED nobody may write to it when the
+// agent starts: then nobody can listen.
 #include <dlfcn.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-__extension__ unsigned short semaphore __attribute__((section(".probes"), visibility("hidden")));
+#ifdef FULL
+#define VALUE 0xffff
+#else
+#define VALUE 0
+#endif
+union page {
+	unsigned short n;
+	char all[4096];
+} semaphore __attribute__((section(".probes"), visibility("hidden"), aligned(4096))) = {VALUE};
+
+#ifdef SEALED
+static void seal(void) { mprotect(&semaphore, 4096, PROT_READ); }
+__attribute__((section(".preinit_array"), used)) static void (*before_all)(void) = seal;
+#endif
 extern const unsigned char site[] __attribute__((visibility("hidden")));
 void mark(long n);
 
@@ -19,7 +34,7 @@ __asm__(".pushsection .text\n.globl mark\n.type mark,@function\nmark: .cfi_start
 
 int agrees(void)
 {
-	int patched = site[0] != 0x90, announced = *(volatile unsigned short *)&semaphore;
+	int patched = site[0] != 0x90, announced = *(volatile unsigned short *)&semaphore.n != VALUE;
 
 	mark(7);
 	return patched == announced;
