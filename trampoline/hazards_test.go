@@ -40,6 +40,9 @@ func hazards(t *testing.T) []hazard {
 	if err != nil || len(sources) < 60 {
 		t.Fatalf("%d hazards below testdata: %v", len(sources), err)
 	}
+	if goldens, err := filepath.Glob("testdata/*.golden"); err != nil || len(goldens) < 21 {
+		t.Fatalf("%d goldens below testdata: %v", len(goldens), err)
+	}
 	var out []hazard
 	for _, s := range sources {
 		out = append(out, readHazard(t, s))
