@@ -15,3 +15,10 @@ func (f *File) ReadText(b []byte, vaddr uint64) error {
 	}
 	return nil
 }
+
+// Restartable tells whether the file describes restartable sequences, rseq(2): code
+// that the kernel leaves by a jump when it finds a thread in it, known by address.
+func (f *File) Restartable() bool {
+	_, ok := f.sectionNamed("__rseq_cs")
+	return ok
+}

@@ -25,6 +25,9 @@ const farFromEntry = 16
 //	run+5:  jmp  stub              stub:    ...; <displaced>; jmp behind window
 func (a *Arena) evict(f *Function, w window) (window, error) {
 	w.tactic = abi.TACTIC_EVICT
+	if a.mod.Restartable() {
+		return w, refuse("there are restartable sequences in the file, so instructions do not make room")
+	}
 	lo, hi := w.addr-min(w.addr, shortReach), w.addr+shortReach
 	fns := a.mod.FuncsIn(lo, hi)
 	if run, ok := a.evictable(f, w, f.pieces[0].Lo); ok {

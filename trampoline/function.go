@@ -19,6 +19,7 @@ type Module interface {
 	CFAs(elfsym.Func) ([]elfsym.CFARow, error)
 	LandingPads(elfsym.Func) ([]uint64, error)
 	JumpTableTargets(elfsym.Func) ([]uint64, error)
+	Restartable() bool
 	Import(slot uint64) string
 }
 
