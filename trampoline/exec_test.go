@@ -82,16 +82,22 @@ func (h hazard) probe(t *testing.T, agent, host, so, gadget string, plain []byte
 	if !strings.HasPrefix(h.ret, "refused") {
 		specs = append(specs, "uretprobe/"+so+":f")
 	}
+	h.probeAt(t, agent, host, so, gadget, plain, specs, []uint64{rounds * h.hits, rounds}[:len(specs)])
+}
+
+// probeAt runs it with a program at each of the places, and says how often they must be hit.
+func (h hazard) probeAt(t *testing.T, agent, host, so, gadget string, plain []byte, specs []string, hits []uint64) {
+	t.Helper()
 	rundir := t.TempDir()
 	manifest := fmt.Sprintf(`{objects: [{gadget: %s, args: ["%s"]}]}`, gadget, strings.Join(specs, `", "`))
 	out := h.call(t, host, agent+" "+so, "BPFTIME_MANIFEST="+manifest, "BPFTIME_RUNDIR="+rundir)
 	if !bytes.Equal(out, plain) {
 		t.Errorf("%s: %s", gadget, difference(string(out), string(plain)))
 	}
-	h.checkHits(t, rundir, gadget, specs)
+	h.checkHits(t, rundir, gadget, specs, hits)
 }
 
-func (h hazard) checkHits(t *testing.T, rundir, gadget string, specs []string) {
+func (h hazard) checkHits(t *testing.T, rundir, gadget string, specs []string, hits []uint64) {
 	t.Helper()
 	s, err := session.Open(filepath.Join(rundir, "default"))
 	if err != nil {
@@ -102,7 +108,7 @@ func (h hazard) checkHits(t *testing.T, rundir, gadget string, specs []string) {
 	if len(links) != len(specs) {
 		t.Fatalf("%s: %d links, want %d; the log:\n%s", gadget, len(links), len(specs), strings.Join(s.Log(), "\n"))
 	}
-	for i, want := range []uint64{rounds * h.hits, rounds}[:len(links)] {
+	for i, want := range hits {
 		if l := links[i]; l.Hits != want || l.Misses != 0 || l.Error != "" {
 			t.Errorf("%s: %s: %d hits, want %d; %d misses; %s", gadget, l.Name, l.Hits, want, l.Misses, l.Error)
 		}

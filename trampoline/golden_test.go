@@ -13,6 +13,7 @@ import (
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
 	"github.com/bpftime-go/bpftime/internal/x86"
+	"github.com/bpftime-go/bpftime/trampoline"
 )
 
 // A golden file says, instruction by instruction, what replaces the bytes of f and
@@ -28,8 +29,13 @@ import (
 //	<body>                     8 bytes: the address of the code marked body:
 //	e9 <f+5>                   32 bits: the distance to f+5
 //	return:                    f with a program on its return
+//	at:                        f with a program at each instruction that the source
+//	                           names; links from 2 on
+//	shared:                    the same, and on entry and return
+//	session:                   f with a session program
 //
-// The helpers are named entry, return, return-site and return-copy-N.
+// The helpers are named entry, return, return-site, return-copy-N, at, session-entry
+// and session-return.
 func (h hazard) checkGolden(t *testing.T, file *elfsym.File) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + h.name + ".golden")
@@ -39,17 +45,27 @@ func (h hazard) checkGolden(t *testing.T, file *elfsym.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, half := range []string{"entry", "return"} {
+	for _, half := range sections {
 		want, ok := section(string(text), half)
 		if !ok {
 			continue
 		}
-		a, _, _ := place(t, file, half == "entry", half == "return")
+		var a *trampoline.Arena
+		switch half {
+		case "entry", "return":
+			a, _, _ = place(t, file, half == "entry", half == "return")
+		case "session":
+			a, _ = h.placeAll(t, file, trampoline.Probes{Session: []trampoline.Program{{Link: 0}}}, nil)
+		default:
+			a, _ = h.placeAll(t, file, ends(half == "shared"), h.at)
+		}
 		if got := listing(t, file, a.Unit); !slices.Equal(got, want) {
 			t.Errorf("%s: got\n\t%s\nwant\n\t%s", half, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 		}
 	}
 }
+
+var sections = []string{"entry", "return", "at", "shared", "session"}
 
 var comment = regexp.MustCompile(`\s*#.*`)
 
@@ -58,7 +74,7 @@ func section(text, name string) (lines []string, ok bool) {
 	for _, line := range strings.Split(text, "\n") {
 		line = strings.Join(strings.Fields(comment.ReplaceAllString(line, "")), " ")
 		switch {
-		case line == "entry:" || line == "return:":
+		case slices.Contains(sections, strings.TrimSuffix(line, ":")):
 			if ok {
 				return lines, true
 			}
@@ -115,7 +131,7 @@ func (l *lister) stub(t *testing.T, at uint32) {
 			end = min(end, p.Stub)
 		}
 	}
-	for at < end {
+	for at < end && !l.isRun(at) {
 		if at == l.body && at != 0 {
 			l.lines = append(l.lines, "body:")
 		}
@@ -125,6 +141,12 @@ func (l *lister) stub(t *testing.T, at uint32) {
 		}
 		at += n
 	}
+}
+
+// isRun tells a record of a list that belongs to the next stub.
+func (l *lister) isRun(at uint32) bool {
+	counter, ok := l.relocs[at+abi.RUN_COUNTER]
+	return ok && counter.Kind == abi.RELOC_LINK_COUNTER32
 }
 
 // item prints what stands at an offset: a pointer, a filler, or an instruction.
@@ -165,8 +187,8 @@ func (l *lister) pointer(r plan.Reloc) string {
 		return "<" + l.module(uint64(r.Addend)) + ">"
 	}
 	at := uint32(r.Addend)
-	if link, ok := l.relocs[at+abi.RUN_COUNTER]; ok && link.Kind == abi.RELOC_LINK_COUNTER32 {
-		return fmt.Sprintf("<runs %d>", link.Sym)
+	if l.isRun(at) {
+		return fmt.Sprintf("<runs %d>", l.relocs[at+abi.RUN_COUNTER].Sym)
 	}
 	l.body = at
 	return "<body>"
@@ -174,6 +196,12 @@ func (l *lister) pointer(r plan.Reloc) string {
 
 func helperName(id uint32) string {
 	switch {
+	case id == abi.HELPER_OFFSET, id == abi.HELPER_OFFSET_LEAF:
+		return "at"
+	case id == abi.HELPER_SESSION_ENTRY:
+		return "session-entry"
+	case id == abi.HELPER_SESSION_RETURN:
+		return "session-return"
 	case id >= abi.HELPER_RETURN_COPY:
 		return fmt.Sprintf("return-copy-%d", 2*(id-abi.HELPER_RETURN_COPY+1))
 	case id == abi.HELPER_ENTRY, id == abi.HELPER_ENTRY_LEAF:

@@ -3,6 +3,7 @@ package trampoline_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,8 @@ import (
 //	# exec: no            it is not called
 //	# hits: N             how often a call passes the entry, when not once
 //	# rdi: buffer         its first argument is a pointer
+//	# at +0xN: TACTIC | refused: PART OF THE REASON       of a program at f+N
+//	# at +0xN: TACTIC K                                   which a call passes K times
 //
 // testdata/NAME.golden, where it is, holds patches and stubs as they must be.
 type hazard struct {
@@ -32,6 +35,14 @@ type hazard struct {
 	run          bool
 	hits         uint64
 	buffer       bool
+	at           []at
+}
+
+// at is an instruction of f.
+type at struct {
+	off  uint64
+	want string
+	hits uint64
 }
 
 func hazards(t *testing.T) []hazard {
@@ -60,6 +71,10 @@ func readHazard(t *testing.T, source string) hazard {
 	h := hazard{name: strings.TrimSuffix(filepath.Base(source), ".s"), source: source, run: true, hits: 1}
 	for lines := bufio.NewScanner(f); lines.Scan() && strings.HasPrefix(lines.Text(), "#"); {
 		key, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "# "), ": ")
+		if off, ok := strings.CutPrefix(key, "at +"); ok {
+			h.at = append(h.at, readAt(t, off, value))
+			continue
+		}
 		switch key {
 		case "entry":
 			h.entry = value
@@ -80,6 +95,23 @@ func readHazard(t *testing.T, source string) hazard {
 	}
 	return h
 }
+
+func readAt(t *testing.T, off, value string) at {
+	t.Helper()
+	p := at{want: value, hits: 1}
+	if tactic, hits, ok := strings.Cut(value, " "); ok && !strings.HasPrefix(value, "refused") {
+		p.want = tactic
+		if _, err := fmt.Sscan(hits, &p.hits); err != nil {
+			t.Fatalf("at +%s: %q: %v", off, value, err)
+		}
+	}
+	if _, err := fmt.Sscan(off, &p.off); err != nil {
+		t.Fatalf("at +%s: %v", off, err)
+	}
+	return p
+}
+
+func (p at) refused() bool { return strings.HasPrefix(p.want, "refused") }
 
 // build assembles the hazard into a shared object.
 func (h hazard) build(t *testing.T) string {

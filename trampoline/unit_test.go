@@ -119,7 +119,10 @@ func checkPlan(t *testing.T, u *plan.Unit) {
 	if len(u.Patches) == 0 {
 		return
 	}
-	p := &plan.Plan{Units: []*plan.Unit{u}, Links: []plan.Link{{Name: "entry", Kind: abi.LINK_ENTRY}, {Name: "return", Kind: abi.LINK_RETURN}}}
+	p := &plan.Plan{Units: []*plan.Unit{u}}
+	for i := range 16 {
+		p.Links = append(p.Links, plan.Link{Name: fmt.Sprint(i), Kind: abi.LINK_ENTRY})
+	}
 	b, err := p.Encode()
 	if err != nil {
 		t.Fatal(err)
