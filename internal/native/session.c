@@ -19,10 +19,22 @@ static inline void begin(u64 frame)
 		word(frame, FRAME_SESSION + SESSION_COOKIES + 8 * n) = 0;
 }
 
-/* Where the host goes when ip is not what it was: to code of the stub that returns for
- * the function (bpf_override_return) with these words in place, anywhere else without. */
-static HOT u64 entered(struct bpftime_run *runs, u64 frame)
+/* The list of an entry, all else prepared. */
+HOT struct bpftime_run *bpftime_session_enter(u64 frame)
 {
+	struct bpftime_run *runs = *(struct bpftime_run **)(word(frame, FRAME_SITE) + OFFSET_RUNS);
+
+	begin(frame);
+	reg(frame, PT_RIP) = runs->ip;
+	return runs;
+}
+
+/* The list has been run. Where the host goes when ip is not what it was: to code of the
+ * stub that returns for the function (bpf_override_return) with these words in place,
+ * anywhere else without. */
+HOT u64 bpftime_session_entered(u64 frame)
+{
+	struct bpftime_run *runs = *(struct bpftime_run **)(word(frame, FRAME_SITE) + OFFSET_RUNS);
 	u64 ip = reg(frame, PT_RIP);
 
 	if (ip == runs->ip)
@@ -35,27 +47,21 @@ static HOT u64 entered(struct bpftime_run *runs, u64 frame)
 	return 1;
 }
 
-HOT u64 bpftime_session_entry(u64 frame)
-{
-	struct bpftime_run *runs = *(struct bpftime_run **)(word(frame, FRAME_SITE) + OFFSET_RUNS);
+#define RA (FRAME_SESSION + SESSION_WORDS)
 
-	begin(frame);
-	reg(frame, PT_RIP) = runs->ip;
-	bpftime_run_list(runs, frame);
-	return entered(runs, frame);
+/* The same of a return. */
+HOT struct bpftime_run *bpftime_session_return(u64 frame)
+{
+	state(frame) |= RETURNS;
+	reg(frame, PT_RIP) = word(frame, RA);
+	return *(struct bpftime_run **)(word(frame, FRAME_SITE) + BODY_RUNS);
 }
 
-HOT u64 bpftime_session_return(u64 frame)
+HOT u64 bpftime_session_returned(u64 frame)
 {
-	struct bpftime_run *runs = *(struct bpftime_run **)(word(frame, FRAME_SITE) + BODY_RUNS);
-	u64 ra = FRAME_SESSION + SESSION_WORDS;
-
-	state(frame) |= RETURNS;
-	reg(frame, PT_RIP) = word(frame, ra);
-	bpftime_run_list(runs, frame);
-	if (reg(frame, PT_RSP) != frame + ra + 8 || reg(frame, PT_EFLAGS) != FLAGS_DEAD)
+	if (reg(frame, PT_RSP) != frame + RA + 8 || reg(frame, PT_EFLAGS) != FLAGS_DEAD)
 		return 1;
-	word(frame, ra) = reg(frame, PT_RIP);
+	word(frame, RA) = reg(frame, PT_RIP);
 	return 0;
 }
 

@@ -206,7 +206,7 @@ static inline u32 seconds(void)
 
 /* Runs one program of a list, as the thunk does. Of a session program, what it returns at
  * the entry says whether it wants the return. */
-static HOT void run_one(struct bpftime_thread *t, struct bpftime_run *run, u64 frame)
+static inline __attribute__((always_inline)) void run_one(u64 counters, struct bpftime_run *run, u64 frame)
 {
 	volatile u64 *session = (volatile u64 *)(frame + FRAME_SESSION + SESSION_STATE);
 	u64 mine = run->session ? 1ul << run->session : 0, result;
@@ -214,19 +214,26 @@ static HOT void run_one(struct bpftime_thread *t, struct bpftime_run *run, u64 f
 
 	if (returns && *session & mine)
 		return;
-	++*(volatile u64 *)(t->counters + run->counter);
+	++*(volatile u64 *)(counters + run->counter);
 	*(volatile u64 *)(frame + FRAME_RUN) = (u64)run;
 	result = ((u64 (*)(u64))run->fn)(frame + FRAME_REGS);
 	if (mine && !returns && !(u32)result)
 		*session &= ~mine;
 }
 
+/* What a borrower has of struct bpftime_thread: as little as helpers ask of it. */
+struct borrower {
+	u64 counters, holder, stack;
+	u16 lease;
+};
+_Static_assert(offsetof(struct borrower, lease) == THREAD_LEASE, "abi.h");
+
 /* Runs the list under a borrowed lease; what the thunk does otherwise. */
 static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 frame)
 {
 	struct session *s = bpftime_resident.session;
 	u64 mark = BORROWED | (u64)seconds() << 32 | (u32)(frame >> 4);
-	struct bpftime_thread t;
+	struct borrower t;
 	int lease = borrow(mark, spread(frame ^ fs_base() << 3));
 
 	if (lease < 0) {
@@ -238,7 +245,7 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 	t.holder = frame;
 	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)&t;
 	for (; runs->fn; runs++)
-		run_one(&t, runs, frame);
+		run_one(t.counters, runs, frame);
 	cas(&s->leases[lease].owner, mark, 0);
 	return 0;
 }
@@ -252,20 +259,25 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
 	return t ? t : run_borrowed(runs, frame);
 }
 
-/* All of it: for thunks that leave that to C. */
+static HOT void run_kept(struct bpftime_run *runs, u64 frame, struct bpftime_thread *t)
+{
+	*(volatile u64 *)&t->holder = frame;
+	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)t;
+	for (; runs->fn; runs++)
+		run_one(t->counters, runs, frame);
+	*(volatile u64 *)&t->holder = 0;
+}
+
+/* All of it: for thunks that leave that to C. What runs programs is jumped to, so that
+ * nothing is on the stack for this. */
 HOT void bpftime_run_list(struct bpftime_run *runs, u64 frame)
 {
 	struct bpftime_thread *t = keep(frame);
 
-	if (!t) {
+	if (t)
+		run_kept(runs, frame, t);
+	else
 		run_borrowed(runs, frame);
-		return;
-	}
-	*(volatile u64 *)&t->holder = frame;
-	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)t;
-	for (; runs->fn; runs++)
-		run_one(t, runs, frame);
-	*(volatile u64 *)&t->holder = 0;
 }
 
 /* The main thread takes its lease here, so that whoever is hit first on its TLS,

@@ -36,11 +36,16 @@
 
 /* Runs the list. 0: the host goes on where the return address in the frame's place says;
  * else all of pt_regs says where. */
-	.macro SESSION_RUN function, drop
+	.macro SESSION_RUN before, after, drop
 	leaq	SESSION_RA+\drop(%rsp), %rax
 	movq	%rax, REG(PT_RSP)
 	movq	%rsp, %rdi
-	call	\function
+	call	\before
+	movq	%rax, %rdi
+	movq	%rsp, %rsi
+	call	bpftime_run_list
+	movq	%rsp, %rdi
+	call	\after
 	testq	%rax, %rax
 	jnz	bpftime_leave
 	RESTORE_WRITTEN
@@ -48,7 +53,7 @@
 
 	SESSION_THUNK bpftime_session_entry_thunk
 	OPEN 1
-	SESSION_RUN bpftime_session_entry, 0
+	SESSION_RUN bpftime_session_enter, bpftime_session_entered, 0
 	leaq	FRAME_SIZE(%rsp), %rsp
 	.cfi_adjust_cfa_offset -FRAME_SIZE
 	ret
@@ -58,7 +63,7 @@
 	call	*(%rsp)
 bpftime_session_return_behind:
 	OPEN 1
-	SESSION_RUN bpftime_session_return, 8
+	SESSION_RUN bpftime_session_return, bpftime_session_returned, 8
 	leaq	SESSION_RA(%rsp), %rsp
 	.cfi_adjust_cfa_offset -FRAME_SESSION-SESSION_WORDS
 	ret

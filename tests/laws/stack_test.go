@@ -3,8 +3,10 @@ package laws
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/session"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
@@ -22,6 +24,38 @@ func TestStack(t *testing.T) {
 		for _, where := range []string{"near", "far", "thread"} {
 			for _, k := range kinds {
 				t.Run(function+" "+where+" "+k.name, func(t *testing.T) { k.measure(t, victim, function, where, tactic) })
+			}
+		}
+	}
+}
+
+// TestStackElsewhere is the same for an instruction inside a function, below the red zone, and for sessions,
+// whose words come on top.
+func TestStackElsewhere(t *testing.T) {
+	needsAgent(t)
+	victim := host.Build(t, "gcc", "stack", "../laws/testdata/stack.c", "-pthread")
+	for _, where := range []string{"near", "far", "thread"} {
+		for _, k := range kinds {
+			for _, spec := range []string{"uprobe/%s:plain+4", "uprobe.session/%s:plain", "uprobe.session/%s:sixteenth"} {
+				t.Run(where+" "+k.name+" "+spec, func(t *testing.T) {
+					spec := fmt.Sprintf(spec, victim)
+					function := strings.TrimSuffix(spec[strings.LastIndex(spec, ":")+1:], "+4")
+					c := host.Cmd{Args: []string{victim, function, where}, Dir: host.WorkDir(t)}
+					before := stackBytes(t, host.Run(t, c, nil))
+					tr := &host.Trace{Text: k.manifest(t, spec)}
+					after := stackBytes(t, host.Run(t, c, tr))
+					most := mostStack + abi.SESSION_WORDS
+					if strings.HasSuffix(spec, "+4") {
+						most = mostStack + 128
+					}
+					for i, what := range []string{"first", "later"} {
+						took := after[i] - before[i]
+						t.Logf("%s hit: %d bytes", what, took)
+						if took > most || took < 40 {
+							t.Errorf("%s hit: the probes take %d bytes of stack, at most %d are allowed", what, took, most)
+						}
+					}
+				})
 			}
 		}
 	}

@@ -60,8 +60,9 @@ func relocated(u *plan.Unit, lo, hi uint32) bool {
 	return false
 }
 
-// place puts programs on each function of a file, or on each nth, and on the dynamic linker's hook.
-func place(t *testing.T, path string, step int, leaf bool) *plan.Unit {
+// place puts programs on each function of a file, or on each nth, also on second instructions and as sessions, and on
+// the dynamic linker's hook.
+func place(t *testing.T, path string, step int, program trampoline.Program) *plan.Unit {
 	t.Helper()
 	file, err := elfsym.Open(path)
 	if err != nil {
@@ -75,7 +76,8 @@ func place(t *testing.T, path string, step int, leaf bool) *plan.Unit {
 		}
 	}
 	a := trampoline.NewArena(&plan.Unit{Path: path}, file, addrs)
-	program := []trampoline.Program{{Code: a.Emit(0xc3), Leaf: leaf}}
+	program.Code = a.Emit(0xc3)
+	programs := []trampoline.Program{program}
 	if hook, err := file.Lookup("_dl_debug_state"); err == nil && file.Interp() == "" {
 		if err := trampoline.PlaceHook(a, hook[0].Value, abi.HELPER_DL_STATE); err != nil {
 			t.Errorf("hook: %v", err)
@@ -83,13 +85,19 @@ func place(t *testing.T, path string, step int, leaf bool) *plan.Unit {
 	}
 	var left []int
 	placeAt := func(i int) {
-		entry, ret := program, program
-		if i%3 == 1 {
-			entry = nil
-		} else if i%3 == 2 {
-			ret = nil
+		p := trampoline.Probes{Entry: programs, Return: programs}
+		switch i % 5 {
+		case 1:
+			p.Entry = nil
+		case 2:
+			p.Return = nil
+		case 3:
+			p = trampoline.Probes{Session: programs}
+		case 4:
+			p = trampoline.Probes{At: atSecond(file, addrs[i], programs)}
 		}
-		if e, _ := trampoline.Place(a, addrs[i], entry, ret); e.Err != nil {
+		o := trampoline.PlaceAll(a, addrs[i], p)
+		if o.Entry.Err != nil || len(o.At) > 0 && o.At[0].Err != nil {
 			left = append(left, i)
 		}
 	}
@@ -101,6 +109,19 @@ func place(t *testing.T, path string, step int, leaf bool) *plan.Unit {
 		placeAt(i)
 	}
 	return a.Unit
+}
+
+// atSecond is a program at the second instruction of a function.
+func atSecond(file *elfsym.File, addr uint64, programs []trampoline.Program) []trampoline.Point {
+	b, err := file.Bytes(addr, 15)
+	if err != nil {
+		return nil
+	}
+	in, err := x86.Decode(b)
+	if err != nil {
+		return nil
+	}
+	return []trampoline.Point{{Addr: addr + uint64(in.Len), Programs: programs}}
 }
 
 // own are the instructions that a stub may have beyond those it displaced.
@@ -130,8 +151,8 @@ func TestStubs(t *testing.T) {
 	}{
 		{hazards, 1}, {detours, 1}, {"/lib/x86_64-linux-gnu/libc.so.6", host.Scale(7, 1)}, {"/lib64/ld-linux-x86-64.so.2", 1},
 	} {
-		for _, leaf := range []bool{true, false} {
-			u := place(t, c.path, c.step, leaf)
+		for _, program := range []trampoline.Program{{Leaf: true}, {}, {Writes: true, Overrides: true}} {
+			u := place(t, c.path, c.step, program)
 			for _, p := range u.Patches {
 				tactics[session.TacticName(p.Tactic)]++
 			}
@@ -140,7 +161,8 @@ func TestStubs(t *testing.T) {
 		}
 	}
 	t.Logf("%v", tactics)
-	for _, kind := range []string{"jump", "padding", "short", "evict", "return-c", "thunk 1", "thunk 2", "thunk 3", "thunk 4", "thunk 5", "thunk 6", "thunk 7", "thunk 8"} {
+	for _, kind := range []string{"jump", "padding", "short", "evict", "return-c", "thunk 1", "thunk 2", "thunk 3", "thunk 4", "thunk 5", "thunk 6", "thunk 7", "thunk 8",
+		"thunk 16", "thunk 20", "thunk 25", "thunk 26", "thunk 27", "thunk 32", "thunk 40", "thunk 41", "thunk 42", "thunk 52"} {
 		if tactics[kind] == 0 {
 			t.Errorf("no stub of the kind %q among them: %v", kind, tactics)
 		}
@@ -172,8 +194,8 @@ func checkStubs(t *testing.T, u *plan.Unit) {
 		if err != nil {
 			t.Errorf("%s+%#x: %v", u.Path, p.Vaddr, err)
 		}
-		if first := s.code[0]; first != 0xff && p.Tactic&abi.TACTIC_RETURN_C == 0 && !evicted {
-			t.Errorf("%s+%#x: the stub does not begin with a call or push of ours: %x", u.Path, p.Vaddr, s.code)
+		if first := s.code[0]; first != 0xff && first != 0x48 && p.Tactic&abi.TACTIC_RETURN_C == 0 && !evicted {
+			t.Errorf("%s+%#x: the stub does not begin with a call, push or lea of ours: %x", u.Path, p.Vaddr, s.code)
 		}
 		add(s.code)
 		if evicted { // two jumps replace what leaves
