@@ -8,5 +8,7 @@
 //	filter    constants set by the manifest, global variables
 //	throws    markers (USDT) of a library, with their arguments
 //	leaks     what came in at entries and at returns, joined
+//	override  functions that a program returns for: faults, and a filter that decides for each call
+//	patch     arguments and results changed, one program at both ends of a call
 //	together  a session: maps that several processes fill and that outlive them
 package examples

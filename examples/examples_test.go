@@ -22,6 +22,8 @@ var examples = map[string][]string{
 	"throws": {`^caught 100$`, `^ +100 +0 +1 +\S+ +throws.on_throw usdt/libstdc\+\+:libstdcxx:throw$`,
 		`^ +"St13runtime_error": \{thrown: 90, rethrown: 90, caught: 180\}$`, `^ +"i": \{thrown: 10, rethrown: 0, caught: 10\}$`},
 	"leaks":    {`^leaks\.live +hash of 65536, \d+ used$`, `^ +\d+ +0x[0-9a-f]+$`},
+	"override": {`^65534$`, `^bash: xmalloc: cannot allocate 2000001 bytes$`, `^exit 2$`},
+	"patch":    {`^mode 664$`, `^64$`, `^4096$`},
 	"together": {`^one$`, `^two$`, `^three$`, `^together\.echoes +array of 1$`, `^ +0 +3$`},
 }
 

@@ -388,13 +388,14 @@ static void undo(struct placed *u)
 		semaphores_add(&u->module, u->plan, u->unit, -1);
 }
 
-/* Every list of runs that names a link is a site of it. */
+/* Every list of runs that names a link is a site of it, unless it says that it is the
+ * second of one (a session's). */
 static void count_sites(const struct resident *res, const struct placed *u)
 {
 	const struct plan_reloc *r = (const struct plan_reloc *)((const u8 *)u->plan + u->unit->relocs);
 
 	for (u32 i = 0; i < u->unit->nrelocs; i++)
-		if ((r[i].what & 0xff) == RELOC_LINK_COUNTER32)
+		if ((r[i].what & 0xff) == RELOC_LINK_COUNTER32 && !r[i].addend)
 			__atomic_fetch_add(&res->links[r[i].what >> 8]->sites, 1, __ATOMIC_RELAXED);
 }
 

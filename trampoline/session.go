@@ -17,7 +17,7 @@ func (a *Arena) placeSession(f *Function, w window, p Probes, points []*point) O
 	if err != nil {
 		return Outcome{Err: err}
 	}
-	entry, ret := withSessions(p.Entry, p.Session), withSessions(p.Return, p.Session)
+	entry, ret := withSessions(p.Entry, p.Session, 0), withSessions(p.Return, p.Session, 1)
 	w.claim(points)
 	err = a.atomically(func() error {
 		stub, err := a.sessionStub(f, w, entry, ret, how)
@@ -46,10 +46,10 @@ func (f *Function) planSession(w window) (returnPlan, error) {
 }
 
 // withSessions numbers session programs and puts them among others, by their links.
-func withSessions(others, sessions []Program) []Program {
+func withSessions(others, sessions []Program, again int64) []Program {
 	all := slices.Clone(others)
 	for i, p := range sessions {
-		p.session = uint32(i + 1)
+		p.session, p.again = uint32(i+1), again
 		all = append(all, p)
 	}
 	slices.SortStableFunc(all, func(a, b Program) int { return cmp.Compare(a.Link, b.Link) })

@@ -23,6 +23,7 @@ type Program struct {
 	Overrides bool
 
 	session uint32 // its number among the session programs of the function, from 1
+	again   int64  // 1: the list is the second of one site, which is counted once
 }
 
 // thunk is the helper for a list of programs: leaf programs need less saved, those
@@ -85,7 +86,7 @@ func (a *Arena) runs(programs []Program, ip uint64, skip uint32) uint32 {
 	at := a.Align(8)
 	for _, p := range programs {
 		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
-		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, 0)
+		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, p.again)
 		a.Emit32(p.session)
 		a.Emit64(p.Cookie)
 		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(ip))

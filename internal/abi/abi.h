@@ -295,7 +295,7 @@
 #define RELOC_ARENA_ABS64 3   /* arena + A */
 #define RELOC_HELPER_ABS64 4  /* address of helper SYM */
 #define RELOC_MAP_ABS64 5     /* base of map SYM + A */
-#define RELOC_LINK_COUNTER32 6 /* byte offset of link SYM's counter in a lease */
+#define RELOC_LINK_COUNTER32 6 /* byte offset of link SYM's counter in a lease; A = 1: of a site that was counted */
 
 /* helpers that code of a plan may name */
 #define HELPER_ENTRY 1

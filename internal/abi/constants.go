@@ -226,7 +226,7 @@ const (
 	RELOC_ARENA_ABS64          = 3  // arena + A
 	RELOC_HELPER_ABS64         = 4  // address of helper SYM
 	RELOC_MAP_ABS64            = 5  // base of map SYM + A
-	RELOC_LINK_COUNTER32       = 6  // byte offset of link SYM's counter in a lease
+	RELOC_LINK_COUNTER32       = 6  // byte offset of link SYM's counter in a lease; A = 1: of a site that was counted
 	HELPER_ENTRY               = 1
 	HELPER_RETURN              = 2 // tactic (a)
 	HELPER_RETURN_SITE         = 3 // tactic (c)
