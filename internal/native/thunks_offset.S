@@ -28,7 +28,7 @@
 #include "thunks.h"
 
 #define RED_ZONE 128
-#define HOST_RSP RED_ZONE+16
+#define HOST_RSP 144 /* RED_ZONE + 16, as CFI wants it: it may be negated */
 
 /* The frame of a leaf thunk, from rsp upwards. */
 #define OFFSET_LEAF_FLAGS 32
@@ -94,7 +94,9 @@
 	sahf
 	.endm
 
-	.macro OFFSET_RETURN
+/* The end, with registers put back. Where the return address is still into the stub, it
+ * says ip; else that is where rax was. */
+	.macro OFFSET_RETURN stub
 	movq	%rbp, %rsp
 	.irp	number, 0, 1, 2, 4, 5, 8, 9, 10, 11
 	.cfi_restore \number
@@ -102,6 +104,9 @@
 	popq	%rbp
 	.cfi_def_cfa rsp, RED_ZONE+8
 	.cfi_restore rbp
+	.if	\stub
+	IP_OF_STUB DW_OP_breg7, 0
+	.endif
 	ret	$RED_ZONE
 	.endm
 
@@ -110,7 +115,7 @@
 	movq	FRAME_FLAGS(%rsp), %rax
 	PUT_FLAGS
 	RESTORE
-	OFFSET_RETURN
+	OFFSET_RETURN 1
 	.cfi_restore_state
 	.endm
 
@@ -133,6 +138,9 @@
 	testb	$FLAGS_DF >> 8, REG(PT_EFLAGS+1)
 	jnz	7f
 	movq	%rdx, 8(%rbp)
+	movq	REG(PT_RIP), %rax
+	AT_FRAME 0, FRAME_REGS+PT_RAX
+	movq	%rax, -8(%rbp)
 	movq	REG(PT_RBP), %rax
 	movq	%rax, 0(%rbp)
 	movb	REG(PT_EFLAGS+1), %al
@@ -141,11 +149,10 @@
 	movb	REG(PT_EFLAGS), %ah
 	PUT_FLAGS
 	RESTORE_WRITTEN 0
-	.cfi_offset rip, -RED_ZONE-8
-	OFFSET_RETURN
+	.cfi_offset rip, -HOST_RSP-8
+	OFFSET_RETURN 0
 	.cfi_restore_state
-7:	movq	%rdx, REG(PT_RIP)
-	jmp	bpftime_leave
+7:	jmp	bpftime_leave_to
 	.endm
 
 	OFFSET_THUNK bpftime_offset_write

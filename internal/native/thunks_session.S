@@ -25,7 +25,7 @@
  */
 #include "thunks.h"
 
-#define SESSION_RA FRAME_SESSION+SESSION_WORDS
+#define SESSION_RA 264 /* FRAME_SESSION + SESSION_WORDS */
 
 	.macro	SESSION_THUNK name
 	FUNCTION \name

@@ -43,8 +43,7 @@
 	WRITTEN_CLOSE 0
 	ret	$8
 	.cfi_restore_state
-7:	movq	%rdx, REG(PT_RIP)
-	jmp	bpftime_leave
+7:	jmp	bpftime_leave_to
 	.endm
 
 	.macro RETURN_CLOSE drop
@@ -103,15 +102,25 @@ bpftime_return_write_behind:
 	AT_FRAME 13, FRAME_REGS+PT_R13+\n
 	AT_FRAME 14, FRAME_REGS+PT_R14+\n
 	AT_FRAME 15, FRAME_REGS+PT_R15+\n
-	AT_FRAME DW_RIP, FRAME_REGS+PT_RIP+\n
+	AT_FRAME DW_RIP, FRAME_REGS+PT_ORIG_RAX+\n
 	.endm
 
-/* Jumped to with the frame open: leaves for what pt_regs says. What is not arithmetic in
- * the flags is the processor's, but DF may be set. pt_regs ends as iretq wants it. */
+/* Jumped to with the frame open: leaves for what pt_regs says, but with rdx for ip in the
+ * second case; to an unwinder it is at ip. What is not arithmetic in the flags is the
+ * processor's, but DF may be set. pt_regs ends as iretq wants it. */
 	FUNCTION bpftime_leave
 	.cfi_startproc
 	.cfi_signal_frame
 	IN_FRAME
+	AT_FRAME DW_RIP, FRAME_REGS+PT_RIP
+	movq	REG(PT_RIP), %rdx
+	.globl	bpftime_leave_to
+	.hidden	bpftime_leave_to
+bpftime_leave_to:
+	movq	REG(PT_RIP), %rax
+	movq	%rax, REG(PT_ORIG_RAX)
+	IN_FRAME
+	movq	%rdx, REG(PT_RIP)
 	pushfq
 	IN_FRAME 8
 	popq	%rax

@@ -50,6 +50,28 @@ int again(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
+int look(struct pt_regs *ctx)
+{
+	return ctx->rdi & 1;
+}
+
+/* Writes what is there. */
+SEC("uprobe")
+int rewrite(struct pt_regs *ctx)
+{
+	*(volatile __u64 *)&ctx->rdi = ctx->rdi;
+	return 0;
+}
+
+/* The same by the long way: only iretq sets DF. */
+SEC("uprobe")
+int leave(struct pt_regs *ctx)
+{
+	ctx->eflags |= 1;
+	return 0;
+}
+
+SEC("uprobe")
 int override(struct pt_regs *ctx)
 {
 	bpf_override_return(ctx, 0x1234);

@@ -1,0 +1,68 @@
+package registers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/internal/x86"
+	"github.com/bpftime-go/bpftime/tests/internal/host"
+)
+
+// TestUnwindSteps walks the stack from every instruction of the agent's on the way of a hit, by each thunk: for programs
+// that are given nothing, that look, that write, and that leave by iretq.
+func TestUnwindSteps(t *testing.T) {
+	victim := host.Victim(t, "unwind.cpp", "-pthread", "-rdynamic", "-ldl")
+	change := object(t, "change")
+	for _, program := range []string{"gadget: funccount, args: [%q]", "path: " + change + ", attach: {look: %q}",
+		"path: " + change + ", attach: {rewrite: %q}", "path: " + change + ", attach: {leave: %q}"} {
+		for _, function := range []string{"return_a", "return_b", "return_c"} {
+			for _, kind := range []string{"uprobe", "uretprobe", "uprobe.session", "offset"} {
+				if kind == "uprobe.session" && function == "return_c" {
+					continue
+				}
+				t.Run(program+" "+kind+" "+function, func(t *testing.T) {
+					spec := kind + "/" + victim + ":" + function
+					if kind == "offset" {
+						spec = fmt.Sprintf("uprobe/%s:%s+%d", victim, function, secondInstruction(t, victim, function))
+					}
+					tr := &host.Trace{Text: fmt.Sprintf("objects:\n- {"+program+"}\n", spec)}
+					c := host.Cmd{Args: []string{victim, "stepped", "3", function}, Dir: host.WorkDir(t)}
+					_, traced := host.Compare(t, c, tr)
+					if !strings.Contains(traced.Stdout, "lost 0\n") {
+						t.Errorf("printed %q", traced.Stdout)
+					}
+					for name, l := range tr.Links(t) {
+						if l.Error != "" || l.Hits < 3 {
+							t.Errorf("%s: %d hits, %q", name, l.Hits, l.Error)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// secondInstruction is where it begins.
+func secondInstruction(t *testing.T, path, function string) int {
+	t.Helper()
+	f, err := elfsym.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	symbols, err := f.Lookup(function)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := f.Bytes(symbols[0].Value, 15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := x86.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in.Len
+}
