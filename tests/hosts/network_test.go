@@ -41,7 +41,7 @@ func TestOpenSSL(t *testing.T) {
 	tr := host.Hot()
 	compareServers(t, tr, func(t *testing.T, tr *host.Trace) *record {
 		s := &server{t: t, dir: host.WorkDir(t)}
-		port := freePort(t)
+		port := host.FreePort(t)
 		script := fmt.Sprintf(`
 			openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 -subj /CN=localhost 2>/dev/null
 			openssl s_server -accept 127.0.0.1:%[1]d -key key -cert cert -www -naccept 2 > server.out 2>&1 &

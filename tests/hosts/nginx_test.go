@@ -49,7 +49,7 @@ type nginx struct {
 
 func startNginx(t *testing.T, u *host.User, tr *host.Trace) *nginx {
 	t.Helper()
-	s := &nginx{server: server{t: t, dir: host.WorkDir(t)}, port: freePort(t)}
+	s := &nginx{server: server{t: t, dir: host.WorkDir(t)}, port: host.FreePort(t)}
 	c := host.Cmd{
 		Args: []string{"nginx", "-p", s.dir, "-e", "error.log", "-c", "nginx.conf"}, Dir: s.dir, User: u,
 		Setup: func(t testing.TB, dir string) { s.configure(dir, u) },
@@ -58,7 +58,7 @@ func startNginx(t *testing.T, u *host.User, tr *host.Trace) *nginx {
 	r := p.Wait()
 	s.out.note("start: exit %d, stdout %q, stderr %q", r.Exit, r.Stdout, strings.ReplaceAll(r.Stderr, s.dir, "DIR"))
 	s.adopt(filepath.Join(s.dir, "nginx.pid"))
-	reachable(t, s.port)
+	host.Reachable(t, s.port)
 	return s
 }
 

@@ -53,7 +53,7 @@ func playRedis(t *testing.T, u *host.User, tr *host.Trace) *record {
 
 func startRedis(t *testing.T, u *host.User, tr *host.Trace) *redis {
 	t.Helper()
-	s := &redis{server: server{t: t, dir: host.WorkDir(t)}, user: u, port: fmt.Sprint(freePort(t))}
+	s := &redis{server: server{t: t, dir: host.WorkDir(t)}, user: u, port: fmt.Sprint(host.FreePort(t))}
 	p := host.Start(t, host.Cmd{Dir: s.dir, User: u, Args: []string{"redis-server", "--port", s.port, "--bind", "127.0.0.1",
 		"--daemonize", "yes", "--appendonly", "yes", "--pidfile", filepath.Join(s.dir, "pid"), "--logfile", "log",
 		"--dir", s.dir, "--save", "", "--enable-debug-command", "yes", "--appendfsync", "everysec"}}, tr)

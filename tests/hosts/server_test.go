@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -111,32 +110,6 @@ func (s *server) workers(n int, want func(pid int) bool) []int {
 		s.t.Fatalf("%d workers, want %d", len(list), n)
 	}
 	return list
-}
-
-// freePort returns a TCP port on loopback that was free a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// reachable waits until something listens on the port.
-func reachable(t *testing.T, port int) {
-	t.Helper()
-	ok := host.Poll(30*time.Second, func() bool {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	if !ok {
-		t.Fatalf("nothing listens on port %d", port)
-	}
 }
 
 func save(t testing.TB, text string, path ...string) {

@@ -3,7 +3,6 @@ package objects
 import (
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,46 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
-
-// client runs a client of a server, plain, and returns its standard output.
-func client(t *testing.T, args ...string) string {
-	t.Helper()
-	r := host.Run(t, host.Cmd{Args: args, Dir: host.WorkDir(t)}, nil)
-	if r.Exit != 0 {
-		t.Fatalf("%v: exit %d\n%s%s", args, r.Exit, r.Stdout, r.Stderr)
-	}
-	return r.Stdout
-}
-
-// freePort is a TCP port on loopback that was free a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// reachable waits until somebody listens on the port.
-func reachable(t *testing.T, port int) {
-	t.Helper()
-	ok := host.Poll(30*time.Second, func() bool {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-	if !ok {
-		t.Fatalf("nobody listens on port %d", port)
-	}
-}
 
 const redisManifest = `
 objects:
@@ -73,14 +35,14 @@ func TestRedis(t *testing.T) {
 
 func serveRedis(t *testing.T, v variant, u *host.User) {
 	const requests = 5000
-	port := freePort(t)
+	port := host.FreePort(t)
 	c := host.Cmd{Dir: host.WorkDir(t), User: u, Args: []string{"redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", ""}}
 	tr := trace(t, v, fmt.Sprintf(redisManifest, "uprobe//usr/bin/redis-server", "uretprobe//usr/bin/redis-server"))
 	server := host.Start(t, c, tr)
-	reachable(t, port)
-	client(t, "redis-benchmark", "-p", fmt.Sprint(port), "-n", fmt.Sprint(requests), "-c", "20", "-q", "-t", "set,get,incr")
-	stats := commandStats(client(t, "redis-cli", "-p", fmt.Sprint(port), "info", "commandstats"))
-	client(t, "redis-cli", "-p", fmt.Sprint(port), "shutdown", "nosave")
+	host.Reachable(t, port)
+	host.Client(t, "redis-benchmark", "-p", fmt.Sprint(port), "-n", fmt.Sprint(requests), "-c", "20", "-q", "-t", "set,get,incr")
+	stats := commandStats(host.Client(t, "redis-cli", "-p", fmt.Sprint(port), "info", "commandstats"))
+	host.Client(t, "redis-cli", "-p", fmt.Sprint(port), "shutdown", "nosave")
 	if r := server.Wait(); r.Exit != 0 {
 		t.Errorf("exit %d\n%s", r.Exit, r.Stdout)
 	}
@@ -127,14 +89,14 @@ func TestNginx(t *testing.T) {
 }
 
 func serveNginx(t *testing.T, v variant, u *host.User) {
-	port := freePort(t)
+	port := host.FreePort(t)
 	c := host.Cmd{Dir: host.WorkDir(t), User: u}
 	c.Args = []string{"nginx", "-p", c.Dir, "-e", "error.log", "-c", "nginx.conf"}
 	c.Setup = func(t testing.TB, dir string) { configure(t, dir, port, u) }
 	tr := trace(t, v, `objects: [{path: OBJ/tally.bpf.o, attach: {tally: "uprobe//usr/sbin/nginx:ngx_http_process_request"}}]`)
 	server := host.Start(t, c, tr)
-	reachable(t, port)
-	client(t, "wrk", "-t1", "-c8", "-d1", fmt.Sprintf("http://127.0.0.1:%d/page", port))
+	host.Reachable(t, port)
+	host.Client(t, "wrk", "-t1", "-c8", "-d1", fmt.Sprintf("http://127.0.0.1:%d/page", port))
 	syscall.Kill(server.PID, syscall.SIGQUIT)
 	if r := server.Wait(); r.Exit != 0 {
 		t.Errorf("exit %d\n%s", r.Exit, r.Stderr)
