@@ -57,7 +57,7 @@ func (w window) over(run window) window {
 // evictable finds instructions of f from lo on that can make room for w, those that
 // are furthest from it: what is entered behind its first bytes is often a loop.
 func (a *Arena) evictable(f *Function, w window, lo uint64) (best window, found bool) {
-	if f.unknown != "" {
+	if f.unknown != "" || f.jumpsByRet() {
 		return best, false // an indirect jump may be a computed goto
 	}
 	f = f.withAddresses()
@@ -90,6 +90,28 @@ func (f *Function) runAt(insns []insn) (window, bool) {
 		w.len += in.Len
 	}
 	return w, w.len >= evictMin && w.len <= evictMax
+}
+
+// jumpsByRet tells whether the function, or what it jumps on to, returns to an address
+// that it has just put on the stack: a computed goto through a retpoline is one.
+func (f *Function) jumpsByRet() bool {
+	for _, p := range f.pieces {
+		for i, in := range p.insns[1:] {
+			if in.Flow() == x86.FlowRet && putsAddress(p.insns[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// putsAddress: push, or mov %reg, (%rsp).
+func putsAddress(in insn) bool {
+	if in.Enc != x86.Legacy || in.Map != x86.MapOneByte {
+		return false
+	}
+	toTop := in.HasMem && in.Mem.Base == x86.RSP && in.Mem.Index == x86.NoReg && in.Mem.Disp == 0
+	return in.Op&0xf8 == 0x50 || in.Op == 0xff && in.Reg&7 == 6 || in.Op == 0x89 && toTop
 }
 
 // withAddresses is the function with every address as a goal that its code or a
