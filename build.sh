@@ -74,7 +74,8 @@ strace strace
 gdb gdb
 setpriv util-linux"
 # Hosts that are tested, and libraries that are decoded, when they are there or can be had.
-wishes_test='/usr/lib/python3.11/test/test_dict.py libpython3.11-testsuite
+wishes_test='perf linux-perf
+/usr/lib/python3.11/test/test_dict.py libpython3.11-testsuite
 node nodejs
 java default-jre-headless
 /usr/lib/x86_64-linux-gnu/libx265.so.199 libx265-199
