@@ -14,7 +14,11 @@ type manifest struct {
 	session string
 	specs   []string
 	exe     string // only in processes of these programs; empty: in all
+	others  []other
 }
+
+// other is a program of an object at a place.
+type other struct{ object, program, spec string }
 
 // String is the manifest as people write it: the agent judges a plain process.exe without starting its compiler.
 func (m manifest) String() string {
@@ -22,6 +26,9 @@ func (m manifest) String() string {
 	fmt.Fprintf(&text, "session: %s\nobjects:\n  - gadget: funccount\n    args:\n", m.session)
 	for _, spec := range m.specs {
 		fmt.Fprintf(&text, "      - %q\n", spec)
+	}
+	for _, o := range m.others {
+		fmt.Fprintf(&text, "  - path: %s\n    attach: {%s: %q}\n", o.object, o.program, o.spec)
 	}
 	if m.exe != "" {
 		fmt.Fprintf(&text, "process:\n  exe: %q\n", m.exe)
@@ -36,9 +43,9 @@ type agentSession struct {
 }
 
 // writeManifest leaves the session's manifest in the workshop and returns its path.
-func (a *agentSession) writeManifest(w *workshop, exe string, specs ...string) (string, error) {
+func (a *agentSession) writeManifest(w *workshop, exe string, specs []string, others ...other) (string, error) {
 	path := w.path(a.name + ".yaml")
-	return path, os.WriteFile(path, []byte(manifest{a.name, specs, exe}.String()), 0o644)
+	return path, os.WriteFile(path, []byte(manifest{a.name, specs, exe, others}.String()), 0o644)
 }
 
 // env is what makes a process load the agent and join the session.

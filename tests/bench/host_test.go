@@ -227,7 +227,7 @@ objects:
 process:
   exe: "*/nginx"
 `
-	if got := (manifest{"start", []string{"uprobe/libc:exit", "uretprobe//bin/host:f_ours_both"}, "*/nginx"}).String(); got != want {
+	if got := (manifest{"start", []string{"uprobe/libc:exit", "uretprobe//bin/host:f_ours_both"}, "*/nginx", nil}).String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

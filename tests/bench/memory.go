@@ -37,7 +37,7 @@ func measureMemory(w *workshop) ([]Group, error) {
 		return []Group{g}, nil
 	}
 	a := &agentSession{rundir: w.rundir, name: "sleep"}
-	manifest, err := a.writeManifest(w, "", "uprobe/libc:"+sleepProbe)
+	manifest, err := a.writeManifest(w, "", []string{"uprobe/libc:" + sleepProbe})
 	if err != nil {
 		return nil, err
 	}

@@ -77,11 +77,20 @@ func (b *bench) loadAgent() ([]string, error) {
 		return nil, nil
 	}
 	var specs []string
+	var others []other
 	for _, s := range b.sitesOf(theAgent) {
-		specs = append(specs, s.specs(b.w.path("host"))...)
+		places := s.specs(b.w.path("host"))
+		switch {
+		case s.program == "":
+			specs = append(specs, places...)
+		case b.w.noPrograms != nil:
+			b.no[s.name] = fmt.Errorf("%w: %w", errAbsent, b.w.noPrograms)
+		default:
+			others = append(others, other{b.w.path("programs.bpf.o"), s.program, places[0]})
+		}
 	}
 	b.agent = &agentSession{rundir: b.w.rundir, name: b.name}
-	manifest, err := b.agent.writeManifest(b.w, "", specs...)
+	manifest, err := b.agent.writeManifest(b.w, "", specs, others...)
 	return b.agent.env(b.w.o.agent, manifest), err
 }
 

@@ -1,6 +1,9 @@
 package main
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // prober is who puts the probe on a site.
 type prober int
@@ -22,12 +25,18 @@ type site struct {
 	by               prober
 	entries, returns int    // programs at the entry and at the return; each counts once a call
 	pattern          string // of a sweep: the functions that it calls
+	offset           int    // of the instruction that is probed instead of the entry
+	session          bool   // one program runs at the entry and at the return
+	program          string // of c/programs.bpf.c; empty: one that only counts
 }
 
 // symbol is what the site's probes are attached to: a function, or a pattern of functions.
 func (s site) symbol() string {
 	if s.pattern != "" {
 		return s.pattern
+	}
+	if s.offset != 0 {
+		return fmt.Sprintf("f_%s+%#x", s.name, s.offset)
 	}
 	return "f_" + s.name
 }
@@ -45,6 +54,9 @@ func (s site) specs(file string) []string {
 	place := "/" + file + ":" + s.symbol()
 	if s.pattern != "" {
 		return slices.Repeat([]string{"uprobe.multi" + place}, s.entries)
+	}
+	if s.session {
+		return []string{"uprobe.session" + place}
 	}
 	return append(slices.Repeat([]string{"uprobe" + place}, s.entries), slices.Repeat([]string{"uretprobe" + place}, s.returns)...)
 }
@@ -85,6 +97,9 @@ func (e experiment) sitesOf(by prober) []site {
 // hot is the experiment with one function that is called again and again.
 var hot = experiment{name: "hot", sites: hotSites, tables: hotTables}
 
+// secondInstruction of WORK in c/sites.S.
+const secondInstruction = 3
+
 var hotSites = []site{
 	{name: "plain"},
 	{name: "jump"}, // the host's jump has no program that could count
@@ -100,6 +115,12 @@ var hotSites = []site{
 	{name: "ours_entry3", by: theAgent, entries: 3},
 	{name: "ours_return", by: theAgent, returns: 1},
 	{name: "ours_both", by: theAgent, entries: 1, returns: 1},
+	{name: "ours_look", by: theAgent, entries: 1, program: "look"},
+	{name: "ours_write", by: theAgent, entries: 1, program: "rewrite"},
+	{name: "ours_offset", by: theAgent, entries: 1, offset: secondInstruction},
+	{name: "ours_offset_look", by: theAgent, entries: 1, offset: secondInstruction, program: "look"},
+	{name: "ours_offset_write", by: theAgent, entries: 1, offset: secondInstruction, program: "rewrite"},
+	{name: "ours_session", by: theAgent, entries: 1, returns: 1, session: true},
 	{name: "kernel_nop5_entry", by: theKernel, entries: 1},
 	{name: "kernel_nop5_entry2", by: theKernel, entries: 2},
 	{name: "kernel_nop5_entry3", by: theKernel, entries: 3},
@@ -117,9 +138,17 @@ var hotTables = []table{
 		{label: "limit: by hand", site: "limit_entry", base: "plain"},
 		{label: "limit: by hand, all of pt_regs", site: "limit_full", base: "plain"},
 		{label: "ours", site: "ours_entry", base: "plain", limit: "limit_entry", goal: goal{most: 3, ratio: 2}},
+		{label: "ours, a program that is given pt_regs", site: "ours_look", base: "plain", limit: "limit_full"},
+		{label: "ours, one that writes to pt_regs", site: "ours_write", base: "plain", limit: "limit_full"},
 		{label: "kernel, nop5 first", site: "kernel_nop5_entry", base: "plain", limit: "limit_entry"},
 		{label: "kernel, push first", site: "kernel_push_entry", base: "plain", limit: "limit_entry"},
 		{label: "kernel, mov first", site: "kernel_mov_entry", base: "plain", limit: "limit_entry"},
+	}},
+	{"uprobe inside a function, hot", []row{
+		{label: "plain call", site: "plain", base: "plain"},
+		{label: "ours", site: "ours_offset", base: "plain"},
+		{label: "ours, a program that is given pt_regs", site: "ours_offset_look", base: "plain"},
+		{label: "ours, one that writes to pt_regs", site: "ours_offset_write", base: "plain"},
 	}},
 	{"uretprobe, hot", []row{
 		{label: "plain call", site: "plain", base: "plain"},
@@ -131,6 +160,7 @@ var hotTables = []table{
 		{label: "limit: by hand, return address in place", site: "limit_both", base: "plain"},
 		{label: "limit: by hand, shadow stack", site: "limit_shadow", base: "plain"},
 		{label: "ours", site: "ours_both", base: "plain", limit: "limit_both", goal: goal{most: 7, ratio: 2}},
+		{label: "ours, one program for both: uprobe.session", site: "ours_session", base: "plain", limit: "limit_both"},
 		{label: "kernel, nop5 first", site: "kernel_nop5_both", base: "plain", limit: "limit_both"},
 		{label: "kernel, push first", site: "kernel_push_both", base: "plain", limit: "limit_both"},
 		{label: "kernel, mov first", site: "kernel_mov_both", base: "plain", limit: "limit_both"},

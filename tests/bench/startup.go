@@ -30,12 +30,12 @@ func startVariants(w *workshop) ([]startVariant, error) {
 		return variants, nil
 	}
 	other := &agentSession{rundir: w.rundir, name: "other"}
-	otherFile, err := other.writeManifest(w, "*/no-such-program", "uprobe/libc:"+startProbe)
+	otherFile, err := other.writeManifest(w, "*/no-such-program", []string{"uprobe/libc:" + startProbe})
 	if err != nil {
 		return nil, err
 	}
 	one := &agentSession{rundir: w.rundir, name: "start"}
-	oneFile, err := one.writeManifest(w, "", "uprobe/libc:"+startProbe)
+	oneFile, err := one.writeManifest(w, "", []string{"uprobe/libc:" + startProbe})
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ type workshop struct {
 	o      options
 	dir    string
 	rundir string // BPFTIME_RUNDIR: in shared memory, where sessions live by default
+
+	noPrograms error // why programs.bpf.o is not there
 }
 
 func newWorkshop(ctx context.Context, o options) (*workshop, error) {
@@ -58,12 +60,23 @@ func (w *workshop) build() error {
 	if err := os.CopyFS(w.dir, sources); err != nil {
 		return err
 	}
+	w.noPrograms = w.compilePrograms()
 	return errors.Join(
 		w.compile("host", "host.c", "sample.c", "sites.S", "limit.S", "cold.S"),
 		w.compile("machine", "machine.c", "sample.c"),
 		w.compile("runner", "runner.c", "sample.c"),
 		w.compile("empty.so", "-fPIC", "-shared", "empty.c"),
 	)
+}
+
+// compilePrograms makes programs.bpf.o, if there is a compiler for it.
+func (w *workshop) compilePrograms() error {
+	clang := exec.CommandContext(w.ctx, "clang", "-target", "bpf", "-O2", "-g", "-Wall", "-Werror", "-c", "programs.bpf.c", "-o", w.path("programs.bpf.o"))
+	clang.Dir = w.path("c")
+	if out, err := clang.CombinedOutput(); err != nil {
+		return fmt.Errorf("clang: %w %s", err, out)
+	}
+	return nil
 }
 
 func (w *workshop) compile(output string, args ...string) error {

@@ -47,6 +47,9 @@ struct variant {
 	X(limit_shadow, FAST, LIMIT)                                            \
 	X(ours_entry, FAST, NO) X(ours_entry2, FAST, NO)                        \
 	X(ours_entry3, FAST, NO) X(ours_return, FAST, NO) X(ours_both, FAST, NO) \
+	X(ours_look, FAST, NO) X(ours_write, FAST, NO) X(ours_offset, FAST, NO) \
+	X(ours_offset_look, FAST, NO) X(ours_offset_write, FAST, NO)            \
+	X(ours_session, FAST, NO)                                               \
 	X(kernel_nop5_entry, SLOW, NO) X(kernel_nop5_entry2, SLOW, NO)          \
 	X(kernel_nop5_entry3, SLOW, NO) X(kernel_nop5_both, SLOW, NO)           \
 	X(kernel_push_entry, SLOW, NO) X(kernel_push_both, SLOW, NO)            \

@@ -41,7 +41,7 @@ f_\name:
 	.irp	name, entry, entry2, entry3, full, return, both, shadow
 	SITE	limit_\name
 	.endr
-	.irp	name, entry, entry2, entry3, return, both
+	.irp	name, entry, entry2, entry3, return, both, look, write, offset, offset_look, offset_write, session
 	SITE	ours_\name
 	.endr
 
