@@ -20,6 +20,33 @@ func TestRedis(t *testing.T) {
 	})
 }
 
+// TestRedisInside: the same with programs at instructions all over the functions that every command goes through.
+func TestRedisInside(t *testing.T) {
+	host.Require(t, "redis-server", "redis-cli", "redis-benchmark")
+	const file = "/usr/bin/redis-server"
+	var specs []string
+	for _, function := range []string{"processCommand", "lookupKey", "dictFind", "sdsnewlen", "addReply", "readQueryFromClient", "aeProcessEvents"} {
+		starts := host.Instructions(t, file, function)
+		for i := 1; i < len(starts); i += 1 + len(starts)/12 {
+			specs = append(specs, fmt.Sprintf("uprobe/%s:%s+%#x", file, function, starts[i]))
+		}
+	}
+	if len(specs) < 30 {
+		t.Fatalf("%d points", len(specs))
+	}
+	tr := host.Of(specs...)
+	compareServers(t, tr, func(t *testing.T, tr *host.Trace) *record { return playRedis(t, nil, tr) })
+	hit := 0
+	for _, l := range tr.Links(t) {
+		if l.Hits > 0 {
+			hit++
+		}
+	}
+	if 3*hit < len(specs) {
+		t.Errorf("%d of %d points are hit", hit, len(specs))
+	}
+}
+
 type redis struct {
 	server
 	user *host.User

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpftime-go/bpftime/elfsym"
-	"github.com/bpftime-go/bpftime/internal/x86"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
 
@@ -25,7 +23,7 @@ func TestUnwindSteps(t *testing.T) {
 				t.Run(program+" "+kind+" "+function, func(t *testing.T) {
 					spec := kind + "/" + victim + ":" + function
 					if kind == "offset" {
-						spec = fmt.Sprintf("uprobe/%s:%s+%d", victim, function, secondInstruction(t, victim, function))
+						spec = fmt.Sprintf("uprobe/%s:%s+%d", victim, function, host.Instructions(t, victim, function)[1])
 					}
 					tr := &host.Trace{Text: fmt.Sprintf("objects:\n- {"+program+"}\n", spec)}
 					c := host.Cmd{Args: []string{victim, "stepped", "3", function}, Dir: host.WorkDir(t)}
@@ -42,27 +40,4 @@ func TestUnwindSteps(t *testing.T) {
 			}
 		}
 	}
-}
-
-// secondInstruction is where it begins.
-func secondInstruction(t *testing.T, path, function string) int {
-	t.Helper()
-	f, err := elfsym.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	symbols, err := f.Lookup(function)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := f.Bytes(symbols[0].Value, 15)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := x86.Decode(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return in.Len
 }
