@@ -120,6 +120,9 @@ func (c *compiler) functions(b binding, m *elfsym.Module) {
 func (c *compiler) named(b binding, m *elfsym.Module) {
 	symbols, err := m.File.Lookup(b.spec.Symbol)
 	if err != nil {
+		if strings.ContainsAny(b.spec.Symbol, "*?") {
+			err = fmt.Errorf("%w; patterns are for uprobe.multi/ and uretprobe.multi/", err)
+		}
 		c.fail(b, err)
 		return
 	}

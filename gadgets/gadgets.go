@@ -67,8 +67,17 @@ func (g *Gadget) Expand(args []string) ([]config.Program, []config.Map, error) {
 	return programs, maps, nil
 }
 
-// attachments reads specifications. One without a kind is a uprobe. The cookie is
-// the place among the arguments.
+// bareKind is the kind that is meant by a specification without one. Stars belong to
+// names only where there are parameters: f(char*).
+func bareKind(arg string) string {
+	if strings.ContainsAny(arg, "*?") && !strings.Contains(arg, "(") {
+		return "uprobe.multi/"
+	}
+	return "uprobe/"
+}
+
+// attachments reads specifications. One without a kind is a uprobe, or uprobe.multi
+// where it has a pattern. The cookie is the place among the arguments.
 func attachments(args []string) ([]config.Attachment, error) {
 	if len(args) == 0 {
 		return nil, fmt.Errorf("nothing to attach to")
@@ -77,7 +86,7 @@ func attachments(args []string) ([]config.Attachment, error) {
 	for i, arg := range args {
 		spec, err := config.ParseSpec(arg)
 		if err != nil && !strings.Contains(strings.SplitN(arg, ":", 2)[0], "probe") {
-			if bare, again := config.ParseSpec("uprobe/" + arg); again == nil {
+			if bare, again := config.ParseSpec(bareKind(arg) + arg); again == nil {
 				spec, err = bare, nil
 			}
 		}

@@ -82,6 +82,8 @@ func TestExpand(t *testing.T) {
 		{"funcsum uretprobe/libc:read uprobe/libc:malloc", "on_entry uprobe/libc:malloc 1\non_return uretprobe/libc:read 0\nmap sums 2\n"},
 		{"funclatency libc:read", "on_entry uprobe/libc:read 0\non_return uretprobe/libc:read 0\n"},
 		{"funclatency uretprobe//usr/sbin/nginx:f", "on_entry uprobe//usr/sbin/nginx:f 0\non_return uretprobe//usr/sbin/nginx:f 0\n"},
+		{"funccount libc:mem* libc:?", "count uprobe.multi/libc:mem* 0\ncount uprobe.multi/libc:? 1\n"},
+		{"funccount a:f(char*)", "count uprobe/a:f(char*) 0\n"},
 		{"mallocs", ""},
 	} {
 		words := strings.Fields(c.line)
@@ -101,6 +103,7 @@ func TestExpandRefuses(t *testing.T) {
 		"funccount":                          "funccount: nothing to attach to; use: funccount SPEC…",
 		"funclatency libc:a libc:b":          "funclatency: 2 functions are too many for one histogram; use: funclatency SPEC",
 		"funclatency uprobe/libc:read+4":     "funclatency: uprobe/libc:read+0x4 is no function; use: funclatency SPEC",
+		"funclatency libc:re*d":              "funclatency: uprobe.multi/libc:re*d is no function; use: funclatency SPEC",
 		"funclatency uprobe.multi/libc:mem*": "funclatency: uprobe.multi/libc:mem* is no function; use: funclatency SPEC",
 		"funcsum usdt/libc:libc:setjmp":      "funcsum: usdt/libc:libc:setjmp is no function: where its arguments are differs from place to place; use: funcsum SPEC…",
 		"mallocs libc:malloc":                `mallocs: it takes no argument, not ["libc:malloc"]; use: mallocs`,
