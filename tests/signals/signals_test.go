@@ -7,6 +7,7 @@
 package signals
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -101,4 +102,21 @@ func TestTrapsEverywhere(t *testing.T) {
 		t.Errorf("%s: %d functions refused (%s), %d hits, by %s", all, l.Refused, l.Error, l.Hits, l.Tactic)
 	}
 	tr.WantHits(t, exec, 4)
+}
+
+// TestTrapInLateModule: an int3 in a module that comes later, also as the only reason for traps.
+func TestTrapInLateModule(t *testing.T) {
+	victim := host.Victim(t, "late.c", "-pthread", "-ldl")
+	plugin := host.Plugin(t, "tinyplugin.c", "tinyplugin.so")
+	for _, c := range []struct {
+		scenario, module string
+		n                int
+	}{{"once", plugin, 1000}, {"once", "tinyplugin", 1000}, {"reload", plugin, 10}, {"namespaces", plugin, 100}, {"in_child", plugin, 100}} {
+		t.Run(c.scenario+" "+filepath.Base(c.module), func(t *testing.T) {
+			tiny := "uprobe/" + c.module + ":tiny"
+			tr := &host.Trace{Specs: []string{tiny}, Traps: true}
+			_, out := host.Compare(t, host.Cmd{Args: []string{victim, c.scenario, plugin, strconv.Itoa(c.n)}, Dir: host.WorkDir(t)}, tr)
+			tr.WantHits(t, tiny, uint64(lastNumber(t, out.Stdout)))
+		})
+	}
 }
