@@ -77,7 +77,7 @@
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
 #define RUN_FN 0       /* machine code: u64 fn(struct pt_regs *ctx) */
 #define RUN_COUNTER 8  /* u32: byte offset of the link's hit counter in a lease's block: 8 * its slot; thunks read */
-#define RUN_SESSION 12 /* it as u64, since this u32 is 0: N of a session program, in lists that C walks */
+#define RUN_SESSION 12 /* it as u64, since this u32 is 0: N of a session program, in lists of functions that have some */
 #define RUN_COOKIE 16  /* bpf_get_attach_cookie */
 #define RUN_IP 24      /* bpf_get_func_ip */
 #define RUN_SKIP 32    /* u64: code that returns for the function (bpf_override_return); 0: none */

@@ -54,7 +54,7 @@ const (
 	PRIVATE_PID                = 12      // u32: our process id; 0: a child of fork that did not ask yet
 	RUN_FN                     = 0       // machine code: u64 fn(struct pt_regs *ctx)
 	RUN_COUNTER                = 8       // u32: byte offset of the link's hit counter in a lease's block: 8 * its slot; thunks read
-	RUN_SESSION                = 12      // it as u64, since this u32 is 0: N of a session program, in lists that C walks
+	RUN_SESSION                = 12      // it as u64, since this u32 is 0: N of a session program, in lists of functions that have some
 	RUN_COOKIE                 = 16      // bpf_get_attach_cookie
 	RUN_IP                     = 24      // bpf_get_func_ip
 	RUN_SKIP                   = 32      // u64: code that returns for the function (bpf_override_return); 0: none

@@ -259,27 +259,6 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
 	return t ? t : run_borrowed(runs, frame);
 }
 
-static HOT void run_kept(struct bpftime_run *runs, u64 frame, struct bpftime_thread *t)
-{
-	*(volatile u64 *)&t->holder = frame;
-	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)t;
-	for (; runs->fn; runs++)
-		run_one(t->counters, runs, frame);
-	*(volatile u64 *)&t->holder = 0;
-}
-
-/* All of it: for thunks that leave that to C. What runs programs is jumped to, so that
- * nothing is on the stack for this. */
-HOT void bpftime_run_list(struct bpftime_run *runs, u64 frame)
-{
-	struct bpftime_thread *t = keep(frame);
-
-	if (t)
-		run_kept(runs, frame, t);
-	else
-		run_borrowed(runs, frame);
-}
-
 /* The main thread takes its lease here, so that whoever is hit first on its TLS,
  * the window is one of its own stack. */
 void bpftime_private_ready(u32 proc)

@@ -20,7 +20,6 @@
  *     [return address into the stub, later body]
  *     …
  *
- * The lists are walked by session.c; they have the other programs of the function as well.
  * Everything is put back from pt_regs, since few functions have session programs.
  */
 #include "thunks.h"
@@ -34,36 +33,110 @@
 	.cfi_offset rip, -8
 	.endm
 
-/* Runs the list. 0: the host goes on where the return address in the frame's place says;
- * else all of pt_regs says where. */
-	.macro SESSION_RUN before, after, drop
-	leaq	SESSION_RA+\drop(%rsp), %rax
-	movq	%rax, REG(PT_RSP)
-	movq	%rsp, %rdi
-	call	\before
-	movq	%rax, %rdi
+#define NOT_WANTED 0xfe /* bit N for program N: what has not run does not want the return */
+
+/* RUN for a list with session programs: they are skipped at the return (\returns = 1)
+ * if their bits are set, and at the entry clear them by returning 0. Bit 0 is that of
+ * the other programs, and never set. */
+	.macro SESSION_LIST runs, returns
+	movq	bpftime_self@gottpoff(%rip), %rax
+	addq	%fs:0, %rax
+	movq	%rsp, %rcx
+	subq	THREAD_STACK(%rax), %rcx
+	subq	bpftime_private+PRIVATE_ORIGIN(%rip), %rcx
+	cmpq	$THREAD_WINDOW, %rcx
+	jae	8f
+	cmpq	$0, THREAD_HOLDER(%rax)
+	jne	8f
+2:	movq	%rsp, THREAD_HOLDER(%rax)
+	movq	%rax, FRAME_THREAD(%rsp)
+	FIND_RUNS %rcx, FRAME_SITE(%rsp), \runs
+3:	.if	\returns
+	movl	RUN_SESSION(%rcx), %edx
+	movq	FRAME_SESSION+SESSION_STATE(%rsp), %rsi
+	btq	%rdx, %rsi
+	jc	5f
+	.endif
+	movq	%rcx, FRAME_RUN(%rsp)
+	movq	THREAD_COUNTERS(%rax), %rax
+	movl	RUN_COUNTER(%rcx), %edx
+	incq	(%rax,%rdx)
+	leaq	FRAME_REGS(%rsp), %rdi
+	call	*RUN_FN(%rcx)
+	movq	FRAME_RUN(%rsp), %rcx
+	.if	!\returns
+	testl	%eax, %eax
+	jnz	5f
+	movl	RUN_SESSION(%rcx), %edx
+	movq	FRAME_SESSION+SESSION_STATE(%rsp), %rsi
+	btrq	%rdx, %rsi
+	movq	%rsi, FRAME_SESSION+SESSION_STATE(%rsp)
+	.endif
+5:	movq	FRAME_THREAD(%rsp), %rax
+	addq	$RUN_SIZE, %rcx
+	cmpq	$0, RUN_FN(%rcx)
+	jne	3b
+	movq	$0, THREAD_HOLDER(%rax)
+	jmp	4f
+8:	FIND_RUNS %rdi, FRAME_SITE(%rsp), \runs
 	movq	%rsp, %rsi
-	call	bpftime_run_list
-	movq	%rsp, %rdi
-	call	\after
+	call	bpftime_thread_enter
 	testq	%rax, %rax
-	jnz	bpftime_leave
-	RESTORE_WRITTEN
+	jnz	2b
+4:
 	.endm
 
 	SESSION_THUNK bpftime_session_entry_thunk
 	OPEN 1
-	SESSION_RUN bpftime_session_enter, bpftime_session_entered, 0
+	movl	$NOT_WANTED, %eax
+	movq	%rax, FRAME_SESSION+SESSION_STATE(%rsp)
+	xorl	%eax, %eax
+	.irp	n, 1, 2, 3, 4, 5, 6, 7
+	movq	%rax, FRAME_SESSION+SESSION_COOKIES+8*\n(%rsp)
+	.endr
+	FIND_RUNS %rax, FRAME_SITE(%rsp), OFFSET_RUNS
+	movq	RUN_IP(%rax), %rax
+	movq	%rax, REG(PT_RIP)
+	leaq	SESSION_RA(%rsp), %rax
+	movq	%rax, REG(PT_RSP)
+	SESSION_LIST OFFSET_RUNS, 0
+	movq	REG(PT_RIP), %rcx
+	FIND_RUNS %rax, FRAME_SITE(%rsp), OFFSET_RUNS
+	cmpq	RUN_IP(%rax), %rcx
+	jne	6f
+	.cfi_remember_state
+7:	RESTORE_WRITTEN
 	leaq	FRAME_SIZE(%rsp), %rsp
 	.cfi_adjust_cfa_offset -FRAME_SIZE
 	ret
+	.cfi_restore_state
+6:	movq	%rsp, %rdi
+	call	bpftime_session_entered
+	testq	%rax, %rax
+	jz	7b
+	jmp	bpftime_leave
 	END bpftime_session_entry_thunk
 
 	SESSION_THUNK bpftime_session_return_thunk
 	call	*(%rsp)
 bpftime_session_return_behind:
 	OPEN 1
-	SESSION_RUN bpftime_session_return, bpftime_session_returned, 8
+	movq	SESSION_RA(%rsp), %rax
+	movq	%rax, REG(PT_RIP)
+	leaq	SESSION_RA+8(%rsp), %rax
+	movq	%rax, REG(PT_RSP)
+	movq	FRAME_SESSION+SESSION_STATE(%rsp), %rax
+	btsq	$SESSION_RETURNS, %rax
+	movq	%rax, FRAME_SESSION+SESSION_STATE(%rsp)
+	SESSION_LIST BODY_RUNS, 1
+	cmpq	$FLAGS_DEAD, REG(PT_EFLAGS)
+	jne	bpftime_leave
+	leaq	SESSION_RA+8(%rsp), %rcx
+	cmpq	%rcx, REG(PT_RSP)
+	jne	bpftime_leave
+	movq	REG(PT_RIP), %rcx
+	movq	%rcx, SESSION_RA(%rsp)
+	RESTORE_WRITTEN
 	leaq	SESSION_RA(%rsp), %rsp
 	.cfi_adjust_cfa_offset -FRAME_SESSION-SESSION_WORDS
 	ret
