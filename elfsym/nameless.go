@@ -50,9 +50,13 @@ func (f *File) namedAddresses() map[uint64]bool {
 	return named
 }
 
-// IsPart tells whether the frame of fn is open at its first instruction, as in what a
-// function jumps to.
+// IsPart tells whether nothing calls fn: its frame is open at its first instruction, as
+// in what a function jumps to; or it is what the kernel has a signal handler return to,
+// whose unwind data begins a byte before it.
 func (f *File) IsPart(fn Func) bool {
+	if code, err := f.Bytes(fn.Lo, 1+x86.SigreturnLen); err == nil && (x86.IsSigreturn(code) || x86.IsSigreturn(code[1:])) {
+		return true
+	}
 	rows, err := f.CFAs(fn)
 	return err == nil && len(rows) > 0 && rows[0].CFA.Known && rows[0].CFA != atCall
 }

@@ -1,7 +1,6 @@
 package syscallhook
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,15 +76,13 @@ func (f *entries) leads(at uint64) string {
 	return fmt.Sprintf("a jump may lead to +%#x", at-f.Lo)
 }
 
-// sigreturn is mov $15,%rax ; syscall, which libgcc and gdb look for.
-var sigreturn = []byte{0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05}
-
 const whySignal = "it returns from a signal handler, and unwinders and debuggers know it by its bytes"
 
 // returnsFromSignal looks at bytes: the unwind data of such a function begins a byte
 // before its first instruction.
 func (f *entries) returnsFromSignal(i int) bool {
-	return bytes.HasSuffix(f.code[:f.insns[i].end()-f.Lo], sigreturn)
+	end := int(f.insns[i].end() - f.Lo)
+	return end >= x86.SigreturnLen && x86.IsSigreturn(f.code[end-x86.SigreturnLen:end])
 }
 
 // padded is the end of the padding behind the function at hi, at want or behind it; 0

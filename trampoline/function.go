@@ -1,7 +1,6 @@
 package trampoline
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -268,15 +267,12 @@ func (f *Function) enteredIn(in insn, first bool) (uint64, bool) {
 	return 0, false
 }
 
-// sigreturn is mov $15,%rax ; syscall, which libgcc and gdb look for.
-var sigreturn = []byte{0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05}
-
 // returnsFromSignal looks for it at the start, or a byte behind: unwind data begins
 // there, since unwinders look for a caller a byte before its return address.
 func (f *Function) returnsFromSignal() bool {
 	lo := f.pieces[0].Lo
-	code := f.bytesAt(lo, 1+len(sigreturn))
-	return bytes.HasPrefix(code, sigreturn) || len(code) > 0 && bytes.HasPrefix(code[1:], sigreturn)
+	code := f.bytesAt(lo, 1+x86.SigreturnLen)
+	return x86.IsSigreturn(code) || len(code) > 0 && x86.IsSigreturn(code[1:])
 }
 
 // loops tells whether something in the function jumps to its first instruction.

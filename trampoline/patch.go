@@ -127,7 +127,7 @@ func (a *Arena) entryWindow(f *Function) (window, error) { return a.window(f, f.
 // site. The reason is that of each.
 func (a *Arena) window(f *Function, at func(need int) (window, error)) (window, error) {
 	if f.returnsFromSignal() {
-		return window{}, refuse("it returns from a signal handler: unwinders and debuggers know it by its bytes")
+		return window{}, refuse("it returns from a signal handler, and unwinders and debuggers know it by its bytes")
 	}
 	w, err := a.own(at(jumpLen))
 	if err == nil || !a.last {
