@@ -72,6 +72,13 @@ int leave(struct pt_regs *ctx)
 }
 
 SEC("uprobe")
+int leave_df(struct pt_regs *ctx)
+{
+	ctx->eflags |= 0x400;
+	return 0;
+}
+
+SEC("uprobe")
 int override(struct pt_regs *ctx)
 {
 	bpf_override_return(ctx, 0x1234);

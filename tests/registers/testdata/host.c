@@ -4,7 +4,9 @@
  *   host FILE SITE ROUNDS SEED [far]     writes ROUNDS pairs of struct state to FILE;
  *                                        far: on a stack of its own
  *   host - SITE ROUNDS SEED              the site changes nothing: check that, under a
- *                                        storm of SIGPROF, and print how many came
+ *                                        storm of SIGPROF
+ *   host + SITE ROUNDS SEED              the same with a SIGTRAP behind each instruction,
+ *                                        and DF set
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -27,6 +29,7 @@ struct state {
 struct state state;
 void *site_target;
 extern uint64_t site_back;
+static uint64_t stepped; /* TF and DF */
 static int called; /* the site is a function: what is on top of the stack is where it returns to */
 void run_site(void);
 
@@ -57,7 +60,7 @@ static void fill(void *to, size_t n)
 static void prepare(char *stack)
 {
 	fill(&state, sizeof state);
-	state.flags = (state.flags & 0xcd5) | 0x202;
+	state.flags = (state.flags & 0xcd5) | 0x202 | stepped;
 	state.rsp = (uint64_t)stack + (random64() & 255);
 	state.rip = (uint64_t)site_target;
 	if (called)
@@ -72,7 +75,7 @@ static void after(uint64_t rsp)
 	memcpy(state.above, (void *)rsp, sizeof state.above);
 }
 
-static void on_prof(int sig)
+static void on_signal(int sig)
 {
 	(void)sig;
 	storms++;
@@ -82,13 +85,14 @@ static int storm(char *stack, long rounds)
 {
 	struct itimerval often = {{0, 50}, {0, 50}};
 	struct state before;
-	struct sigaction sa = {.sa_handler = on_prof, .sa_flags = SA_ONSTACK | SA_RESTART};
+	struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_RESTART};
 	stack_t own = {.ss_sp = mmap(0, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), .ss_size = 1 << 16};
 
 	if (random64() & 1 && sigaltstack(&own, 0))
 		return 4;
-	sigaction(SIGPROF, &sa, 0);
-	setitimer(ITIMER_PROF, &often, 0);
+	sigaction(stepped ? SIGTRAP : SIGPROF, &sa, 0);
+	if (!stepped)
+		setitimer(ITIMER_PROF, &often, 0);
 	for (long i = 0; i < rounds; i++) {
 		prepare(stack);
 		before = state;
@@ -115,7 +119,8 @@ int main(int argc, char **argv)
 		return 3;
 	called = !strncmp(argv[2], "at_f", 4);
 	srandom((unsigned)atol(argv[4]));
-	if (!strcmp(argv[1], "-"))
+	stepped = strcmp(argv[1], "+") ? 0 : 0x500;
+	if (stepped || !strcmp(argv[1], "-"))
 		return storm(stack, rounds);
 	out = fopen(argv[1], "w");
 	for (long i = 0; out && i < rounds; i++) {

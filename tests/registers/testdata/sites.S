@@ -216,7 +216,8 @@ back:	each_register store
 	mov	host_rsp(%rip), %rsp
 	pushfq
 	pop	state+FLAGS(%rip)
-	cld
+	push	$0x202
+	popfq
 	.irp	n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	movups	%xmm\n, state+XMM+16*\n(%rip)
 	.endr
