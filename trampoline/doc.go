@@ -21,6 +21,11 @@
 //	trap      int3, whose signal leads to the stub; where the manifest allows it and
 //	          SIGTRAP is ours (Arena.Traps)
 //
+// A Point is any instruction inside a function, where everything is live; one that lies
+// in the window of another site shares its patch, with the copy of the window parted
+// there, so all probes of a function are placed together (PlaceAll). Where data may
+// send an indirect jump, no window reaches over.
+//
 // Bytes belong to the first patch that takes them. Whoever has several sites tries
 // Place for each, calls Last, and tries again those that were refused: only then
 // are bytes taken that are not the site's own.
@@ -34,6 +39,8 @@
 //	c   every `ret` is patched by a jump: for functions that leave only by `ret`
 //	d   the return address is kept in a table while the body runs, in the frame that
 //	    it always had: for all others that do not look at their return address
+//
+// Session programs run at both and keep words below the return address: a and b only.
 //
 // The input is hostile: a function may be data, or built to mislead; decoding is
 // bounded and whatever is not understood is refused.
