@@ -77,6 +77,8 @@ func TestWrites(t *testing.T) {
 		{"f_a", "uretprobe", 0, 0, ""},
 		{"f_b", "uretprobe", 0, 0, ""},
 		{"f_c", "uretprobe", 0, 0, ""},
+		{"f_d", "uretprobe", 0, 0, ""},
+		{"f_d", "uretprobe", 0, 0, "site_elsewhere"},
 		{"f_a", "uretprobe", all, 0, ""},
 		{"f_a", "uretprobe", 0, 0, "site_elsewhere"},
 		{"f_b", "uretprobe", 0, 0, "site_elsewhere"},
@@ -174,7 +176,7 @@ func TestSeveralWriters(t *testing.T) {
 // return run as always, whatever the tactic.
 func TestOverride(t *testing.T) {
 	const n = 100
-	for _, site := range []string{"f_a", "f_b", "f_c", "f_none"} {
+	for _, site := range []string{"f_a", "f_b", "f_c", "f_d", "f_none"} {
 		for _, name := range []string{"override", "override_odd"} {
 			t.Run(site+" "+name, func(t *testing.T) {
 				entry := write{site: site, kind: "uprobe"}.spec(t)
@@ -198,6 +200,7 @@ func TestOverride(t *testing.T) {
 				}
 				tr.WantHits(t, entry, n)
 				if site != "f_none" {
+					tr.WantTactic(t, ret, "return-"+strings.TrimPrefix(site, "f_"))
 					tr.WantHits(t, ret, n)
 					for i, r := range seen(t, tr, "see.seen", n) {
 						if r.R != traced[i].After.R {

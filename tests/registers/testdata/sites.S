@@ -122,6 +122,15 @@ function f_c
 	nopl	0(%rax,%rax,1)
 returns f_c
 
+function f_d
+	not	%rbx
+	jmp	*site_tail(%rip)
+	.cfi_endproc
+	.size	site_f_d, . - site_f_d
+	.p2align 4
+tail:	lea	1(%rcx), %rcx
+	ret
+
 function f_none
 	not	%rbx
 	mov	(%rsp), %rcx
@@ -234,6 +243,8 @@ back:	each_register store
 	.globl	site_back
 site_back:
 	.quad	back
+site_tail:
+	.quad	tail
 	.bss
 host_rsp:
 	.skip	8
