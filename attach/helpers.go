@@ -11,6 +11,7 @@ var helpers = []int32{
 	6, 177, // trace_printk, trace_vprintk
 	7, 8, // get_prandom_u32, get_smp_processor_id
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
+	25,                      // perf_event_output
 	58,                      // override_return
 	130, 131, 132, 133, 134, // ringbuf_output, reserve, submit, discard, query
 	165, 182, // snprintf, strncmp

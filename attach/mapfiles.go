@@ -2,8 +2,11 @@ package attach
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bpftime-go/bpftime/config"
@@ -79,5 +82,20 @@ func mapSpec(m *object.MapSpec) (maps.Spec, error) {
 	if m.Inner != nil || len(m.Values) > 0 {
 		return maps.Spec{}, fmt.Errorf("map %s: a %v with initial entries is not supported yet", m.Name, m.Type)
 	}
-	return maps.Spec{Type: maps.Type(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}, nil
+	s := maps.Spec{Type: maps.Type(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
+	if s.Type == maps.PerfEventArray && s.MaxEntries == 0 { // as libbpf does
+		s.MaxEntries = possibleCPUs()
+	}
+	return s, nil
+}
+
+// possibleCPUs is how many the kernel has room for: the end of a list such as "0-3".
+func possibleCPUs() uint32 {
+	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
+	text := strings.TrimSpace(string(b))
+	last, parsed := strconv.ParseUint(text[strings.LastIndexAny(text, "-,")+1:], 10, 16)
+	if err != nil || parsed != nil {
+		return uint32(runtime.NumCPU())
+	}
+	return uint32(last) + 1
 }

@@ -18,6 +18,7 @@
 //	hash          header | control | records | heads | free bits | spare bits | nodes
 //	percpu_hash   the same, nodes without values | blocks
 //	ringbuf       header | control | consumer's page | producers' page | records
+//	perf_event_array  the same
 //
 // Per-CPU types are per *lease* here: a block of values belongs to one running program
 // at a time, so plain increments are exact. There are as many blocks as 8 MiB hold, at

@@ -20,8 +20,8 @@ const (
 // that a lease has or had. The error wraps ENOENT if there is no such key.
 func (m *Map) Lookup(key []byte) ([][]byte, error) {
 	switch {
-	case m.spec.Type == Ringbuf:
-		return nil, m.fail("a ringbuf has no keys", unix.ENOTSUP)
+	case m.spec.Type.IsRing():
+		return nil, m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case len(key) != int(m.spec.KeySize):
 		return nil, m.fail("lookup: size of the key", unix.EINVAL)
 	case m.spec.Type.isHash():
@@ -38,7 +38,7 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 // is there all the while comes once, in no order.
 func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 	switch {
-	case m.spec.Type == Ringbuf:
+	case m.spec.Type.IsRing():
 		return func(func([]byte, [][]byte) bool) {}
 	case m.spec.Type.isHash():
 		return m.allOfHash
@@ -92,8 +92,8 @@ func (m *Map) Delete(key []byte) error {
 
 func (m *Map) writable(what string) error {
 	switch {
-	case m.spec.Type == Ringbuf:
-		return m.fail("a ringbuf has no keys", unix.ENOTSUP)
+	case m.spec.Type.IsRing():
+		return m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case m.file == nil:
 		return m.fail(what+": it is open for reading only", unix.EBADF)
 	case m.spec.Flags&(ReadOnly|ReadOnlyProgram) != 0:

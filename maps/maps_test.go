@@ -180,6 +180,9 @@ func TestMakeRefuses(t *testing.T) {
 		"a ringbuf has no keys and values, but here they have 4 and 0 bytes":                                                        {ring, 4, 0, 4096, 0},
 		"max_entries of a ringbuf is its size in bytes: a power of two from 4096 to 536870912, not 2048":                            {ring, 0, 0, 2048, 0},
 		"max_entries of a ringbuf is its size in bytes: a power of two from 4096 to 536870912, not 12288":                           {ring, 0, 0, 12288, 0},
+		"keys and values of a perf_event_array have 4 bytes, but here 4 and 8":                                                      {maps.PerfEventArray, 4, 8, 1, 0},
+		"a perf_event_array has an entry for each CPU: max_entries is at least 1":                                                   {maps.PerfEventArray, 4, 4, 0, 0},
+		"a perf_event_array has no flags, but here 0x8":                                                                             {maps.PerfEventArray, 4, 4, 1, 8},
 	} {
 		path := filepath.Join(t.TempDir(), "m")
 		if err := maps.Make(path, s); err == nil || err.Error() != "maps: "+path+": "+want {

@@ -13,14 +13,15 @@ import (
 type Type uint32
 
 const (
-	Hash        Type = 1
-	Array       Type = 2
-	PercpuHash  Type = 5
-	PercpuArray Type = 6
-	Ringbuf     Type = 27
+	Hash           Type = 1
+	Array          Type = 2
+	PerfEventArray Type = 4
+	PercpuHash     Type = 5
+	PercpuArray    Type = 6
+	Ringbuf        Type = 27
 )
 
-var typeNames = map[Type]string{Hash: "hash", Array: "array", PercpuHash: "percpu_hash", PercpuArray: "percpu_array", Ringbuf: "ringbuf"}
+var typeNames = map[Type]string{Hash: "hash", Array: "array", PerfEventArray: "perf_event_array", PercpuHash: "percpu_hash", PercpuArray: "percpu_array", Ringbuf: "ringbuf"}
 
 func (t Type) String() string {
 	if name, ok := typeNames[t]; ok {
@@ -96,9 +97,8 @@ func (s Spec) layout() layout {
 		}
 	case Hash, PercpuHash:
 		s.hashLayout(&l)
-	case Ringbuf:
-		l.control, l.data = abi.MAP_DATA_OFF, abi.MAP_RING_OFF
-		l.size = l.data + uint64(s.MaxEntries)
+	case Ringbuf, PerfEventArray:
+		s.ringLayout(&l)
 	}
 	return l
 }
@@ -148,7 +148,7 @@ func (s Spec) Offset(key uint32) int64 {
 
 // Check says why no such map can be made.
 func (s Spec) Check() error {
-	if s.Type == Ringbuf {
+	if s.Type.IsRing() {
 		return s.checkRing()
 	}
 	switch {
@@ -165,16 +165,6 @@ func (s Spec) Check() error {
 	}
 	if size := s.Size(); size > maxSize {
 		return fmt.Errorf("%v of %d entries of %d bytes takes %d MiB; at most %d MiB: use a smaller max_entries", s.Type.article(), s.MaxEntries, s.ValueSize, size>>20, maxSize>>20)
-	}
-	return nil
-}
-
-func (s Spec) checkRing() error {
-	switch {
-	case s.KeySize != 0 || s.ValueSize != 0:
-		return fmt.Errorf("a ringbuf has no keys and values, but here they have %d and %d bytes", s.KeySize, s.ValueSize)
-	case s.MaxEntries < 4096 || s.MaxEntries > maxSize/2 || s.MaxEntries&(s.MaxEntries-1) != 0:
-		return fmt.Errorf("max_entries of a ringbuf is its size in bytes: a power of two from 4096 to %d, not %d", maxSize/2, s.MaxEntries)
 	}
 	return nil
 }

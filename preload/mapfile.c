@@ -2,7 +2,7 @@
  *
  *    at               the header: a private copy, r--, that was checked
  *    at + 4096        the rest of the file, shared
- *    at + size        ringbuf only: its records again, so that one that reaches
+ *    at + size        rings only: their records again, so that one that reaches
  *                     over the end lies in one piece
  *
  * The copy is why the check holds: what other processes write into the header
@@ -11,7 +11,7 @@
 #include "agent.h"
 #include "map.h"
 
-static u64 again(const struct map_header *h) { return h->type == TYPE_RINGBUF ? h->max_entries : 0; }
+static u64 again(const struct map_header *h) { return is_ring(h) ? h->stride : 0; }
 
 u64 map_file_span(u64 at, u64 size) { return size + again((const struct map_header *)at); }
 

@@ -11,24 +11,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
-	"github.com/bpftime-go/bpftime/maps"
 	"github.com/bpftime-go/bpftime/maps/ringbuf"
 	"github.com/bpftime-go/bpftime/session"
 )
 
 func eventsCommand() *cobra.Command {
 	var o streamOptions
+	var typ string
 	c := &cobra.Command{
 		Use:   "events [MAP]…",
-		Short: "Records of ring buffers",
-		Long: `Prints the records of ring buffers by their types: those that are there, and
-others as they come while traced processes live; with --follow for ever. What
-was printed is gone from the buffer, and a second reader is refused.
+		Short: "Records of ring and perf buffers",
+		Long: `Prints the records of ring buffers and perf event arrays by their types: those
+that are there, and others as they come while traced processes live; with
+--follow for ever. What was printed is gone from the buffer, and a second
+reader is refused. --type says what records are where the object does not.
 ` + mapHelp,
-		Example: "  bpftime events\n  bpftime events latency.events --follow\n  bpftime events -s web --json",
+		Example: "  bpftime events\n  bpftime events latency.events --follow\n  bpftime events -s web --type event --json",
 		RunE: func(c *cobra.Command, args []string) error {
 			return o.run(c.OutOrStdout(), func(s *session.Session) ([]source, error) {
 				e := newEventSource(s, args)
+				e.typ = typ
 				if err := e.look(); err != nil {
 					e.close()
 					return nil, err
@@ -41,6 +43,7 @@ was printed is gone from the buffer, and a second reader is refused.
 		},
 	}
 	o.flags(c)
+	c.Flags().StringVar(&typ, "type", "", "the struct that records are, by its name in the object")
 	return c
 }
 
@@ -51,7 +54,7 @@ func ringNames(flag string) (out []string) {
 	}
 	defer closeMaps(ms)
 	for _, m := range ms {
-		if m.Spec().Type == maps.Ringbuf {
+		if m.Spec().Type.IsRing() {
 			out = append(out, m.name)
 		}
 	}
@@ -62,6 +65,7 @@ func ringNames(flag string) (out []string) {
 type eventSource struct {
 	s       *session.Session
 	only    []string // maps; empty: all
+	typ     string   // of their records; "": as the objects say
 	leases  *ringbuf.Session
 	rings   []*ring
 	seen    map[string]bool // files
@@ -102,7 +106,7 @@ func (e *eventSource) look() error {
 		return err
 	}
 	for _, m := range ms {
-		if e.seen[m.name] || m.Spec().Type != maps.Ringbuf || !e.wants(m) {
+		if e.seen[m.name] || !m.Spec().Type.IsRing() || !e.wants(m) {
 			m.Close()
 			continue
 		}
@@ -123,11 +127,15 @@ func (e *eventSource) open(m *openMap) error {
 		}
 		e.leases = leases
 	}
+	types, err := m.recordTypes(e.typ)
+	if err != nil {
+		return err
+	}
 	reader, err := ringbuf.Open(m.path, e.leases)
 	if err != nil {
 		return err
 	}
-	r := &ring{openMap: m, reader: reader, types: recordTypesOf(m.types, m.value)}
+	r := &ring{openMap: m, reader: reader, types: types}
 	r.lost = r.gone()
 	e.rings = append(e.rings, r)
 	return nil
@@ -161,7 +169,7 @@ func (e *eventSource) poll() (out []line) {
 			if !ok {
 				break
 			}
-			out = append(out, r.line(record.Data))
+			out = append(out, r.line(record))
 		}
 		out = append(out, lostLine(e.s.Name(), "records of "+r.name, &r.lost, r.gone())...)
 	}
@@ -180,30 +188,43 @@ type eventView struct {
 	Session string          `json:"session"`
 	Map     string          `json:"map"`
 	Type    string          `json:"type"`
+	CPU     *int            `json:"cpu,omitempty"` // of a perf_event_array
 	Data    json.RawMessage `json:"data"`
 	Size    int             `json:"size"`
 }
 
-func (r *ring) line(record []byte) line {
+func (r *ring) line(rec ringbuf.Record) line {
+	record := rec.Data
 	v, t := r.types.decode(record)
-	text := func() string { return show.Clean(r.shortName()+" "+show.Text(v)) + "\n" }
+	text := func() string { return show.Clean(r.heading(rec)+" "+show.Text(v)) + "\n" }
 	if t == nil {
-		text = func() string { return r.dump(record) }
+		text = func() string { return r.dump(rec) }
 	}
 	view := func() any {
 		e := eventView{Session: r.session, Map: r.name, Data: show.JSON(v), Size: len(record)}
 		if t != nil {
 			e.Type = typeName(t, uint32(len(record)))
 		}
+		if rec.CPU >= 0 {
+			e.CPU = &rec.CPU
+		}
 		return e
 	}
 	return line{"event", text, view}
 }
 
+// heading says where a record is from: events, or with the CPU, events [003].
+func (r *ring) heading(rec ringbuf.Record) string {
+	if rec.CPU < 0 {
+		return r.shortName()
+	}
+	return fmt.Sprintf("%s [%03d]", r.shortName(), rec.CPU)
+}
+
 // dump shows a record without a type.
-func (r *ring) dump(record []byte) string {
+func (r *ring) dump(rec ringbuf.Record) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", show.Clean(r.shortName()), counted(len(record), "byte"))
-	_ = show.Hexdump(&b, "  ", record)
+	fmt.Fprintf(&b, "%s %s\n", show.Clean(r.heading(rec)), counted(len(rec.Data), "byte"))
+	_ = show.Hexdump(&b, "  ", rec.Data)
 	return b.String()
 }

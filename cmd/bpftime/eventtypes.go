@@ -1,12 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/maps"
 )
 
 // recordTypes are the structs that records of a ring buffer may be, since its map does
@@ -15,6 +17,25 @@ import (
 type recordTypes struct {
 	named   []btf.Type
 	guessed []*btf.Struct // by their name
+}
+
+// recordTypes are those of a map's records: the struct of that name, or without one what
+// the object says. The values of a perf_event_array are none of them.
+func (m *openMap) recordTypes(name string) (recordTypes, error) {
+	if name == "" {
+		value := m.value
+		if m.Spec().Type == maps.PerfEventArray {
+			value = nil
+		}
+		return recordTypesOf(m.types, value), nil
+	}
+	if m.types != nil {
+		var t *btf.Struct
+		if err := m.types.TypeByName(strings.TrimPrefix(name, "struct "), &t); err == nil {
+			return recordTypes{named: []btf.Type{t}}, nil
+		}
+	}
+	return recordTypes{}, fmt.Errorf("%s: its object does not describe a struct %[2]q: a global `const struct %[2]s *unused;` in it would", m.name, strings.TrimPrefix(name, "struct "))
 }
 
 func recordTypesOf(spec *btf.Spec, value btf.Type) (r recordTypes) {

@@ -95,3 +95,25 @@ func TestTourRecord(t *testing.T) {
 		t.Errorf("%v: %s", typ, got)
 	}
 }
+
+// TestNamedRecord: --type says what records are, whatever the object calls its events; one that the object does not
+// have is told.
+func TestNamedRecord(t *testing.T) {
+	u32 := &btf.Int{Name: "u32", Size: 4}
+	two := &btf.Struct{Name: "two", Size: 8, Members: []btf.Member{{Name: "a", Type: u32}, {Name: "b", Type: u32, Offset: 32}}}
+	event := &btf.Struct{Name: "event", Size: 8, Members: []btf.Member{{Name: "x", Type: &btf.Int{Name: "u64", Size: 8}}}}
+	m := &openMap{name: "o.m", types: specOf(t, []btf.Type{two, event})}
+	for _, name := range []string{"two", "struct two"} {
+		r, err := m.recordTypes(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, _ := r.decode([]byte{1, 0, 0, 0, 2, 0, 0, 0}); show.Text(v) != "{a: 1, b: 2}" {
+			t.Errorf("%s: %s", name, show.Text(v))
+		}
+	}
+	_, err := m.recordTypes("three")
+	if want := `o.m: its object does not describe a struct "three": a global ` + "`const struct three *unused;`" + ` in it would`; err == nil || err.Error() != want {
+		t.Errorf("error %v\nwant  %s", err, want)
+	}
+}

@@ -81,7 +81,7 @@ func printMapList(w io.Writer, ms []*openMap) error {
 		s := m.Spec()
 		key, value := typeName(m.key, s.KeySize), typeName(m.value, s.ValueSize)
 		switch {
-		case s.Type == maps.Ringbuf:
+		case s.Type.IsRing():
 			key, value = "-", "-"
 		case !m.isHash():
 			key = "u32"
@@ -100,7 +100,7 @@ func mapDumpCommand() *cobra.Command {
 				return err
 			}
 			defer m.Close()
-			if m.Spec().Type == maps.Ringbuf {
+			if m.Spec().Type.IsRing() {
 				return fmt.Errorf("%s is a ring buffer: bpftime events shows its records", m.name)
 			}
 			if o.asJSON {
@@ -210,7 +210,7 @@ func (o *mapOptions) change(name, keyText string, do func(m *openMap, w *maps.Ma
 }
 
 func (m *openMap) encodeKey(text string) ([]byte, error) {
-	if m.Spec().Type == maps.Ringbuf {
+	if m.Spec().Type.IsRing() {
 		return nil, fmt.Errorf("%s is a ring buffer, it has no keys: bpftime events shows its records", m.name)
 	}
 	key, err := show.Encode(m.key, int(m.Spec().KeySize), text)

@@ -44,7 +44,7 @@ func openMaps(s *session.Session) ([]*openMap, error) {
 		}
 		spec := m.Spec()
 		m.key, m.value, m.types = types.of(m.name)
-		if spec.Type != maps.Ringbuf {
+		if !spec.Type.IsRing() {
 			m.key, m.value = fitting(m.key, spec.KeySize), fitting(m.value, spec.ValueSize)
 		}
 		out = append(out, m)
@@ -196,7 +196,7 @@ func (m *openMap) view(contents bool) mapView {
 	if m.value != nil {
 		v.ValueType = typeName(m.value, s.ValueSize)
 	}
-	if contents && s.Type != maps.Ringbuf {
+	if contents && !s.Type.IsRing() {
 		entries := []entryView{}
 		for _, e := range m.entries() {
 			entries = append(entries, e.view())

@@ -54,8 +54,8 @@ func (m *openMap) summary(n int) string {
 		if n == 0 {
 			text += ", all zero"
 		}
-	case s.Type == maps.Ringbuf:
-		text = fmt.Sprintf("ringbuf of %d bytes", s.MaxEntries)
+	case s.Type.IsRing():
+		text = fmt.Sprintf("%v of %d bytes", s.Type, s.Stride())
 	case m.isHash() && n == 0:
 		text = fmt.Sprintf("%v of %d, empty", s.Type, s.MaxEntries)
 	case m.isHash():
@@ -158,7 +158,7 @@ func (m *openMap) printEntry(w io.Writer, e entry) error {
 // histogram is an array whose indexes are powers of two, by its name.
 func (m *openMap) histogram() ([]uint64, bool) {
 	s := m.Spec()
-	if m.isHash() || s.Type == maps.Ringbuf || !show.IsHistogram(m.shortName(), int(s.MaxEntries)) {
+	if m.isHash() || s.Type.IsRing() || !show.IsHistogram(m.shortName(), int(s.MaxEntries)) {
 		return nil, false
 	}
 	var counts []uint64

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/bpftime-go/bpftime/maps"
 	"github.com/bpftime-go/bpftime/session"
 )
 
@@ -45,7 +44,7 @@ func report(rs *runSession, out *output, command string, code int) error {
 	}
 	for _, m := range ms {
 		m.labels = rs.labels[m.name]
-		if m.isConstant() || m.isOfUSDT() || m.Spec().Type == maps.Ringbuf {
+		if m.isConstant() || m.isOfUSDT() || m.Spec().Type.IsRing() {
 			continue // nothing that was found out
 		}
 		fmt.Fprintln(out)

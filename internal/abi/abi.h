@@ -215,7 +215,7 @@
 #define MAP_HDR_FLAGS 28
 #define MAP_HDR_NSLOTS 32       /* u32: blocks of values; per-CPU types have one for a lease */
 #define MAP_HDR_VALUE_STRIDE 36 /* u32: from one value of a block to the next */
-#define MAP_HDR_STRIDE 40 /* u64: bytes of one block */
+#define MAP_HDR_STRIDE 40 /* u64: bytes of one block, or of a ring's records */
 #define MAP_HDR_SIZE 48   /* u64: bytes of the file */
 #define MAP_HDR_DATA 56   /* u64: offset of the blocks, or of a ring's records */
 #define MAP_HDR_BUCKETS 64 /* u64: offset of the heads of a hash */
@@ -272,6 +272,7 @@
 #define RING_HDR_LEASE 0   /* 9 bits */
 #define RING_HDR_LINK 9    /* 8 bits: its index */
 #define RING_HDR_RUN 17    /* 15 bits: its hits in the lease, low bits */
+#define PERF_HEADER 8      /* of a record of a perf_event_array: u32 at 0: CPU; then its data */
 
 /* Plan. */
 #define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */

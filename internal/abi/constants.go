@@ -159,7 +159,7 @@ const (
 	MAP_HDR_FLAGS              = 28
 	MAP_HDR_NSLOTS             = 32          // u32: blocks of values; per-CPU types have one for a lease
 	MAP_HDR_VALUE_STRIDE       = 36          // u32: from one value of a block to the next
-	MAP_HDR_STRIDE             = 40          // u64: bytes of one block
+	MAP_HDR_STRIDE             = 40          // u64: bytes of one block, or of a ring's records
 	MAP_HDR_SIZE               = 48          // u64: bytes of the file
 	MAP_HDR_DATA               = 56          // u64: offset of the blocks, or of a ring's records
 	MAP_HDR_BUCKETS            = 64          // u64: offset of the heads of a hash
@@ -208,6 +208,7 @@ const (
 	RING_HDR_LEASE             = 0                  // 9 bits
 	RING_HDR_LINK              = 9                  // 8 bits: its index
 	RING_HDR_RUN               = 17                 // 15 bits: its hits in the lease, low bits
+	PERF_HEADER                = 8                  // of a record of a perf_event_array: u32 at 0: CPU; then its data
 	PLAN_MAGIC                 = 0x314e414c50504200 // "\0BPPLAN1"
 	PLAN_VERSION               = 1
 	PLAN_HDR_SIZE              = 64

@@ -25,6 +25,7 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(14, get_current_pid_tgid);
 	HELPER(15, get_current_uid_gid);
 	HELPER(16, get_current_comm);
+	HELPER(25, perf_event_output);
 	HELPER(45, probe_read_str);
 	HELPER(58, override_return);
 	HELPER(112, probe_read); /* _user: the process is one address space, */

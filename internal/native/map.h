@@ -15,7 +15,7 @@
 /* Nothing of the hot path may land in another section. */
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TYPE_HASH = 1, TYPE_ARRAY = 2, TYPE_PERCPU_HASH = 5, TYPE_PERCPU_ARRAY = 6, TYPE_RINGBUF = 27 };
+enum { TYPE_HASH = 1, TYPE_ARRAY = 2, TYPE_PERF_EVENT_ARRAY = 4, TYPE_PERCPU_HASH = 5, TYPE_PERCPU_ARRAY = 6, TYPE_RINGBUF = 27 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
 /* For the table of helpers: 1, 2, 3, 130 to 134. */
@@ -27,6 +27,16 @@ HIDDEN u64 bpftime_ringbuf_reserve(BPF_ARGS);
 HIDDEN u64 bpftime_ringbuf_submit(BPF_ARGS);
 HIDDEN u64 bpftime_ringbuf_discard(BPF_ARGS);
 HIDDEN u64 bpftime_ringbuf_query(BPF_ARGS);
+
+/* A record of a ring for size bytes, reserved, with its header; 0: there is no room, or too
+ * many others were faster. */
+HIDDEN u64 *bpftime_ring_reserve(struct map_header *h, u64 size, u64 ctx);
+HIDDEN void bpftime_ring_submit(u64 *record);
+
+INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF || h->type == TYPE_PERF_EVENT_ARRAY; }
+
+/* bpf_perf.c: 25 */
+HIDDEN u64 bpftime_perf_event_output(BPF_ARGS);
 
 /* For the applier: may programs use this file of size bytes? Else -EINVAL. */
 HIDDEN long bpftime_map_check(const struct map_header *h, u64 size);

@@ -46,25 +46,25 @@ static HOT int is_hash(const struct map_header *h)
 	       (h->type == TYPE_HASH || has_blocks(h, h->nnodes));
 }
 
-static HOT int is_ring(const struct map_header *h)
+static HOT int is_good_ring(const struct map_header *h)
 {
-	return h->max_entries >= 4096 && !(h->max_entries & (h->max_entries - 1)) && h->control == MAP_DATA_OFF &&
-	       h->data == MAP_RING_OFF && h->size == MAP_RING_OFF + (u64)h->max_entries;
+	return (h->type != TYPE_RINGBUF || h->stride == h->max_entries) && h->stride >= 4096 && !(h->stride & (h->stride - 1)) && h->stride < 1ul << 31 && h->control == MAP_DATA_OFF &&
+	       h->data == MAP_RING_OFF && h->size == MAP_RING_OFF + h->stride;
 }
 
 HOT long bpftime_map_check(const struct map_header *h, u64 size)
 {
 	int ok = h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == size;
 
-	if (ok && h->type == TYPE_RINGBUF)
-		ok = is_ring(h);
+	if (ok && is_ring(h))
+		ok = is_good_ring(h);
 	else
 		ok = ok && h->value_size && h->value_stride && h->value_stride == padded(h->value_size);
 	if (h->type == TYPE_ARRAY || h->type == TYPE_PERCPU_ARRAY)
 		ok = ok && is_array(h);
 	else if (h->type == TYPE_HASH || h->type == TYPE_PERCPU_HASH)
 		ok = ok && is_hash(h);
-	else if (h->type != TYPE_RINGBUF)
+	else if (!is_ring(h))
 		ok = 0;
 	return ok ? 0 : -(long)EINVAL_;
 }

@@ -41,9 +41,9 @@ enum { AVAIL_DATA, RING_SIZE, CONS_POS, PROD_POS };                        /* BP
 INLINE u64 *producer(struct map_header *h) { return (u64 *)map_at(h, MAP_RING_PRODUCER); }
 INLINE u64 consumed(struct map_header *h) { return load((u64 *)map_at(h, MAP_RING_CONSUMER)); }
 
-INLINE u64 words_of(const struct map_header *h) { return h->max_entries / 8; }
+INLINE u64 words_of(const struct map_header *h) { return h->stride / 8; }
 
-/* max_entries is a power of two, and no more than the mapping has. */
+/* stride is a power of two, and no more than the mapping has. */
 INLINE u64 *word_at(struct map_header *h, u64 pos)
 {
 	return (u64 *)map_at(h, MAP_RING_OFF) + (pos & (words_of(h) - 1));
@@ -75,13 +75,16 @@ INLINE u64 identity(u64 ctx)
 	       (*(u64 *)(t->counters + at) & 0x7fff) << RING_HDR_RUN;
 }
 
-/* A reserved record of len words with its header; 0: there is no room, or too many
- * others were faster. */
-static HOT u64 *reserve(struct map_header *h, u64 size, u64 ctx)
+INLINE int fits(u64 size) { return size <= (LEN_MASK - 1) * 8; }
+
+/* A record of len words. */
+HOT u64 *bpftime_ring_reserve(struct map_header *h, u64 size, u64 ctx)
 {
 	struct map_control *c = map_control(h);
 	u64 len = (size + 7) / 8 + 1, lease = thread_of(ctx)->lease;
 
+	if (!fits(size))
+		return 0;
 	for (u32 tries = 0; tries < TRIES; tries++) {
 		u64 last = load(producer(h)), pos = last & POS_MASK, *word = word_at(h, pos);
 
@@ -106,12 +109,12 @@ INLINE void end_record(u64 sample, u32 flag)
 	store(header, (*header & ~RING_BUSY) | flag);
 }
 
-INLINE int fits(u64 size) { return size <= (LEN_MASK - 1) * 8; }
+HOT void bpftime_ring_submit(u64 *record) { end_record((u64)(record + 1), 0); }
 
 /* r1: map, r2: size, r3: flags */
 HOT u64 bpftime_ringbuf_reserve(BPF_ARGS)
 {
-	u64 *record = r3 || !fits(r2) ? 0 : reserve((struct map_header *)r1, r2, ctx);
+	u64 *record = r3 ? 0 : bpftime_ring_reserve((struct map_header *)r1, r2, ctx);
 
 	return record ? (u64)(record + 1) : 0;
 }
@@ -136,7 +139,7 @@ HOT u64 bpftime_ringbuf_output(BPF_ARGS)
 
 	if (r4 & ~(u64)(NO_WAKEUP | FORCE_WAKEUP))
 		return error(EINVAL_);
-	record = fits(r3) ? reserve((struct map_header *)r1, r3, ctx) : 0;
+	record = bpftime_ring_reserve((struct map_header *)r1, r3, ctx);
 	if (!record)
 		return error(EAGAIN_);
 	if (r3)
@@ -154,7 +157,7 @@ HOT u64 bpftime_ringbuf_query(BPF_ARGS)
 	if (r2 == AVAIL_DATA)
 		return avail;
 	if (r2 == RING_SIZE)
-		return h->max_entries;
+		return h->stride;
 	if (r2 == CONS_POS)
 		return consumed(h);
 	return r2 == PROD_POS ? consumed(h) + avail : 0;

@@ -1,4 +1,5 @@
-// Package ringbuf reads the records of a ringbuf map.
+// Package ringbuf reads the records of a ringbuf map, and of a perf_event_array, which
+// is one ring for all CPUs here.
 //
 // Protocol. Producers are programs (internal/native/map_ringbuf.c): each reserves a
 // record by moving the producers' word, writes its header, fills it and submits it.

@@ -32,6 +32,7 @@ const (
 type Record struct {
 	Data  []byte
 	Lease int // under which the program ran
+	CPU   int // on which it ran, in a perf_event_array; else -1
 }
 
 // A Reader is the consumer of a ring. It is for one goroutine.
@@ -54,8 +55,8 @@ func Open(path string, leases Leases) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{m: m, mem: m.Memory(), leases: leases, words: uint64(m.Spec().MaxEntries) / 8}
-	if m.Spec().Type != maps.Ringbuf {
+	r := &Reader{m: m, mem: m.Memory(), leases: leases, words: m.Spec().Stride() / 8}
+	if !m.Spec().Type.IsRing() {
 		m.Close()
 		return nil, fmt.Errorf("ringbuf: %s is %v", path, m.Spec())
 	}
@@ -145,10 +146,22 @@ func (r *Reader) Next() (rec Record, ok bool, err error) {
 			r.advance(h.words)
 			continue
 		}
-		rec = Record{r.copy(h.len), h.lease}
+		rec = Record{r.copy(h.len), h.lease, -1}
 		r.advance(h.words)
-		return rec, true, nil
+		if r.m.Spec().Type == maps.PerfEventArray {
+			err = rec.takeCPU()
+		}
+		return rec, err == nil, err
 	}
+}
+
+// takeCPU parts a record of a perf_event_array from what stands before its data.
+func (r *Record) takeCPU() error {
+	if len(r.Data) < abi.PERF_HEADER {
+		return fmt.Errorf("%w: a record of %d bytes, which has no room for its CPU", ErrDamaged, len(r.Data))
+	}
+	r.CPU, r.Data = int(binary.LittleEndian.Uint32(r.Data)), r.Data[abi.PERF_HEADER:]
+	return nil
 }
 
 // A header, as far as a consumer has to know.

@@ -2,37 +2,19 @@ package objects
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 
-	"github.com/bpftime-go/bpftime/maps/ringbuf"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
 
 // records are what is left in a ring buffer of the session.
 func records(t *testing.T, tr *host.Trace, name string) (out [][]byte) {
 	t.Helper()
-	leases, err := ringbuf.OpenSession(tr.Path())
-	if err != nil {
-		t.Fatal(err)
+	for _, r := range recordsOf(t, tr, name) {
+		out = append(out, r.Data)
 	}
-	defer leases.Close()
-	r, err := ringbuf.Open(filepath.Join(tr.Path(), "maps", name), leases)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	for {
-		record, ok, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !ok {
-			return out
-		}
-		out = append(out, record.Data)
-	}
+	return out
 }
 
 // TestEvents: records come in the order they were made, in both ways of making one, whole; discarded ones do not come.

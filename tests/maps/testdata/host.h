@@ -76,7 +76,7 @@ static inline struct map_header *map_open(const char *path)
 
 	if (fd < 0 || pread(fd, &head, sizeof head, 0) != sizeof head)
 		die(path);
-	if (head.type == TYPE_RINGBUF && head.data < size)
+	if (is_ring(&head) && head.data < size)
 		again = size - head.data;
 	h = reserve(size + again);
 	if (mmap(h, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
