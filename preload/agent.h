@@ -6,6 +6,7 @@
  *   compiler.c    run Go: in a clone()d child, or in a fresh process; never here
  *   deferred.c    Go's relocations, applied where Go runs
  *   session.c     the session's directory and file, process slot, log
+ *   place.c     which plans there are, and where their units are
  *   apply.c     the applier: plan → mappings and patches, or nothing
  *   check.c       nothing of a plan is used before it was checked
  *   maps.c        /proc/self/maps, modules, gaps near them
@@ -76,10 +77,12 @@ struct module {
 	u64 inode;
 	u32 major, minor;
 	int code; /* some of it may be executed */
+	int id_known; /* it has been looked for: */
+	u32 id_len;   /* 0: it has none */
+	const u8 *id; /* build-id, in the module */
 };
-HIDDEN void modules_each(void (*visit)(const struct module *m, const char *path, void *arg), void *arg);
-HIDDEN int module_is(const struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
-HIDDEN int module_here(const struct module *m);
+HIDDEN void modules_each(void (*visit)(struct module *m, const char *path, void *arg), void *arg);
+HIDDEN int module_is(struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
 HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
 HIDDEN int data_page(u64 addr, const struct module *m, struct vma *v);
 #define MAX_TEXTS 64
@@ -112,13 +115,15 @@ HIDDEN void semaphores_add(const struct module *m, const struct plan *plan, cons
 /* check.c */
 HIDDEN const char *plan_check(const u8 *bytes, u64 size);
 
-/* apply.c */
+/* apply.c, place.c */
+enum changed { CHANGED_PLACED, CHANGED_REFUSED, CHANGED_AGAIN }; /* AGAIN: a plan was stale, look once more */
 HIDDEN int plan_apply(const struct plan *plan, int at_start);
 HIDDEN const char *plan_refusal(void);
 HIDDEN int plan_wants(const char *path);
-HIDDEN int file_placed(const struct vma *v);
-HIDDEN void plan_drop_gone(void);
-HIDDEN int plan_place_late(void);
+HIDDEN enum changed plan_modules_changed(void (*meet)(const struct module *m, const char *path, int ours));
+HIDDEN int module_placed(const struct module *m);
+HIDDEN int grow(void **table, const void *first, u32 n, u32 *room, u64 each);
+#define ROOM(table) grow((void **)&table, first_##table, n##table, &room_##table, sizeof *table)
 HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
 
 /* vdso.c */

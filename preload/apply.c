@@ -1,60 +1,35 @@
 /* The applier: a checked plan becomes mappings and patches in this process, whole
- * or not at all (law 8).
+ * or not at all (law 8). What has to be done, place by place; place.c says where.
  *
  *   links    every link of the plan gets its slot in the session
  *   find     the modules of the units; the pages that punned jumps lead to are taken
  *   maps     every map file is mapped
- *   prepare  for each unit whose module is here: compare the bytes at the sites,
+ *   prepare  for a unit and a module that is here: compare the bytes at the sites,
  *            map an arena near, copy the code, relocate it, make it r-x
  *   commit   write all sites, add to semaphores; if a site cannot be written,
  *            write the others back
  *
- * Units whose module is not here wait for late.c. A unit is applied to every module
- * of its file: the same file may be loaded into several namespaces (dlmopen), each
- * time into fresh memory. `placed` remembers where.
- *
  * A failure has one reason. It is kept, and told by who asked for the plan.
  */
-#include "agent.h"
+#include "apply.h"
 #include "native.h"
-
-#define MAX_PLANS 64 /* one, and one for each module that a fresh compiler was asked about */
-#define MAX_PLACED 512
-#define MAX_FOUND 256
-
-struct placed { /* a unit that is in the process */
-	const struct plan *plan;
-	const struct plan_unit *unit;
-	struct module module;
-	u64 arena;
-	int stays; /* a site could not be restored */
-};
-
-static struct placed placed[MAX_PLACED];
-static u32 nplaced;
-
-struct resident { /* a plan whose late units may still be wanted */
-	const struct plan *plan;
-	struct session_link **links;
-	u64 *maps;
-};
-static struct resident plans[MAX_PLANS];
-static u32 nplans;
-
-static const char *name(const struct plan *p, u32 off) { return (const char *)p + p->strings + off; }
-static const struct plan_unit *unit_of(const struct plan *p, u32 i) { return (const struct plan_unit *)((const u8 *)p + p->units) + i; }
-static const struct plan_patch *patch_of(const struct plan *p, const struct plan_unit *u, u32 i) { return (const struct plan_patch *)((const u8 *)p + u->patches) + i; }
-static u64 arena_size(const struct plan_unit *u) { return page_up((u64)u->code_size); }
 
 static struct text refusal = {.max = sizeof refusal.s};
 
 const char *plan_refusal(void) { return refusal.s; }
 
-static int refuse(struct text *why)
+int refuse(struct text *why)
 {
 	refusal.n = 0;
 	put(&refusal, why->s);
 	return 0;
+}
+
+int refuse_maps(void)
+{
+	TEXT(t);
+
+	return refuse(put_error(put(&t, "/proc/self/maps cannot be read"), maps_error));
 }
 
 /* ---- links and maps ---- */
@@ -106,7 +81,7 @@ static void refused(struct session_link *l, const char *why, u32 sites)
 	log_line(LEVEL_WARN, put(put(put(&t, l->name), ": "), why)->s);
 }
 
-static int take_links(struct resident *r)
+int take_links(struct resident *r)
 {
 	const struct plan_link *link = (const struct plan_link *)((const u8 *)r->plan + r->plan->links);
 	TEXT(t);
@@ -122,22 +97,7 @@ static int take_links(struct resident *r)
 	return 1;
 }
 
-/* Where an earlier plan has mapped the file: a process that has dropped its
- * privileges since could not open it again. */
-static u64 mapped_before(const char *path, u64 size)
-{
-	for (u32 i = 0; i < nplans; i++) {
-		const struct plan *p = plans[i].plan;
-		const struct plan_map *map = (const struct plan_map *)((const u8 *)p + p->maps);
-
-		for (u32 k = 0; k < p->nmaps; k++)
-			if (map[k].size == size && str_eq(name(p, map[k].path), path))
-				return plans[i].maps[k];
-	}
-	return 0;
-}
-
-static int take_maps(struct resident *r)
+int take_maps(struct resident *r)
 {
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 	TEXT(t);
@@ -154,20 +114,13 @@ static int take_maps(struct resident *r)
 	return 1;
 }
 
-static void drop_maps(const struct resident *r)
+void drop_maps(const struct resident *r)
 {
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 
-	for (u32 i = 0; i < r->plan->nmaps; i++)
+	for (u32 i = 0; i < r->plan->nmaps && !r->stays; i++)
 		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size))
 			sys_munmap(r->maps[i], map_file_span(r->maps[i], map[i].size));
-}
-
-/* For programs that are called for ever after, though their plan failed. */
-static void keep_maps(const struct resident *r)
-{
-	for (u32 i = 0; i < r->plan->nmaps; i++)
-		r->maps[i] = 0;
 }
 
 /* ---- a unit: prepare ---- */
@@ -212,13 +165,6 @@ static int relocate(const struct resident *res, const struct placed *u, const st
 static struct text *put_site(struct text *t, const struct placed *u, u64 vaddr)
 {
 	return put_hex(put(put(t, name(u->plan, u->unit->path)), "+"), vaddr);
-}
-
-static int refuse_maps(void)
-{
-	TEXT(t);
-
-	return refuse(put_error(put(&t, "/proc/self/maps cannot be read"), maps_error));
 }
 
 /* Where the walk for all sites has not found text, the page is looked at alone. */
@@ -279,7 +225,7 @@ static int semaphores_ok(const struct placed *u)
 	return maps_error ? refuse_maps() : refuse(put(put(put_site(&t, u, vaddr), ": "), why));
 }
 
-static int prepare(const struct resident *res, struct placed *u)
+int prepare(const struct resident *res, struct placed *u)
 {
 	TEXT(t);
 
@@ -364,7 +310,7 @@ static u32 write_sites(const struct placed *u, long *r)
 	return i;
 }
 
-static int commit(struct placed *u)
+int commit(struct placed *u)
 {
 	const struct plan_patch *p;
 	long r;
@@ -381,7 +327,7 @@ static int commit(struct placed *u)
 	return 1;
 }
 
-static void undo(struct placed *u)
+void undo(struct placed *u)
 {
 	unwrite(u, u->unit->npatches);
 	if (!u->stays)
@@ -390,270 +336,11 @@ static void undo(struct placed *u)
 
 /* Every list of runs that names a link is a site of it, unless it says that it is the
  * second of one (a session's). */
-static void count_sites(const struct resident *res, const struct placed *u)
+void count_sites(const struct resident *res, const struct placed *u)
 {
 	const struct plan_reloc *r = (const struct plan_reloc *)((const u8 *)u->plan + u->unit->relocs);
 
 	for (u32 i = 0; i < u->unit->nrelocs; i++)
 		if ((r[i].what & 0xff) == RELOC_LINK_COUNTER32 && !r[i].addend)
 			__atomic_fetch_add(&res->links[r[i].what >> 8]->sites, 1, __ATOMIC_RELAXED);
-}
-
-/* ---- a plan ---- */
-
-/* The modules of a plan's units, before anything is changed in them: the walk and the
- * placing both read /proc/self/maps. */
-static struct found {
-	const struct plan *plan;
-	u32 n;
-	struct {
-		const struct plan_unit *unit;
-		struct module module;
-	} at[MAX_FOUND];
-} found;
-
-static int is_placed(const struct plan_unit *unit, const struct module *m)
-{
-	for (u32 i = 0; i < nplaced; i++)
-		if (placed[i].unit == unit && (!m || placed[i].module.lo == m->lo))
-			return 1;
-	return 0;
-}
-
-static void find_units(const struct module *m, const char *path, void *arg)
-{
-	struct found *f = arg;
-
-	for (u32 i = 0; i < f->plan->nunits && f->n < MAX_FOUND; i++) {
-		const struct plan_unit *unit = unit_of(f->plan, i);
-
-		if (!module_is(m, path, f->plan, unit) || is_placed(unit, m))
-			continue;
-		f->at[f->n].unit = unit;
-		f->at[f->n].module = *m;
-		f->at[f->n++].module.bias = m->lo - unit->load_base;
-	}
-}
-
-/* The outposts of what is found and not placed. */
-static void leave_found(u32 from, u32 to)
-{
-	for (u32 i = from; i < to; i++)
-		outposts_unmap(&found.at[i].module, found.plan, found.at[i].unit);
-}
-
-/* Looks for the modules, and takes the pages of their outposts. */
-static int find_all(const struct plan *plan)
-{
-	TEXT(t);
-
-	found.plan = plan;
-	found.n = 0;
-	modules_each(find_units, &found);
-	if (maps_error)
-		return refuse_maps();
-	for (u32 i = 0; i < found.n; i++) {
-		if (outposts_map(&found.at[i].module, plan, found.at[i].unit))
-			continue;
-		leave_found(0, i);
-		return refuse(put(put(&t, name(plan, found.at[i].unit->path)), ": the place that a punned jump leads to is not free any more"));
-	}
-	return 1;
-}
-
-static int prepare_found(const struct resident *res)
-{
-	TEXT(t);
-
-	for (u32 i = 0; i < found.n; i++) {
-		if (nplaced == MAX_PLACED)
-			return refuse(put_dec(put(&t, "more modules are patched than this process can keep in mind: "), MAX_PLACED));
-		placed[nplaced] = (struct placed){res->plan, found.at[i].unit, found.at[i].module, 0, 0};
-		if (!prepare(res, &placed[nplaced]))
-			return 0;
-		nplaced++;
-	}
-	return 1;
-}
-
-/* Writes the sites of all units from `first` on. */
-static int commit_from(u32 first)
-{
-	for (u32 done = first; done < nplaced; done++) {
-		if (commit(&placed[done]))
-			continue;
-		for (u32 i = first; i < done; i++)
-			undo(&placed[i]);
-		return 0;
-	}
-	return 1;
-}
-
-static void leave(const struct placed *u)
-{
-	sys_munmap(u->arena, arena_size(u->unit));
-	outposts_unmap(&u->module, u->plan, u->unit);
-}
-
-/* 0: something stays, and needs the maps. */
-static int drop_from(u32 first)
-{
-	int all = 1;
-
-	while (nplaced > first) {
-		nplaced--;
-		if (placed[nplaced].stays)
-			all = 0;
-		else
-			leave(&placed[nplaced]);
-	}
-	return all;
-}
-
-/* Prepares and commits every unit wherever its module was found and it is not yet, or
- * nothing at all. */
-static int place_found(const struct resident *res)
-{
-	u32 first = nplaced;
-
-	if (!prepare_found(res) || !commit_from(first)) {
-		leave_found(nplaced - first, found.n);
-		if (!drop_from(first))
-			keep_maps(res);
-		return 0;
-	}
-	for (u32 i = first; i < nplaced; i++)
-		count_sites(res, &placed[i]);
-	return 1;
-}
-
-static int absent_units(const struct plan *p)
-{
-	TEXT(t);
-
-	for (u32 i = 0; i < p->nunits; i++) {
-		const struct plan_unit *u = unit_of(p, i);
-
-		if (!(u->flags & UNIT_LATE) && !is_placed(u, 0))
-			return refuse(put(put(&t, name(p, u->path)), ": compiled for, but not mapped from offset 0 any more")) + 1;
-	}
-	return 0;
-}
-
-/* Memory for what outlives this call: pointers to links and maps. */
-static int keep_tables(struct resident *r)
-{
-	u64 size = page_up((r->plan->nlinks + r->plan->nmaps) * 8ul + 8);
-	long at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (failed(at))
-		return 0;
-	r->links = (struct session_link **)at;
-	r->maps = (u64 *)at + r->plan->nlinks;
-	return 1;
-}
-
-/* With PLAN_TRAPS the signal becomes ours before there is an int3. Where it was not
- * taken at the start it is not taken later, when threads run. */
-static int take_signals(const struct plan *plan, int at_start)
-{
-	long r = !(plan->flags & PLAN_TRAPS) || !at_start ? 0 : bpftime_trap_own();
-	TEXT(t);
-
-	return r ? refuse(put_error(put(&t, "SIGTRAP cannot be taken over, so no site can have a trap"), r)) : 1;
-}
-
-/* Outposts come before maps, which the kernel might map there. */
-static int take_all(struct resident *r, int at_start)
-{
-	if (!find_all(r->plan))
-		return 0;
-	if (take_maps(r) && take_signals(r->plan, at_start))
-		return place_found(r);
-	leave_found(0, found.n);
-	return 0;
-}
-
-/* Applies a checked plan, which stays where it is. 1: applied; 0: nothing was
- * changed, and plan_refusal() is the reason. */
-int plan_apply(const struct plan *plan, int at_start)
-{
-	struct resident *r = &plans[nplans];
-	u32 first = nplaced;
-	TEXT(t);
-
-	*r = (struct resident){.plan = plan};
-	if (nplans == MAX_PLANS || !keep_tables(r))
-		return refuse(put(&t, "no memory to keep another plan"));
-	if (take_links(r) && take_all(r, at_start)) {
-		if (!at_start || !absent_units(plan)) {
-			nplans++;
-			return 1;
-		}
-		for (u32 i = first; i < nplaced; i++)
-			undo(&placed[i]);
-		if (!drop_from(first))
-			keep_maps(r);
-	}
-	if (at_start)
-		bpftime_trap_disown();
-	drop_maps(r);
-	return 0;
-}
-
-/* ---- late.c's half: modules came or went ---- */
-
-static void forget(u32 i)
-{
-	for (u32 k = 0; k < placed[i].unit->npatches; k++) {
-		const struct plan_patch *p = patch_of(placed[i].plan, placed[i].unit, k);
-
-		if (p->tactic & TACTIC_TRAP)
-			bpftime_trap_remove(placed[i].module.bias + p->vaddr);
-	}
-	leave(&placed[i]);
-	placed[i] = placed[--nplaced];
-}
-
-/* A patch whose module is gone is dropped, never undone: its place may belong to
- * somebody else by now. */
-void plan_drop_gone(void)
-{
-	for (u32 i = nplaced; i-- > 0;)
-		if (!module_here(&placed[i].module))
-			forget(i);
-}
-
-/* 0: something could not be placed, plan_refusal() is the last reason. */
-int plan_place_late(void)
-{
-	int all = 1;
-
-	for (u32 i = 0; i < nplans; i++)
-		all &= find_all(plans[i].plan) && place_found(&plans[i]);
-	return all;
-}
-
-/* Is a unit of ours in the module that v is a mapping of? */
-int file_placed(const struct vma *v)
-{
-	for (u32 i = 0; i < nplaced; i++)
-		if (placed[i].module.inode == v->inode && placed[i].module.major == v->major && placed[i].module.minor == v->minor)
-			return 1;
-	return 0;
-}
-
-/* Does an attach specification wait for a module of this path, so that a compiler
- * has to be asked? By base name, up to what follows the name asked for. */
-int plan_wants(const char *path)
-{
-	for (u32 i = 0; i < nplans; i++) {
-		const struct plan *p = plans[i].plan;
-		const struct plan_want *w = (const struct plan_want *)((const u8 *)p + p->wants);
-
-		for (u32 k = 0; k < p->nwants; k++)
-			if (str_prefix(str_base(path), str_base(name(p, w[k].path))))
-				return 1;
-	}
-	return 0;
 }

@@ -15,8 +15,6 @@
 
 #include <elf.h>
 
-#define MAX_ASKED 64
-
 static struct {
 	char interp[256], self[512];
 	char session[80], rundir[880], exe[3072];
@@ -24,19 +22,21 @@ static struct {
 	u64 manifest_size;
 } remembered;
 
-struct file_id { /* a file that a compiler was already asked about */
+struct file_id { /* a file that a compiler was asked about, and that is still here */
 	u64 inode;
 	u32 major, minor;
+	int here;
 };
+static struct file_id first_asked[64], *asked = first_asked;
+static u32 nasked, room_asked = 64;
 
-static struct file_id asked[MAX_ASKED];
-static u32 nasked;
+static u32 unknown; /* modules that a specification waits for, and no compiler has seen */
 
-static int known(const struct vma *v)
+static struct file_id *known(const struct module *m)
 {
-	for (u32 i = 0; i < nasked && i < MAX_ASKED; i++)
-		if (asked[i].inode == v->inode && asked[i].major == v->major && asked[i].minor == v->minor)
-			return 1;
+	for (u32 i = 0; i < nasked; i++)
+		if (asked[i].inode == m->inode && asked[i].major == m->major && asked[i].minor == m->minor)
+			return &asked[i];
 	return 0;
 }
 
@@ -82,39 +82,48 @@ static void meet_foe(const char *path)
 	log_line(LEVEL_WARN, t.s);
 }
 
-/* Writes the paths of modules that a specification waits for and that no compiler
- * has seen. Returns how many. */
-static u32 new_modules(char *to, u64 max)
+static void meet(const struct module *m, const char *path, int ours)
 {
-	static struct maps maps;
-	static struct vma v;
-	u64 n = 0;
-	u32 count = 0;
+	struct file_id *f = known(m);
 
-	if (!maps_open(&maps))
-		return 0;
-	while (maps_next(&maps, &v)) {
-		u64 len = str_len(v.path) + 1;
-
-		if (v.inode)
-			meet_foe(v.path);
-		if (v.off || !v.inode || v.perms[3] != 'p' || known(&v) || file_placed(&v) || !plan_wants(v.path) || n + len + 1 > max)
-			continue;
-		if (to) {
-			mem_copy(to + n, v.path, len);
-			asked[nasked++ % MAX_ASKED] = (struct file_id){v.inode, v.major, v.minor};
-		}
-		n += len;
-		count++;
-	}
-	maps_close(&maps);
-	if (to)
-		to[n] = 0;
-	return count;
+	meet_foe(path);
+	if (f)
+		f->here = 1;
+	else if (!ours)
+		unknown += (u32)plan_wants(path);
 }
 
-static void request(struct handoff *h)
+/* Another file may have the number of one that is gone. */
+static void forget_gone(void)
 {
+	for (u32 i = nasked; i-- > 0; asked[i].here = 0)
+		if (!asked[i].here)
+			asked[i] = asked[--nasked];
+}
+
+struct names { /* of files, NUL after each, "" ends */
+	char *to;
+	u64 n, max;
+};
+
+static void add_unknown(struct module *m, const char *path, void *arg)
+{
+	struct names *names = arg;
+	u64 len = str_len(path) + 1;
+
+	if (!m->code || known(m) || module_placed(m) || !plan_wants(path) || names->n + len + 1 > names->max || !ROOM(asked))
+		return;
+	mem_copy(names->to + names->n, path, len);
+	names->n += len;
+	asked[nasked++] = (struct file_id){m->inode, m->major, m->minor, 0}; /* the next walk has to see it */
+}
+
+/* 0: the walk failed, and who was not met will be when modules change again. */
+static int request(struct handoff *h)
+{
+	struct names names = {h->modules, 0, sizeof h->modules};
+	u32 before = nasked;
+
 	h->magic = HANDOFF_MAGIC;
 	h->mode = MODE_LATE;
 	h->level = session_log_level;
@@ -122,7 +131,11 @@ static void request(struct handoff *h)
 	str_copy(h->rundir, sizeof h->rundir, remembered.rundir);
 	str_copy(h->exe, sizeof h->exe, remembered.exe);
 	mem_copy(h->manifest, remembered.manifest, remembered.manifest_size);
-	new_modules(h->modules, sizeof h->modules);
+	modules_each(add_unknown, &names);
+	h->modules[names.n] = 0;
+	if (maps_error)
+		nasked = before;
+	return !maps_error;
 }
 
 /* A module that stays is met again whenever another one comes or goes, and what
@@ -169,24 +182,46 @@ static void ask(void)
 
 	if (!failed(fd) && !failed(SYS2(__NR_ftruncate, fd, HANDOFF_SIZE)))
 		h = handoff_map(fd);
-	if (h) {
-		request(h);
+	if (h && !request(h)) {
+		tell("/proc/self/maps cannot be read");
+	} else if (h) {
 		compile_in_process(fd, remembered.interp, remembered.self, &o);
 		answer(h, &o);
-		handoff_unmap(h);
 	} else {
 		tell("there is no memory to compile for it");
 	}
+	if (h)
+		handoff_unmap(h);
 	if (!failed(fd))
 		sys_close(fd);
 }
 
+/* What the dynamic linker tells debuggers, as far as it is needed; 0: not found. */
+static const struct {
+	int version;
+	u64 map, brk;
+	int state; /* 0: consistent; else the list is about to change */
+} *linker;
+
+/* Half of the calls say that something is going to happen: there is nothing to be
+ * seen yet, and to walk through the maps takes a while. (The list of another
+ * namespace changes while the first one is consistent: those calls are all looked at.) */
 static void modules_changed(void)
 {
-	plan_drop_gone();
-	if (!plan_place_late())
+	enum changed what = CHANGED_AGAIN;
+
+	if (linker && __atomic_load_n(&linker->state, __ATOMIC_RELAXED))
+		return;
+	for (int tries = 0; what == CHANGED_AGAIN && tries < 8; tries++) {
+		unknown = 0;
+		what = plan_modules_changed(meet);
+	}
+	if (what != CHANGED_PLACED)
 		tell(plan_refusal());
-	if (new_modules(0, sizeof((struct handoff *)0)->modules))
+	if (maps_error)
+		return;
+	forget_gone();
+	if (unknown)
 		ask();
 }
 
@@ -218,12 +253,30 @@ static void remember_manifest(const char *value, const char *text)
 	remembered.manifest_size = n + m;
 }
 
+/* DT_DEBUG of the program leads to what the dynamic linker tells. */
+static void find_linker(const Elf64_Phdr *p, u64 n)
+{
+	const Elf64_Dyn *dynamic = 0;
+	u64 bias = 0;
+
+	for (u64 i = 0; i < n; i++)
+		if (p[i].p_type == PT_PHDR)
+			bias = (u64)p - p[i].p_vaddr;
+	for (u64 i = 0; i < n; i++)
+		if (p[i].p_type == PT_DYNAMIC)
+			dynamic = (const Elf64_Dyn *)(bias + p[i].p_vaddr);
+	for (; dynamic && dynamic->d_tag; dynamic++)
+		if (dynamic->d_tag == DT_DEBUG)
+			linker = (const void *)dynamic->d_un.d_ptr;
+}
+
 /* The dynamic linker of this process is what AT_BASE points into. */
 static void remember_paths(const struct handoff *h)
 {
 	extern unsigned long getauxval(unsigned long);
 	static struct vma v;
 
+	find_linker((const Elf64_Phdr *)getauxval(AT_PHDR), getauxval(AT_PHNUM));
 	if (find_mapping(getauxval(AT_BASE), &v))
 		str_copy(remembered.interp, sizeof remembered.interp, v.path);
 	if (find_mapping((u64)modules_changed, &v))

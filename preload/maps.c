@@ -96,7 +96,8 @@ struct phdr {
 
 enum { PT_LOAD_ = 1, PT_NOTE_ = 4, NT_GNU_BUILD_ID_ = 3 };
 
-static int note_is(u64 at, u64 size, const struct plan_unit *u)
+/* Finds a build-id among the notes of [at, at + size). */
+static int find_id(u64 at, u64 size, struct module *m)
 {
 	while (size >= 12) {
 		const u32 *note = (const u32 *)at;
@@ -104,40 +105,54 @@ static int note_is(u64 at, u64 size, const struct plan_unit *u)
 
 		if (12 + name + desc > size)
 			return 0;
-		if (note[2] == NT_GNU_BUILD_ID_ && note[0] == 4 && note[1] == u->build_id_len)
-			return mem_eq((const u8 *)at + 12 + name, u->build_id, u->build_id_len);
+		if (note[2] == NT_GNU_BUILD_ID_ && note[0] == 4) {
+			m->id = (const u8 *)at + 12 + name;
+			m->id_len = note[1];
+			return 1;
+		}
 		at += 12 + name + desc;
 		size -= 12 + name + desc;
 	}
 	return 0;
 }
 
-/* [lo, hi) is a readable mapping of a file from offset 0. Is it the unit's file? */
-static int header_is(u64 lo, u64 hi, const struct plan_unit *u)
+static u64 load_base(const struct phdr *p, u32 n)
 {
-	const struct ehdr *e = (const struct ehdr *)lo;
-	const struct phdr *p;
-	u64 bias = lo - u->load_base;
-
-	if (hi - lo < sizeof *e || !mem_eq(e->ident, "\177ELF\2\1", 6) || e->phentsize != sizeof *p)
-		return 0;
-	if (e->phoff > hi - lo || e->phnum * sizeof *p > hi - lo - e->phoff)
-		return 0;
-	p = (const struct phdr *)(lo + e->phoff);
-	for (u32 i = 0; i < e->phnum; i++) {
-		u64 at = bias + p[i].vaddr;
-
-		if (p[i].type == PT_NOTE_ && at >= lo && at <= hi && p[i].filesz <= hi - at && note_is(at, p[i].filesz, u))
-			return 1;
-	}
+	for (u32 i = 0; i < n; i++)
+		if (p[i].type == PT_LOAD_)
+			return page_down(p[i].vaddr);
 	return 0;
 }
 
-/* A file without build-id is known by its path; the bytes at the sites decide. */
-int module_is(const struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u)
+/* [lo, head) is a readable mapping of a file from offset 0. What is its build-id? */
+static void read_id(struct module *m)
 {
+	const struct ehdr *e = (const struct ehdr *)m->lo;
+	const struct phdr *p;
+	u64 bias;
+
+	m->id_known = 1;
+	if (m->head - m->lo < sizeof *e || !mem_eq(e->ident, "\177ELF\2\1", 6) || e->phentsize != sizeof *p)
+		return;
+	if (e->phoff > m->head - m->lo || e->phnum * sizeof *p > m->head - m->lo - e->phoff)
+		return;
+	p = (const struct phdr *)(m->lo + e->phoff);
+	bias = m->lo - load_base(p, e->phnum);
+	for (u32 i = 0; i < e->phnum; i++) {
+		u64 at = bias + p[i].vaddr;
+
+		if (p[i].type == PT_NOTE_ && at >= m->lo && at <= m->head && p[i].filesz <= m->head - at && find_id(at, p[i].filesz, m))
+			return;
+	}
+}
+
+/* A file without build-id is known by its path; the bytes at the sites decide. */
+int module_is(struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u)
+{
+	if (u->build_id_len && !m->id_known)
+		read_id(m);
 	if (u->build_id_len)
-		return header_is(m->lo, m->head, u);
+		return m->id_len == u->build_id_len && mem_eq(m->id, u->build_id, m->id_len);
 	return str_eq(path, (const char *)plan + plan->strings + u->path);
 }
 
@@ -153,10 +168,11 @@ static struct module begin_module(const struct vma *v)
 	return (struct module){.lo = v->lo, .head = v->hi, .inode = v->inode, .major = v->major, .minor = v->minor};
 }
 
-/* Every module that is mapped: a file from offset 0 and what follows of it, with
- * code among it. A file that is only read through a mapping is none, and is not
- * looked into: it may have become shorter since. */
-void modules_each(void (*visit)(const struct module *m, const char *path, void *arg), void *arg)
+/* Every file that is mapped from offset 0, and what follows of it. Where no code is
+ * among it, it is a module of whose text a copy was moved over all pages, or none: a
+ * file that is only read, and is not to be looked into, since it may have become
+ * shorter. */
+void modules_each(void (*visit)(struct module *m, const char *path, void *arg), void *arg)
 {
 	static struct maps maps;
 	static struct vma v;
@@ -169,7 +185,7 @@ void modules_each(void (*visit)(const struct module *m, const char *path, void *
 		if (!v.inode)
 			continue;
 		if (!v.off || !same_file(&m, &v)) {
-			if (m.code)
+			if (m.lo)
 				visit(&m, path, arg);
 			m = begin_module(&v);
 			mem_copy(path, v.path, sizeof path);
@@ -180,23 +196,8 @@ void modules_each(void (*visit)(const struct module *m, const char *path, void *
 		}
 	}
 	maps_close(&maps);
-	if (m.code && !maps_error)
+	if (m.lo && !maps_error)
 		visit(&m, path, arg);
-}
-
-/* Is the file still mapped where it was? Only who has seen all knows that it is not. */
-int module_here(const struct module *m)
-{
-	static struct maps maps;
-	static struct vma v;
-	int here = 0;
-
-	if (!maps_open(&maps))
-		return 1;
-	while (!here && maps_next(&maps, &v))
-		here = v.lo <= m->lo && m->lo < v.hi && same_file(m, &v);
-	maps_close(&maps);
-	return here || maps_error;
 }
 
 static int is_text(const struct module *m, const struct vma *v) { return same_file(m, v) && str_eq(v->perms, "r-xp"); }

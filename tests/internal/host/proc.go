@@ -81,6 +81,9 @@ func (p *Proc) Release() {
 	}
 }
 
+// Continue lets a program go on that has stopped itself.
+func (p *Proc) Continue() { syscall.Kill(p.PID, syscall.SIGCONT) }
+
 // timeout runs on the timer's goroutine.
 func (p *Proc) timeout() {
 	p.t.Errorf("%v: not finished in time; killed. %s", p.cmd.Args, where(p.PID))
