@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -63,5 +64,29 @@ func TestManyFunctions(t *testing.T) {
 		if l := tr.Links(t)[spec]; l.Sites != 20000 && !host.Baseline() {
 			t.Errorf("%s: %d sites", spec, l.Sites)
 		}
+	}
+}
+
+// TestTwoAgents: two copies of the agent in one process are two who patch: a function has the probe of whoever came
+// first, the other is refused there and nowhere else, and every call counts once.
+func TestTwoAgents(t *testing.T) {
+	if host.Baseline() {
+		t.Skip("BPFTIME_AGENT=none")
+	}
+	guest, dir := host.Victim(t, "guest.c"), host.WorkDir(t)
+	agent, err := os.ReadFile(host.Agent(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := dir + "-second.so"
+	if err := os.WriteFile(second, agent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	spec := "uprobe/" + guest + ":f"
+	tr := &host.Trace{Specs: []string{spec}, Preload: "NOT_YET"} // only behind env
+	host.Compare(t, host.Cmd{Args: []string{"env", "LD_PRELOAD=" + host.Agent(t) + " " + second, guest}, Dir: dir}, tr)
+	l := tr.Links(t)[spec]
+	if l.Hits != 100 || l.Misses != 0 || l.Sites != 1 || l.Refused != 1 || !strings.Contains(l.Error, "other bytes than in the file") {
+		t.Errorf("%+v", l)
 	}
 }
