@@ -29,6 +29,8 @@ type Request struct {
 	Peek func(addr uint64, b []byte) error
 	Self uint64                          // an address in the agent; 0 where it is not among the modules
 	Log  func(level uint32, line string) // abi.LEVEL_*
+	// Progress is called now and then while much is compiled; it may be nil.
+	Progress func()
 }
 
 // ErrAborted is wrapped when on_error: abort meets a specification that cannot be

@@ -162,7 +162,10 @@ func (m *touched) groups() (out []*group) {
 // that no other's bytes are in its way.
 func (c *compiler) placeAll(u *unit, m *touched) {
 	var left []*group
-	for _, g := range m.groups() {
+	for i, g := range m.groups() {
+		if i%progressEvery == 0 {
+			c.progress()
+		}
 		if g = c.place(u, m, g, false); g != nil {
 			left = append(left, g)
 		}
@@ -170,6 +173,15 @@ func (c *compiler) placeAll(u *unit, m *touched) {
 	u.Last()
 	for _, g := range left {
 		c.place(u, m, g, true)
+	}
+}
+
+// progressEvery is after how many functions progress is told: some milliseconds.
+const progressEvery = 64
+
+func (c *compiler) progress() {
+	if c.Progress != nil {
+		c.Progress()
 	}
 }
 

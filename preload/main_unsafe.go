@@ -12,6 +12,7 @@ package main
 // #include "structs.h"
 //
 // extern unsigned long bpftime_call_resolver(unsigned long at);
+// extern void bpftime_progress(void);
 // extern void bpftime_peek(void *to, unsigned long at, unsigned long n);
 import "C"
 
@@ -41,6 +42,9 @@ func peek(at uint64, b []byte) error {
 	C.bpftime_peek(unsafe.Pointer(unsafe.SliceData(b)), C.ulong(at), C.ulong(len(b)))
 	return nil
 }
+
+// progress puts the compiler's deadline off.
+func progress() { C.bpftime_progress() }
 
 // self is an address in the agent.
 func self() uint64 { return uint64(uintptr(C.bpftime_peek)) }
