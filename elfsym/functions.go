@@ -220,3 +220,38 @@ func (f *File) localNames(visit func(s namedSym, name string)) {
 		}
 	}
 }
+
+// maxUnsized bounds code that only a symbol without a size names.
+const maxUnsized = 64 << 10
+
+// Unsized is what may belong to a function that only a symbol without a size names, as
+// in hand-written code: from there to the next symbol or known function.
+func (f *File) Unsized(vaddr uint64) (Func, bool) {
+	if !f.Executable(vaddr) {
+		return Func{}, false
+	}
+	end, named := vaddr+maxUnsized, false
+	dynamic, _ := f.dynsym()
+	static, _ := f.symbols()
+	for _, t := range []*table{dynamic, static} {
+		for i := range t.len() {
+			s := t.at(i)
+			if !s.mayBeCode() {
+				continue
+			}
+			named = named || s.value == vaddr && s.typ() == elf.STT_FUNC
+			if s.value > vaddr {
+				end = min(end, s.value)
+			}
+		}
+	}
+	for _, fn := range f.FuncsIn(vaddr, end) {
+		end = min(end, fn.Lo)
+	}
+	for _, t := range f.Text() {
+		if t.Lo <= vaddr && vaddr < t.Hi {
+			end = min(end, t.Hi)
+		}
+	}
+	return Func{vaddr, end}, named && end > vaddr
+}

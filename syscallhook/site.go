@@ -46,6 +46,7 @@ type Module interface {
 	LandingPads(elfsym.Func) ([]uint64, error)
 	JumpTableTargets(elfsym.Func) ([]uint64, error)
 	Restartable() bool
+	Unsized(vaddr uint64) (elfsym.Func, bool)
 	Import(slot uint64) string
 }
 

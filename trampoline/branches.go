@@ -103,7 +103,7 @@ func regionsOf(mod Module, addrs []uint64) []elfsym.Func {
 	}
 	var out []elfsym.Func
 	for _, addr := range addrs {
-		fn, ok := mod.FuncAt(addr)
+		fn, ok := extent(mod, addr)
 		if !ok {
 			out = append(out, elfsym.Func{Lo: addr, Hi: addr + 1}) // syscallhook asks about it alone
 			continue

@@ -19,6 +19,7 @@ type Module interface {
 	LandingPads(elfsym.Func) ([]uint64, error)
 	JumpTableTargets(elfsym.Func) ([]uint64, error)
 	Restartable() bool
+	Unsized(vaddr uint64) (elfsym.Func, bool)
 	Import(slot uint64) string
 }
 
@@ -63,7 +64,7 @@ type Function struct {
 
 // Read decodes the function that contains addr. branches is the module's.
 func Read(mod Module, branches *Branches, addr uint64) (*Function, error) {
-	fn, ok := mod.FuncAt(addr)
+	fn, ok := extent(mod, addr)
 	if !ok {
 		return nil, refuse("nothing says where the function at %#x ends: no unwind data and no symbol with a size", addr)
 	}

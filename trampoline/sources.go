@@ -74,6 +74,9 @@ func (i insn) leadsTo(goal uint64) bool {
 // not, where control reaches an instruction that has it among its later bytes: both
 // would have to be code, one inside the other.
 func (br *Branches) mayBranch(source, goal uint64) bool {
+	if _, known := br.mod.FuncAt(source); !known {
+		return true
+	}
 	f, err := Read(br.mod, br, source)
 	if err != nil {
 		return true

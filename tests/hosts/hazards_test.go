@@ -20,7 +20,7 @@ type hazard struct {
 
 var hazards = []hazard{
 	{name: "endbr", must: "both"}, {name: "nop_first", must: "both"}, {name: "red_zone", must: "both"},
-	{name: "unsized"}, {name: "no_unwind_data", must: "both"}, {name: "by_string", must: "both"},
+	{name: "unsized", must: "both"}, {name: "no_unwind_data", must: "both"}, {name: "by_string", must: "both"},
 	{name: "rip_load", must: "both"}, {name: "rip_lea", must: "both"}, {name: "rip_immediate", must: "both"},
 	{name: "rip_jump", must: "entry"}, {name: "rip_call", must: "both"},
 	{name: "call_first", must: "both"}, {name: "get_pc", must: "both"}, {name: "jump_first", must: "both"},

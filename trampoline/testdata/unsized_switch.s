@@ -1,10 +1,12 @@
+# An indirect jump may be a switch, whose cases lie behind it.
 # entry: refused: nothing says where the function
 # return: refused: nothing says where the function
+# exec: no
 	.include "function.inc"
 	.globl	f
 	.type	f, @function
 f:	lea	1(%rdi), %rax
-	mov	%rax, %rdx
+	jmp	*%rdx
 	ret
 	.p2align 4
 neighbour
