@@ -17,13 +17,16 @@ const (
 )
 
 // Lookup returns the values of a key: one, or, for per-CPU types, one for each block
-// that a lease has or had. The error wraps ENOENT if there is no such key.
+// that a lease has or had; of an lpm_trie, that of the longest prefix that matches. The
+// error wraps ENOENT if there is none.
 func (m *Map) Lookup(key []byte) ([][]byte, error) {
 	switch {
 	case m.spec.Type.IsRing():
 		return nil, m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case len(key) != int(m.spec.KeySize):
 		return nil, m.fail("lookup: size of the key", unix.EINVAL)
+	case m.spec.Type == LPMTrie:
+		return m.longestMatch(key)
 	case m.spec.Type.isHash():
 		return m.lookupHash(key)
 	}
@@ -35,11 +38,14 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 }
 
 // All yields each key with its values, as Lookup returns them. Of a hash, each key that
-// is there all the while comes once, in no order.
+// is there all the while comes once, in no order; those of an lpm_trie come as the
+// kernel lists them, 0 before 1, and a prefix behind all that begin with it.
 func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 	switch {
 	case m.spec.Type.IsRing():
 		return func(func([]byte, [][]byte) bool) {}
+	case m.spec.Type == LPMTrie:
+		return m.allOfTrie
 	case m.spec.Type.isHash():
 		return m.allOfHash
 	}
@@ -66,7 +72,7 @@ func (m *Map) Update(key, value []byte, flags uint64) error {
 		return m.fail("update: flags", unix.EINVAL)
 	}
 	if m.spec.Type.isHash() {
-		return m.locked(func(w *walk) error { return w.update(value, flags) }, key)
+		return m.locked("update", func(w *walk) error { return w.update(value, flags) }, key)
 	}
 	index := binary.LittleEndian.Uint32(key)
 	if index >= m.spec.MaxEntries {
@@ -87,7 +93,7 @@ func (m *Map) Delete(key []byte) error {
 	if !m.spec.Type.isHash() || len(key) != int(m.spec.KeySize) {
 		return m.fail("delete", unix.EINVAL)
 	}
-	return m.locked((*walk).remove, key)
+	return m.locked("delete", (*walk).remove, key)
 }
 
 func (m *Map) writable(what string) error {

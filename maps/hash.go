@@ -82,10 +82,19 @@ func (m *Map) chain(head uint64) ([]place, bool) {
 
 func (m *Map) keyOf(n uint32) []byte { return m.read(m.node(n)+8, m.spec.KeySize) }
 
+// givenKey is the key as it was spelled when the entry was written: in a trie it stands
+// behind the one that is looked for.
+func (m *Map) givenKey(n uint32) []byte {
+	if m.spec.Type == LPMTrie {
+		return m.read(m.node(n)+8+uint64(padded(m.spec.KeySize)), m.spec.KeySize)
+	}
+	return m.keyOf(n)
+}
+
 // valuesOf copies the values of a node. They belong together when the node's link is
 // the same before and after.
 func (m *Map) valuesOf(n uint32) [][]byte {
-	if m.spec.Type == PercpuHash {
+	if m.nslots != 0 {
 		return m.values(n)
 	}
 	return [][]byte{m.read(m.node(n)+uint64(m.valueAt), m.spec.ValueSize)}
@@ -128,7 +137,7 @@ func (m *Map) bucket(head uint64) (out []entry) {
 		places, ok := m.chain(head)
 		out = out[:0]
 		for _, p := range places {
-			out = append(out, entry{m.keyOf(p.n), m.valuesOf(p.n)})
+			out = append(out, entry{m.givenKey(p.n), m.valuesOf(p.n)})
 		}
 		if ok && m.still(places) {
 			return out

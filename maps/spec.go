@@ -18,10 +18,23 @@ const (
 	PerfEventArray Type = 4
 	PercpuHash     Type = 5
 	PercpuArray    Type = 6
+	LRUHash        Type = 9
+	LRUPercpuHash  Type = 10
+	LPMTrie        Type = 11
 	Ringbuf        Type = 27
 )
 
-var typeNames = map[Type]string{Hash: "hash", Array: "array", PerfEventArray: "perf_event_array", PercpuHash: "percpu_hash", PercpuArray: "percpu_array", Ringbuf: "ringbuf"}
+var typeNames = map[Type]string{
+	Hash:           "hash",
+	Array:          "array",
+	PerfEventArray: "perf_event_array",
+	PercpuHash:     "percpu_hash",
+	PercpuArray:    "percpu_array",
+	LRUHash:        "lru_hash",
+	LRUPercpuHash:  "lru_percpu_hash",
+	LPMTrie:        "lpm_trie",
+	Ringbuf:        "ringbuf",
+}
 
 func (t Type) String() string {
 	if name, ok := typeNames[t]; ok {
@@ -30,11 +43,20 @@ func (t Type) String() string {
 	return "map type " + strconv.Itoa(int(t))
 }
 
-func (t Type) isHash() bool { return t == Hash || t == PercpuHash }
+// isHash: chains of nodes. A trie's are found by prefixes.
+func (t Type) isHash() bool {
+	return t == Hash || t == PercpuHash || t.isLRU() || t == LPMTrie
+}
+
+func (t Type) isLRU() bool { return t == LRUHash || t == LRUPercpuHash }
+
+// IsPerCPU: a key has several values.
+func (t Type) IsPerCPU() bool { return t == PercpuHash || t == PercpuArray || t == LRUPercpuHash }
 
 // Flags of a map that matter here, as the kernel's BPF_F_*.
 const (
 	ReadOnly        = 1 << 3 // user space does not write
+	NoPrealloc      = 1 << 0
 	ZeroSeed        = 1 << 6
 	ReadOnlyProgram = 1 << 7 // programs do not write: constants
 )
@@ -51,6 +73,7 @@ type Spec struct {
 const (
 	maxSize   = 1 << 30 // of a file
 	maxKey    = 512     // of a hash, as the kernel's
+	maxPrefix = 4 + 256 // the same of a trie
 	blockRoom = 8 << 20
 	minBlocks = 64
 	spareRoom = 1 << 20
@@ -95,7 +118,7 @@ func (s Spec) layout() layout {
 			l.control = roundUp(l.size, 4096)
 			l.size = l.control + abi.MAP_CTL_SIZE
 		}
-	case Hash, PercpuHash:
+	case Hash, PercpuHash, LRUHash, LRUPercpuHash, LPMTrie:
 		s.hashLayout(&l)
 	case Ringbuf, PerfEventArray:
 		s.ringLayout(&l)
@@ -111,9 +134,15 @@ func (l *layout) blocks(values uint64) {
 
 func (s Spec) hashLayout(l *layout) {
 	l.valueAt = 8 + padded(s.KeySize)
+	if s.Type == LPMTrie {
+		l.valueAt += padded(s.KeySize)
+	}
 	l.nodeStride = l.valueAt
+	if s.Type.isLRU() {
+		l.nodeStride += 8
+	}
 	nodes := uint64(s.MaxEntries)
-	if s.Type == Hash {
+	if !s.Type.IsPerCPU() {
 		l.nodeStride += l.valueStride
 		nodes += between(spareRoom/uint64(l.nodeStride), minSpares, maxSpares)
 	}
@@ -125,7 +154,7 @@ func (s Spec) hashLayout(l *layout) {
 	l.free = roundUp(l.buckets+8*(uint64(l.bucketMask)+1), 64)
 	l.nodes = roundUp(l.free+16*l.words(), 64)
 	l.size = l.nodes + nodes*uint64(l.nodeStride)
-	if s.Type == PercpuHash {
+	if s.Type.IsPerCPU() {
 		l.blocks(nodes)
 		l.data = roundUp(l.size, 4096)
 		l.size = l.data + times(l.stride, uint64(l.nslots))
@@ -154,6 +183,8 @@ func (s Spec) Check() error {
 	switch {
 	case typeNames[s.Type] == "":
 		return fmt.Errorf("%v is not supported", s.Type)
+	case s.Type == LPMTrie && (s.KeySize <= 4 || s.KeySize > maxPrefix):
+		return fmt.Errorf("an lpm_trie has keys of 5 to %d bytes, 4 of them the length of a prefix, not %d", maxPrefix, s.KeySize)
 	case s.Type.isHash() && (s.KeySize == 0 || s.KeySize > maxKey):
 		return fmt.Errorf("a %v has keys of 1 to %d bytes, not %d", s.Type, maxKey, s.KeySize)
 	case !s.Type.isHash() && s.KeySize != 4:
@@ -223,7 +254,7 @@ func (s Spec) String() string {
 
 // article is "a hash", "an array".
 func (t Type) article() string {
-	if t == Array {
+	if t == Array || t.isLRU() || t == LPMTrie {
 		return "an " + t.String()
 	}
 	return "a " + t.String()

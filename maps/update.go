@@ -18,6 +18,7 @@ import (
 type walk struct {
 	*Map
 	key    []byte
+	given  []byte // a trie's key as it was spelled
 	head   uint64
 	first  uint64 // value of the head when the walk began
 	at     uint64 // where the link lies
@@ -34,14 +35,20 @@ const (
 )
 
 // locked runs an operation of a hash, one at a time of all that are not programs.
-func (m *Map) locked(do func(*walk) error, key []byte) error {
+func (m *Map) locked(what string, do func(*walk) error, key []byte) error {
+	given := key
+	if m.spec.Type == LPMTrie {
+		if key = m.prefix(key, lengthOf(key)); key == nil {
+			return m.fail(what+": length of the prefix", unix.EINVAL)
+		}
+	}
 	m.writer.Lock()
 	defer m.writer.Unlock()
-	if err := unix.Flock(int(m.file.Fd()), unix.LOCK_EX); err != nil {
+	if err := lock(m.file); err != nil {
 		return fmt.Errorf("maps: %s: lock: %w", m.name, err)
 	}
 	defer unix.Flock(int(m.file.Fd()), unix.LOCK_UN)
-	w := &walk{Map: m, key: key, head: m.headOf(key), budget: longest}
+	w := &walk{Map: m, key: key, given: given, head: m.headOf(key), budget: longest}
 	if w.hand() != 0 || w.victim() != 0 {
 		w.recover()
 	}
@@ -93,8 +100,16 @@ func (m *Map) give(pool int, n uint32) {
 	if n >= m.nnodes { // a spoilt record
 		return
 	}
-	for at := m.poolWord(pool, n); ; {
-		if old := m.u64(at); m.cas(at, old, old|1<<(n%64)) {
+	m.change(m.poolWord(pool, n), func(old uint64) uint64 { return old | 1<<(n%64) })
+	if pool == freeNodes && m.spec.Type.isLRU() {
+		m.change(m.control+abi.MAP_CTL_FREED, func(old uint64) uint64 { return old + 1 })
+	}
+}
+
+// change sets a word that others change as well.
+func (m *Map) change(at uint64, how func(uint64) uint64) {
+	for {
+		if old := m.u64(at); m.cas(at, old, how(old)) {
 			return
 		}
 	}
@@ -175,8 +190,9 @@ func (w *walk) update(value []byte, flags uint64) error {
 			return w.fail("update", unix.EEXIST)
 		case !found && flags == Exist:
 			return w.fail("update", unix.ENOENT)
-		case found && w.spec.Type == PercpuHash:
+		case found && w.nslots != 0:
 			w.setValues(w.n, value)
+			w.setRef(w.n, 1)
 			return nil
 		}
 		change := w.insert
@@ -191,11 +207,15 @@ func (w *walk) update(value []byte, flags uint64) error {
 	}
 }
 
-func (w *walk) fill(n, next uint32, value []byte) {
+func (w *walk) fill(n, next uint32, value []byte, used uint64) {
 	at := w.node(n)
 	w.put64(at, relinked(w.u64(at), next))
 	w.write(at+8, w.key)
-	if w.spec.Type == PercpuHash {
+	if w.spec.Type == LPMTrie {
+		w.write(at+8+uint64(padded(w.spec.KeySize)), w.given)
+	}
+	w.setRef(n, used)
+	if w.nslots != 0 {
 		w.setValues(n, value)
 	} else {
 		w.write(at+uint64(w.valueAt), value)
@@ -203,19 +223,33 @@ func (w *walk) fill(n, next uint32, value []byte) {
 }
 
 func (w *walk) insert(value []byte) (done bool, errno unix.Errno) {
-	if w.hand() == 0 && !w.take(freeNodes) {
-		return false, unix.E2BIG
+	if w.hand() == 0 && !w.take(freeNodes) && !(w.spec.Type.isLRU() && w.evict()) {
+		return false, w.fullError()
+	}
+	if w.spec.Type == LPMTrie {
+		w.noteLength(lengthOf(w.key))
 	}
 	n := uint32(w.hand()) - 1
 	if n >= w.nnodes {
 		return false, unix.EBUSY
 	}
-	w.fill(n, uint32(w.first), value)
+	w.fill(n, uint32(w.first), value, 0)
 	if !w.cas(w.head, w.first, relinked(w.first, n)) {
 		return false, 0
 	}
 	w.setHand(0)
 	return true, 0
+}
+
+// fullError is what the kernel says when there is no room.
+func (w *walk) fullError() unix.Errno {
+	switch {
+	case w.spec.Type == LPMTrie:
+		return unix.ENOSPC
+	case w.spec.Type.isLRU():
+		return unix.ENOMEM
+	}
+	return unix.E2BIG
 }
 
 func (w *walk) isLast() bool { return uint32(w.next) >= w.nnodes }
@@ -254,7 +288,7 @@ func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
 	if spare {
 		mark = abi.MAP_LINK_REPLACED
 	}
-	w.fill(n, uint32(w.next), value)
+	w.fill(n, uint32(w.next), value, 1)
 	if !w.freeze(n, mark) {
 		w.setVictim(0)
 		return false, 0

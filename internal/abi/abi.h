@@ -233,8 +233,12 @@
 /* control page: what changes, and belongs to no lease */
 #define MAP_CTL_MISSES 0   /* u64: a value had no place: no block for the lease, or the ring was full */
 #define MAP_CTL_BUSY 8     /* u64: -EBUSY, and records lost to other producers */
+#define MAP_CTL_CLOCK 16   /* u64: LRU types: the node that may go next */
+#define MAP_CTL_FREED 24   /* u64: LRU types: how often a free node was given */
 #define MAP_CTL_TABLE 1024 /* u16[SESSION_NLEASES]: lease -> block + 1 */
 #define MAP_CTL_OWNERS 2048 /* u16[SESSION_NLEASES]: block -> lease + 1 */
+#define MAP_CTL_LENGTHS 3072 /* u64[MAP_NLENGTHS / 64]: lpm_trie: lengths of prefixes that there were */
+#define MAP_NLENGTHS 2112
 #define MAP_CTL_SIZE 4096
 
 /* a link of a hash: node, mark, tag */
@@ -251,6 +255,7 @@
 #define MAP_REC_VICTIM 16 /* u64: node + 1 that is unlinked */
 #define MAP_REC_CURSOR 24 /* u64: word of the free bits where to look first */
 #define MAP_REC_FAILURES 32 /* u64: how often there was no node */
+#define MAP_REC_SEEN 40 /* u64: MAP_CTL_FREED + 1 when no free node was left */
 #define MAP_HAND_SPARE 0x100000000
 
 /* a ring: see maps/ringbuf/doc.go */

@@ -184,23 +184,28 @@ AT(map_header, value_at, MAP_HDR_VALUE_AT);
 AT(map_header, control, MAP_HDR_CONTROL);
 
 struct map_control {
-	u64 misses, busy;
-	u8 pad[MAP_CTL_TABLE - 16];
+	u64 misses, busy, clock, freed;
+	u8 pad[MAP_CTL_TABLE - 32];
 	u16 table[SESSION_NLEASES], owners[SESSION_NLEASES];
-	u8 pad2[MAP_CTL_SIZE - MAP_CTL_OWNERS - 2 * SESSION_NLEASES];
+	u64 lengths[MAP_NLENGTHS / 64];
+	u8 pad2[MAP_CTL_SIZE - MAP_CTL_LENGTHS - MAP_NLENGTHS / 8];
 };
 SIZE(map_control, MAP_CTL_SIZE);
 AT(map_control, busy, MAP_CTL_BUSY);
+AT(map_control, clock, MAP_CTL_CLOCK);
+AT(map_control, freed, MAP_CTL_FREED);
+AT(map_control, lengths, MAP_CTL_LENGTHS);
 AT(map_control, table, MAP_CTL_TABLE);
 AT(map_control, owners, MAP_CTL_OWNERS);
 
 struct map_record {
-	u64 spare, hand, victim, cursor, failures, pad[3];
+	u64 spare, hand, victim, cursor, failures, seen, pad[2];
 };
 AT(map_record, hand, MAP_REC_HAND);
 AT(map_record, victim, MAP_REC_VICTIM);
 AT(map_record, cursor, MAP_REC_CURSOR);
 AT(map_record, failures, MAP_REC_FAILURES);
+AT(map_record, seen, MAP_REC_SEEN);
 SIZE(map_record, MAP_REC_SIZE);
 
 /* A plan: offsets are bytes from its start; tables are 8-aligned. */

@@ -15,8 +15,20 @@
 /* Nothing of the hot path may land in another section. */
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TYPE_HASH = 1, TYPE_ARRAY = 2, TYPE_PERF_EVENT_ARRAY = 4, TYPE_PERCPU_HASH = 5, TYPE_PERCPU_ARRAY = 6, TYPE_RINGBUF = 27 };
+enum {
+	TYPE_HASH = 1,
+	TYPE_ARRAY = 2,
+	TYPE_PERF_EVENT_ARRAY = 4,
+	TYPE_PERCPU_HASH = 5,
+	TYPE_PERCPU_ARRAY = 6,
+	TYPE_LRU_HASH = 9,
+	TYPE_LRU_PERCPU_HASH = 10,
+	TYPE_LPM_TRIE = 11,
+	TYPE_RINGBUF = 27
+};
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
+
+#define BPF_F_RDONLY_PROG 128u
 
 /* For the table of helpers: 1, 2, 3, 130 to 134. */
 HIDDEN u64 bpftime_map_lookup_elem(BPF_ARGS);
@@ -119,10 +131,19 @@ INLINE u8 *map_block(struct map_header *h, u32 lease)
 	return map_at(h, h->data) + n * h->stride;
 }
 
-/* ---- hashes (map_hash.c) ---- */
+/* ---- hashes (map_hash.c, map_lru.c), and tries (map_lpm.c), which are hashes ---- */
+
+INLINE int is_lru(const struct map_header *h) { return h->type == TYPE_LRU_HASH || h->type == TYPE_LRU_PERCPU_HASH; }
+INLINE int is_hashed(const struct map_header *h)
+{
+	return h->type == TYPE_HASH || h->type == TYPE_PERCPU_HASH || is_lru(h);
+}
 
 HIDDEN u64 bpftime_hash_lookup(struct map_header *h, const u8 *key, u32 lease);
 HIDDEN u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease);
 HIDDEN u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease);
+HIDDEN u64 bpftime_lpm_lookup(struct map_header *h, const u8 *key, u32 lease);
+HIDDEN u64 bpftime_lpm_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease);
+HIDDEN u64 bpftime_lpm_delete(struct map_header *h, const u8 *key, u32 lease);
 
 #endif

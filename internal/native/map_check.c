@@ -6,6 +6,7 @@
 #include "map.h"
 
 #define MOST_KEY 512
+#define MOST_PREFIX (4 + 256)
 
 /* Are there n things of each bytes from offset on, behind the header? */
 static HOT int inside(const struct map_header *h, u64 offset, u64 n, u64 each)
@@ -32,18 +33,30 @@ static HOT int is_array(const struct map_header *h)
 	return h->nslots == SESSION_NLEASES;
 }
 
+static HOT int has_key(const struct map_header *h)
+{
+	return h->key_size && h->key_size <= MOST_KEY && (h->type != TYPE_LPM_TRIE || (h->key_size > 4 && h->key_size <= MOST_PREFIX));
+}
+
+/* The least that a node takes. */
+static HOT u64 node_size(const struct map_header *h)
+{
+	return h->value_at + (h->nslots ? 0ul : h->value_stride) + (is_lru(h) ? 8ul : 0ul);
+}
+
 static HOT int is_hash(const struct map_header *h)
 {
 	u64 key = padded(h->key_size), words = ((u64)h->nnodes + 63) / 64;
+	int per_cpu = h->type == TYPE_PERCPU_HASH || h->type == TYPE_LRU_PERCPU_HASH;
 
-	if (!h->key_size || h->key_size > MOST_KEY || h->bucket_mask & (h->bucket_mask + 1ul) || h->node_stride % 8 || h->value_at != 8 + key)
+	if (!has_key(h) || h->bucket_mask & (h->bucket_mask + 1ul) || h->value_at != 8 + (h->type == TYPE_LPM_TRIE ? 2 * key : key))
 		return 0;
-	if (h->node_stride < 8 + key + (h->type == TYPE_HASH ? h->value_stride : 0u) || h->nnodes >= 1u << 31)
+	if (h->node_stride % 8 || h->node_stride < node_size(h) || h->nnodes >= 1u << 31 || per_cpu != !!h->nslots)
 		return 0;
 	if (!has_control(h) || !inside(h, h->records, MAP_NRECORDS, MAP_REC_SIZE) || !inside(h, h->buckets, h->bucket_mask + 1ul, 8))
 		return 0;
 	return inside(h, h->free, 2 * words, 8) && inside(h, h->nodes, h->nnodes, h->node_stride) &&
-	       (h->type == TYPE_HASH || has_blocks(h, h->nnodes));
+	       (!per_cpu || has_blocks(h, h->nnodes));
 }
 
 static HOT int is_good_ring(const struct map_header *h)
@@ -62,7 +75,7 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		ok = ok && h->value_size && h->value_stride && h->value_stride == padded(h->value_size);
 	if (h->type == TYPE_ARRAY || h->type == TYPE_PERCPU_ARRAY)
 		ok = ok && is_array(h);
-	else if (h->type == TYPE_HASH || h->type == TYPE_PERCPU_HASH)
+	else if (is_hashed(h) || h->type == TYPE_LPM_TRIE)
 		ok = ok && is_hash(h);
 	else if (!is_ring(h))
 		ok = 0;

@@ -25,8 +25,10 @@ HOT u64 bpftime_map_lookup_elem(BPF_ARGS)
 	struct map_header *h = (struct map_header *)r1;
 	u32 type = h->type, lease = thread_of(ctx)->lease;
 
-	if (type == TYPE_HASH || type == TYPE_PERCPU_HASH)
+	if (is_hashed(h))
 		return bpftime_hash_lookup(h, (const u8 *)r2, lease);
+	if (type == TYPE_LPM_TRIE)
+		return bpftime_lpm_lookup(h, (const u8 *)r2, lease);
 	if ((type != TYPE_ARRAY && type != TYPE_PERCPU_ARRAY) || index_of((const u8 *)r2) >= h->max_entries)
 		return 0;
 	return (u64)element(h, index_of((const u8 *)r2), lease);
@@ -54,8 +56,12 @@ HOT u64 bpftime_map_update_elem(BPF_ARGS)
 	struct map_header *h = (struct map_header *)r1;
 	u32 type = h->type, lease = thread_of(ctx)->lease;
 
-	if (type == TYPE_HASH || type == TYPE_PERCPU_HASH)
+	if (unlikely(h->flags & BPF_F_RDONLY_PROG))
+		return error(EPERM_);
+	if (is_hashed(h))
 		return bpftime_hash_update(h, (const u8 *)r2, (const u8 *)r3, r4, lease);
+	if (type == TYPE_LPM_TRIE)
+		return bpftime_lpm_update(h, (const u8 *)r2, (const u8 *)r3, r4, lease);
 	if (type == TYPE_ARRAY || type == TYPE_PERCPU_ARRAY)
 		return update_array(h, index_of((const u8 *)r2), (const u8 *)r3, r4, lease);
 	return error(ENOTSUPP_);
@@ -66,7 +72,11 @@ HOT u64 bpftime_map_delete_elem(BPF_ARGS)
 	struct map_header *h = (struct map_header *)r1;
 	u32 type = h->type;
 
-	if (type == TYPE_HASH || type == TYPE_PERCPU_HASH)
+	if (unlikely(h->flags & BPF_F_RDONLY_PROG))
+		return error(EPERM_);
+	if (is_hashed(h))
 		return bpftime_hash_delete(h, (const u8 *)r2, thread_of(ctx)->lease);
+	if (type == TYPE_LPM_TRIE)
+		return bpftime_lpm_delete(h, (const u8 *)r2, thread_of(ctx)->lease);
 	return error(type == TYPE_ARRAY || type == TYPE_PERCPU_ARRAY ? EINVAL_ : ENOTSUPP_);
 }

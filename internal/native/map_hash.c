@@ -58,6 +58,8 @@
  *
  * A percpu_hash has no values in its nodes; node n's are the n-th of each block
  * (map_block.c). They are zeroed while the node is in hand.
+ *
+ * An LRU type that is full lets another entry go: map_lru.c.
  */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
@@ -74,7 +76,7 @@ enum { DONE, AGAIN, FULL, NO_NODE }; /* of a change */
 struct walk {
 	struct map_header *h;
 	struct map_record *mine;
-	const u8 *key;
+	const u8 *key, *given; /* given: how a trie's key was spelled, else 0 */
 	u64 word, *head;
 	u32 lease, budget;
 	int brief;
@@ -190,7 +192,20 @@ static HOT u64 percpu_value(struct map_header *h, u64 n, u32 lease) { return (u6
 
 INLINE u64 value_of(struct map_header *h, struct map_node *node, u64 n, u32 lease)
 {
-	return likely(h->type == TYPE_HASH) ? (u64)node + h->value_at : percpu_value(h, n, lease);
+	return likely(!h->nslots) ? (u64)node + h->value_at : percpu_value(h, n, lease);
+}
+
+/* An entry was used. Most were already, and then the line stays clean. */
+INLINE void refer(struct map_header *h, struct map_node *node)
+{
+	if (unlikely(is_lru(h)) && !load(map_ref(h, node)))
+		store(map_ref(h, node), 1);
+}
+
+INLINE u64 found_at(struct map_header *h, struct map_node *node, u64 n, u32 lease)
+{
+	refer(h, node);
+	return value_of(h, node, n, lease);
 }
 
 static HOT u64 lookup(struct map_header *h, const u8 *key, u32 lease)
@@ -200,7 +215,7 @@ static HOT u64 lookup(struct map_header *h, const u8 *key, u32 lease)
 
 	if (found == EXHAUSTED)
 		map_count(&map_control(h)->busy);
-	return found == FOUND ? value_of(h, w.node, NODE(w.link), lease) : 0;
+	return found == FOUND ? found_at(h, w.node, NODE(w.link), lease) : 0;
 }
 
 /* find() in few registers, for short keys and those who meet nobody. */
@@ -225,7 +240,7 @@ HOT u64 bpftime_hash_lookup(struct map_header *h, const u8 *key, u32 lease)
 		if (unlikely(load(at) != link || next & MARKS))
 			break;
 		if (same)
-			return value_of(h, node, NODE(link), lease);
+			return found_at(h, node, NODE(link), lease);
 		at = &node->link;
 		link = next;
 	}
@@ -273,7 +288,16 @@ static HOT int fill_blocks(struct map_header *h, u32 lease, u64 n, const u8 *val
 	return 1;
 }
 
-INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value)
+/* What a node of these types has beside key and value. used: it replaces an entry. */
+static HOT void fill_more(struct map_header *h, struct map_node *node, const u8 *given, int used)
+{
+	if (given)
+		copy_in(node->key + (h->value_at - 8) / 2, given, h->key_size);
+	else if (is_lru(h))
+		store(map_ref(h, node), (u64)used);
+}
+
+INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value, int used)
 {
 	struct map_node *node = map_node(w->h, n);
 
@@ -283,7 +307,9 @@ INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value)
 		store8(node->key, w->word);
 	else
 		copy_in(node->key, w->key, w->h->key_size);
-	if (w->h->type == TYPE_PERCPU_HASH)
+	if (unlikely(w->h->type > TYPE_PERCPU_HASH))
+		fill_more(w->h, node, w->given, used);
+	if (w->h->nslots)
 		return fill_blocks(w->h, w->lease, n, value);
 	copy_in((u8 *)node + w->h->value_at, value, w->h->value_size);
 	return 1;
@@ -291,14 +317,19 @@ INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value)
 
 /* ---- the three changes. What is in the record may have been spoilt. ---- */
 
+INLINE int take(struct walk *w)
+{
+	return unlikely(is_lru(w->h)) ? bpftime_lru_node(w->h, w->mine, w->lease) : take_free(w->h, w->mine);
+}
+
 INLINE int insert(struct walk *w, const u8 *value)
 {
 	u32 n;
 
-	if (!w->mine->hand && !take_free(w->h, w->mine))
+	if (!w->mine->hand && !take(w))
 		return FULL;
 	n = NODE(w->mine->hand) - 1;
-	if (n >= w->h->nnodes || !fill(w, n, NODE(w->first), value))
+	if (n >= w->h->nnodes || !fill(w, n, NODE(w->first), value, 0))
 		return NO_NODE;
 	if (!cas(w->head, w->first, relinked(w->first, n)))
 		return AGAIN;
@@ -338,7 +369,7 @@ INLINE int replace(struct walk *w, const u8 *value)
 	n = (spare ? r->spare : NODE(r->hand)) - 1ul;
 	if (n >= w->h->nnodes)
 		return NO_NODE;
-	fill(w, (u32)n, NODE(w->next), value);
+	fill(w, (u32)n, NODE(w->next), value, 1);
 	if (!freeze(w, (u32)n, spare ? MAP_LINK_REPLACED : MARKS))
 		return again(w);
 	ours = take_out(w, (u32)n);
@@ -405,13 +436,22 @@ INLINE int refusal(int found, u64 flags)
 	return flags == BPF_EXIST ? ENOENT_ : 0;
 }
 
-INLINE u64 update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease, int brief)
+/* What there is no room for: kernel/bpf/hashtab.c, lpm_trie.c. */
+static HOT int full_error(const struct map_header *h)
+{
+	if (h->type == TYPE_LPM_TRIE)
+		return ENOSPC_;
+	return is_lru(h) ? ENOMEM_ : E2BIG_;
+}
+
+INLINE u64 update(struct map_header *h, const u8 *key, const u8 *given, const u8 *value, u64 flags, u32 lease, int brief)
 {
 	struct walk w = begin(h, key, lease, brief);
 	int r;
 
 	if (flags > BPF_EXIST)
 		return error(EINVAL_);
+	w.given = given;
 	do {
 		int found = find(&w), e = refusal(found, flags);
 
@@ -420,18 +460,23 @@ INLINE u64 update(struct map_header *h, const u8 *key, const u8 *value, u64 flag
 		if (found == ABSENT)
 			r = insert(&w, value);
 		else
-			r = h->type == TYPE_HASH ? replace(&w, value) : overwrite(h, percpu_value(h, NODE(w.link), lease), value);
+			r = !h->nslots ? replace(&w, value) : overwrite(h, found_at(h, w.node, NODE(w.link), lease), value);
 	} while (unlikely(r == AGAIN));
 	if (likely(r == DONE))
 		return finish(&w, 0);
-	return finish(&w, r == FULL ? E2BIG_ : EBUSY_);
+	return finish(&w, r == FULL ? full_error(h) : EBUSY_);
 }
 
 HOT u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease)
 {
-	if (h->type == TYPE_PERCPU_HASH && (flags == BPF_ANY || flags == BPF_EXIST) && overwrite(h, bpftime_hash_lookup(h, key, lease), value) == DONE)
+	if (h->nslots && (flags == BPF_ANY || flags == BPF_EXIST) && overwrite(h, bpftime_hash_lookup(h, key, lease), value) == DONE)
 		return 0;
-	return likely(is_brief(h)) ? update(h, key, value, flags, lease, 1) : update(h, key, value, flags, lease, 0);
+	return likely(is_brief(h)) ? update(h, key, 0, value, flags, lease, 1) : update(h, key, 0, value, flags, lease, 0);
+}
+
+HOT u64 bpftime_hash_update_as(struct map_header *h, const u8 *key, const u8 *given, const u8 *value, u64 flags, u32 lease)
+{
+	return update(h, key, given, value, flags, lease, 0);
 }
 
 INLINE u64 delete(struct map_header *h, const u8 *key, u32 lease, int brief)

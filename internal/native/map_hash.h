@@ -1,10 +1,10 @@
-/* What map_hash.c and map_lost.c share: see the top of map_hash.c. */
+/* What map_hash.c, map_lost.c, map_lru.c and map_lpm.c share: see the top of map_hash.c. */
 #ifndef BPFTIME_MAP_HASH_H
 #define BPFTIME_MAP_HASH_H
 
 #include "map.h"
 
-struct map_node { /* a link, the key, the value (hash only); each padded to 8 bytes */
+struct map_node { /* a link, the key, the key as it was given (lpm_trie), the value (not of per-CPU types), REF (LRU types); each padded to 8 bytes */
 	u64 link;
 	u8 key[];
 };
@@ -47,7 +47,12 @@ INLINE u64 *map_pool(struct map_header *h, enum pool p) { return (u64 *)map_at(h
 INLINE void map_give(struct map_header *h, enum pool p, u64 n)
 {
 	__atomic_fetch_or(&map_pool(h, p)[n / 64], 1ul << n % 64, __ATOMIC_ACQ_REL);
+	if (p == FREE && is_lru(h))
+		map_count(&map_control(h)->freed);
 }
+
+/* The last word of a node of an LRU type: was it used since the clock came by? */
+INLINE u64 *map_ref(struct map_header *h, struct map_node *node) { return (u64 *)((u8 *)node + h->node_stride) - 1; }
 
 /* Where the node goes that was marked so. */
 INLINE enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED ? SPARES : FREE; }
@@ -59,6 +64,15 @@ INLINE enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED 
 HIDDEN int bpftime_pool_search(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_replacement(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_give_back(struct map_header *h, struct map_record *mine);
+
+HIDDEN int bpftime_pool_take(struct map_header *h, struct map_record *mine);
+HIDDEN void bpftime_pool_reclaim(struct map_header *h);
+
+/* A node for an entry of an LRU type comes into the hand, if need be another entry's. */
+HIDDEN int bpftime_lru_node(struct map_header *h, struct map_record *mine, u32 lease);
+
+/* bpftime_hash_update for a key that is stored beside another form of it, given. */
+HIDDEN u64 bpftime_hash_update_as(struct map_header *h, const u8 *key, const u8 *given, const u8 *value, u64 flags, u32 lease);
 
 HIDDEN void bpftime_hash_recover(struct map_header *h, u32 lease);
 HIDDEN void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease);

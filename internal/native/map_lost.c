@@ -129,7 +129,7 @@ static HOT void reclaim_from(struct map_header *h, u32 lease)
 	store(&r->hand, 0);
 }
 
-static HOT void reclaim(struct map_header *h)
+HOT void bpftime_pool_reclaim(struct map_header *h)
 {
 	struct session_lease *leases = bpftime_resident.session->leases;
 	u64 proc = load(&bpftime_private.proc);
@@ -179,13 +179,15 @@ static HOT int take_from(struct map_header *h, struct map_record *mine, enum poo
 	return 0;
 }
 
+HOT int bpftime_pool_take(struct map_header *h, struct map_record *mine) { return take_from(h, mine, FREE); }
+
 HOT int bpftime_pool_search(struct map_header *h, struct map_record *mine)
 {
 	if (take_from(h, mine, FREE))
 		return 1;
 	if (mine->failures++ % RECLAIM_EVERY)
 		return 0;
-	reclaim(h);
+	bpftime_pool_reclaim(h);
 	return take_from(h, mine, FREE);
 }
 

@@ -31,7 +31,18 @@ type model struct {
 	live map[string][]byte
 }
 
-func (m *model) isHash() bool { return m.spec.Type == maps.Hash || m.spec.Type == maps.PercpuHash }
+func (m *model) isHash() bool { return m.spec.Type != maps.Array && m.spec.Type != maps.PercpuArray }
+
+func isLRU(spec maps.Spec) bool { return spec.Type == maps.LRUHash || spec.Type == maps.LRUPercpuHash }
+
+// nkeys is how many keys operations draw from: some more than there is room for, but
+// of an LRU type, where it is not said which of them then go.
+func nkeys(spec maps.Spec) int {
+	if isLRU(spec) {
+		return int(spec.MaxEntries)
+	}
+	return int(spec.MaxEntries)*3/2 + 2
+}
 
 func (m *model) exists(key []byte) bool {
 	if m.isHash() {
@@ -88,6 +99,9 @@ var agreements = []maps.Spec{
 	{Type: maps.Hash, KeySize: 9, ValueSize: 16, MaxEntries: 20},
 	{Type: maps.Hash, KeySize: 16, ValueSize: 64, MaxEntries: 50},
 	{Type: maps.Hash, KeySize: 512, ValueSize: 5000, MaxEntries: 5},
+	{Type: maps.LRUHash, KeySize: 8, ValueSize: 8, MaxEntries: 40},
+	{Type: maps.LRUHash, KeySize: 3, ValueSize: 21, MaxEntries: 1},
+	{Type: maps.LRUHash, KeySize: 20, ValueSize: 300, MaxEntries: 70},
 }
 
 // keyed makes the n-th key: all its bytes matter.
@@ -148,7 +162,7 @@ func agree(t *testing.T, spec maps.Spec, rounds int, flags ...string) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
 	for i := range rounds {
-		key := keyed(spec.KeySize, r.IntN(int(spec.MaxEntries)*3/2+2))
+		key := keyed(spec.KeySize, r.IntN(nkeys(spec)))
 		value, flags, lease := randomBytes(r, spec.ValueSize), uint64(r.IntN(4)), r.IntN(abi.SESSION_NLEASES)
 		byC := r.IntN(3) > 0
 		var got, expected unix.Errno

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/maps"
 )
 
 // An audit takes the file of a hash apart.
@@ -92,6 +93,10 @@ func (a *audit) chains(nnodes uint32, claim func(uint32, string, *int)) {
 	nodes, stride := a.u64(abi.MAP_HDR_NODES), uint64(a.u32(abi.MAP_HDR_NODE_STRIDE))
 	keySize, valueAt := uint64(a.u32(abi.MAP_HDR_KEY_SIZE)), uint64(a.u32(abi.MAP_HDR_VALUE_AT))
 	var inChains int
+	var ref uint64 // the last word of a node
+	if t := maps.Type(a.u32(abi.MAP_HDR_TYPE)); t == maps.LRUHash || t == maps.LRUPercpuHash {
+		ref = 8
+	}
 	for bucket := range uint64(a.u32(abi.MAP_HDR_BUCKET_MASK)) + 1 {
 		link := a.u64(a.u64(abi.MAP_HDR_BUCKETS) + 8*bucket)
 		for n := uint32(link); n < nnodes; {
@@ -106,7 +111,7 @@ func (a *audit) chains(nnodes uint32, claim func(uint32, string, *int)) {
 				if _, twice := a.live[string(key)]; twice {
 					a.complain("key %x is there twice", key)
 				}
-				a.live[string(key)] = a.b[at+valueAt : at+stride]
+				a.live[string(key)] = a.b[at+valueAt : at+stride-ref]
 			}
 			if want := bucketOf(a.u64(abi.MAP_HDR_SEED), key) & uint64(a.u32(abi.MAP_HDR_BUCKET_MASK)); want != bucket {
 				a.complain("key %x is in chain %d, belongs to %d", key, bucket, want)

@@ -26,6 +26,9 @@ func measure(t testing.TB, rounds int) (list []figure) {
 		{Type: maps.PercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 2048},
 		{Type: maps.PercpuArray, KeySize: 4, ValueSize: 8, MaxEntries: 1024},
 		ringOf(1 << 22),
+		{Type: maps.LRUHash, KeySize: 8, ValueSize: 8, MaxEntries: 2048},
+		{Type: maps.LRUPercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 2048},
+		{Type: maps.LPMTrie, KeySize: 8, ValueSize: 8, MaxEntries: 2048, Flags: maps.NoPrealloc},
 	} {
 		path := filepath.Join(dir, fmt.Sprint(i))
 		if err := maps.Make(path, spec); err != nil {
@@ -49,7 +52,7 @@ func measure(t testing.TB, rounds int) (list []figure) {
 
 // TestBench: the benchmark runs, and every operation of it did what it was to do.
 func TestBench(t *testing.T) {
-	if n := len(measure(t, 1)); n != 17 {
+	if n := len(measure(t, 1)); n != 27 {
 		t.Errorf("%d figures", n)
 	}
 }

@@ -29,6 +29,10 @@ var spoilt = []maps.Spec{
 	{Type: maps.PercpuArray, KeySize: 4, ValueSize: 20000, MaxEntries: 5},
 	{Type: maps.PercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 12},
 	wholePages(),
+	{Type: maps.LRUHash, KeySize: 8, ValueSize: 16, MaxEntries: 12},
+	{Type: maps.LRUPercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 12},
+	{Type: maps.LPMTrie, KeySize: 8, ValueSize: 16, MaxEntries: 12},
+	{Type: maps.LPMTrie, KeySize: 20, ValueSize: 8, MaxEntries: 12},
 }
 
 // wholePages is a hash whose last node ends with a page, so that one beyond is seen.
@@ -40,16 +44,25 @@ func wholePages() maps.Spec {
 	return s
 }
 
+// keyFor makes the n-th key: of a trie, whole prefixes and half ones.
+func keyFor(spec maps.Spec, n int) []byte {
+	if spec.Type != maps.LPMTrie {
+		return keyed(spec.KeySize, n)
+	}
+	length := (spec.KeySize - 4) * 8 >> (n % 2)
+	return append(binary.LittleEndian.AppendUint32(nil, length), keyed(spec.KeySize-4, n|n<<8)...)
+}
+
 func populated(t *testing.T, spec maps.Spec) string {
 	t.Helper()
 	path := makeMap(t, spec)
 	c := serve(t, makeSession(t), path, spec)
 	for n := range int(spec.MaxEntries) {
-		if errno := c.do(opUpdate, n*5%abi.SESSION_NLEASES, keyed(spec.KeySize, n), randomBytes(rand.New(rand.NewPCG(uint64(n), 1)), spec.ValueSize), 0); errno != 0 {
+		if errno := c.do(opUpdate, n*5%abi.SESSION_NLEASES, keyFor(spec, n), randomBytes(rand.New(rand.NewPCG(uint64(n), 1)), spec.ValueSize), 0); errno != 0 {
 			t.Fatal(errno)
 		}
 	}
-	c.do(opUpdate, 3, keyed(spec.KeySize, 1), make([]byte, spec.ValueSize), 0)
+	c.do(opUpdate, 3, keyFor(spec, 1), make([]byte, spec.ValueSize), 0)
 	c.stop()
 	return path
 }
@@ -123,6 +136,10 @@ func TestCheck(t *testing.T) {
 		{spoilt[1], [][]field{all, hash}},
 		{spoilt[3], [][]field{all, blocks, {entries, u64("control", abi.MAP_HDR_CONTROL, 1<<40)}}},
 		{spoilt[4], [][]field{all, blocks, {entries, u64("no control", abi.MAP_HDR_CONTROL, 0)}}},
+		{spoilt[7], [][]field{all, hash, {u32("no room for REF", abi.MAP_HDR_NODE_STRIDE, 32), u32("blocks", abi.MAP_HDR_NSLOTS, 64)}}},
+		{spoilt[8], [][]field{all, hash[:14], blocks, {u32("no room for REF", abi.MAP_HDR_NODE_STRIDE, 16)}}},
+		{spoilt[9], [][]field{all, hash, {u32("no data", abi.MAP_HDR_KEY_SIZE, 4), u32("a long prefix", abi.MAP_HDR_KEY_SIZE, 261),
+			u32("value in the key as given", abi.MAP_HDR_VALUE_AT, 16), u32("blocks", abi.MAP_HDR_NSLOTS, 64)}}},
 		{spoilt[5], [][]field{all, hash[:14], blocks, {u64("no control", abi.MAP_HDR_CONTROL, 0)}}},
 		{ringOf(4096), [][]field{{all[0], all[1], all[8], u32("half", abi.MAP_HDR_MAX_ENTRIES, 2048), u32("twice", abi.MAP_HDR_MAX_ENTRIES, 8192),
 			u32("no power of two", abi.MAP_HDR_MAX_ENTRIES, 4104), u32("nothing", abi.MAP_HDR_MAX_ENTRIES, 0),
@@ -258,7 +275,7 @@ func spoil(t *testing.T, path string, whole []byte, r *rand.Rand) {
 func useSpoilt(t *testing.T, c *server, g *maps.Map, spec maps.Spec, r *rand.Rand) {
 	t.Helper()
 	for range 15 {
-		key, value := keyed(spec.KeySize, r.IntN(20)), make([]byte, spec.ValueSize)
+		key, value := keyFor(spec, r.IntN(20)), make([]byte, spec.ValueSize)
 		if _, _, err := c.ask(r.IntN(4)+1, r.IntN(512), key, value, uint64(r.IntN(3))); err != nil {
 			said, _ := os.ReadFile(c.said.Name())
 			t.Fatalf("%v\n%s", err, said)

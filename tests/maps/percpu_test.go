@@ -35,6 +35,8 @@ var percpuSpecs = []maps.Spec{
 	{Type: maps.PercpuArray, KeySize: 4, ValueSize: 20000, MaxEntries: 2}, // fewer blocks than leases
 	{Type: maps.PercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 20},
 	{Type: maps.PercpuHash, KeySize: 5, ValueSize: 1000, MaxEntries: 30},
+	{Type: maps.LRUPercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 20},
+	{Type: maps.LRUPercpuHash, KeySize: 12, ValueSize: 40, MaxEntries: 7},
 }
 
 // TestPercpuAgree: each lease has its own value of a key that is there for all; readers
@@ -78,7 +80,7 @@ func percpuAgree(t *testing.T, spec maps.Spec) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 2))
 	for step := range 3000 {
-		key := keyed(spec.KeySize, r.IntN(int(spec.MaxEntries)*3/2))
+		key := keyed(spec.KeySize, r.IntN(nkeys(spec)))
 		lease, value := r.IntN(40)*12, r.Uint64N(1<<40)
 		switch op := r.IntN(10); {
 		case op < 3:
@@ -166,13 +168,13 @@ func (p *percpuPair) compare(t *testing.T, path string) {
 	if n != len(p.want) || p.g.Misses() != 0 || p.g.Busy() != 0 {
 		t.Errorf("%d keys, want %d; %d misses, %d busy", n, len(p.want), p.g.Misses(), p.g.Busy())
 	}
-	if p.spec.Type == maps.PercpuHash {
+	if p.spec.Type != maps.PercpuArray {
 		auditFile(t, path).atRest(t)
 	}
 }
 
 func percpuUpdate(want map[string]byLease, spec maps.Spec, key []byte, lease int, value, flags uint64) unix.Errno {
-	values, hash := want[string(key)], spec.Type == maps.PercpuHash
+	values, hash := want[string(key)], spec.Type != maps.PercpuArray
 	switch {
 	case values == nil && !hash:
 		return unix.E2BIG
@@ -322,7 +324,7 @@ func useBlocks(t *testing.T, path string, spec maps.Spec, key0 []byte) {
 		t.Fatal(err)
 	}
 	blockRules(t, b)
-	if spec.Type == maps.PercpuHash {
+	if spec.Type != maps.PercpuArray {
 		auditBytes(b).healthy(t)
 	}
 }

@@ -43,13 +43,13 @@ func TestNothingLost(t *testing.T) {
 		rounds = 10_000_000
 	}
 	for _, spec := range percpuSpecs {
-		if spec.KeySize == 5 {
+		if spec.KeySize == 5 || spec.KeySize == 12 {
 			continue
 		}
 		path := makeMap(t, spec)
 		m := openWriter(t, path)
 		key := make([]byte, spec.KeySize)
-		if spec.Type == maps.PercpuHash {
+		if spec.Type != maps.PercpuArray {
 			if err := m.Update(key, make([]byte, spec.ValueSize), maps.NoExist); err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,6 @@
 /* What operations of maps cost, beside the lock that is their lower bound.
  *
- *   bench HASH ARRAY PERCPU_HASH PERCPU_ARRAY RING ROUNDS
+ *   bench HASH ARRAY PERCPU_HASH PERCPU_ARRAY RING LRU_HASH LRU_PERCPU_HASH LPM_TRIE ROUNDS
  *
  * Variants are interleaved; each line is "NAME MIN MEDIAN" in nanoseconds. */
 #include <time.h>
@@ -11,7 +11,7 @@
 #define CALLS 20000
 #define MOST_ROUNDS 1000
 
-static struct map_header *hash, *array, *percpu_hash, *percpu_array, *ring;
+static struct map_header *hash, *array, *percpu_hash, *percpu_array, *ring, *lru_hash, *lru_percpu_hash, *lpm_trie;
 static struct caller c;
 static volatile u64 sink;
 
@@ -50,6 +50,24 @@ LOOP(hash_insert_delete, key = KEYS + i % KEYS; UPDATE(hash, key, value); bpftim
 LOOP(hash_insert_delete_one, key = KEYS; UPDATE(hash, key, value); bpftime_map_delete_elem((u64)hash, (u64)&key, 0, 0, 0, ctx))
 LOOP(percpu_hash_lookup, key = i % KEYS; word += LOOKUP(percpu_hash, key))
 LOOP(percpu_hash_update, key = i % KEYS; UPDATE(percpu_hash, key, value))
+
+LOOP(lru_hash_lookup, key = i % KEYS; word += LOOKUP(lru_hash, key))
+LOOP(lru_hash_update, key = i % KEYS; UPDATE(lru_hash, key, value))
+LOOP(lru_hash_insert_delete, key = KEYS + i % KEYS; UPDATE(lru_hash, key, value); bpftime_map_delete_elem((u64)lru_hash, (u64)&key, 0, 0, 0, ctx))
+LOOP(lru_percpu_hash_lookup, key = i % KEYS; word += LOOKUP(lru_percpu_hash, key))
+LOOP(lru_percpu_hash_update, key = i % KEYS; UPDATE(lru_percpu_hash, key, value))
+
+/* Prefixes as of IPv4: KEYS of 24 bits, one of 16, one of 8. Keys found in the first. */
+INLINE u64 prefix_of(u32 i, u32 length) { return length | (u64)__builtin_bswap32(10u << 24 | i << 8) << 32; }
+
+LOOP(lpm_trie_lookup, key = prefix_of(i % KEYS, 32); word += LOOKUP(lpm_trie, key))
+LOOP(lpm_trie_lookup_third, key = prefix_of(1u << 15 | i % KEYS, 32); word += LOOKUP(lpm_trie, key))
+LOOP(lpm_trie_update, key = prefix_of(i % KEYS, 24); UPDATE(lpm_trie, key, value))
+LOOP(lpm_trie_insert_delete, key = prefix_of(KEYS + i % KEYS, 24); UPDATE(lpm_trie, key, value); bpftime_map_delete_elem((u64)lpm_trie, (u64)&key, 0, 0, 0, ctx))
+
+/* Each inserts a key for which another goes. */
+static u64 fresh = 1ul << 32;
+LOOP(lru_hash_evict, key = fresh++; UPDATE(lru_hash, key, value))
 
 /* The least it could cost: a table of this process alone, of one size of key and value,
  * under one lock that nobody else takes. */
@@ -133,6 +151,7 @@ static struct variant {
 	const char *name;
 	u64 (*run)(void);
 	double ns[MOST_ROUNDS];
+	int full; /* leaves the lru_hash full of other keys */
 } variants[] = {
 	{.name = "empty", .run = run_empty}, {.name = "lock", .run = run_lock},
 	{.name = "array_lookup", .run = run_array_lookup}, {.name = "array_update", .run = run_array_update},
@@ -142,6 +161,11 @@ static struct variant {
 	{.name = "percpu_hash_lookup", .run = run_percpu_hash_lookup}, {.name = "percpu_hash_update", .run = run_percpu_hash_update},
 	{.name = "least_hash_lookup", .run = run_least_lookup}, {.name = "least_hash_update", .run = run_least_update},
 	{.name = "least_hash_insert_delete", .run = run_least_insert_delete},
+	{.name = "lru_hash_lookup", .run = run_lru_hash_lookup}, {.name = "lru_hash_update", .run = run_lru_hash_update},
+	{.name = "lru_hash_insert_delete", .run = run_lru_hash_insert_delete}, {.name = "lru_percpu_hash_lookup", .run = run_lru_percpu_hash_lookup},
+	{.name = "lru_percpu_hash_update", .run = run_lru_percpu_hash_update}, {.name = "lpm_trie_lookup", .run = run_lpm_trie_lookup},
+	{.name = "lpm_trie_lookup_third", .run = run_lpm_trie_lookup_third}, {.name = "lpm_trie_update", .run = run_lpm_trie_update},
+	{.name = "lpm_trie_insert_delete", .run = run_lpm_trie_insert_delete}, {.name = "lru_hash_evict", .run = run_lru_hash_evict, .full = 1},
 	{.name = "ring_output", .run = run_ring_output}, {.name = "ring_reserve_submit", .run = run_ring_reserve_submit},
 };
 #define NVARIANTS (sizeof variants / sizeof *variants)
@@ -153,6 +177,19 @@ static int ascending(const void *a, const void *b)
 	return d < 0 ? -1 : d > 0;
 }
 
+/* What was evicted comes back. */
+static void fill_lru(void)
+{
+	for (u64 ctx = context(&c), key = 0, value = 1, from = fresh > 8192 + (1ul << 32) ? fresh - 8192 : 1ul << 32; key < KEYS; key++) {
+		while (from < fresh) {
+			u64 k = from++;
+
+			bpftime_map_delete_elem((u64)lru_hash, (u64)&k, 0, 0, 0, ctx);
+		}
+		UPDATE(lru_hash, key, value);
+	}
+}
+
 static void measure(struct variant *v, int round)
 {
 	u64 t;
@@ -161,22 +198,43 @@ static void measure(struct variant *v, int round)
 	t = now();
 	sink = v->run();
 	v->ns[round] = (double)(now() - t) / CALLS;
+	if (v->full)
+		fill_lru();
+}
+
+static void fill(void)
+{
+	u64 ctx = context(&c), value = 1;
+
+	for (u64 key = 0; key < KEYS; key++) {
+		u64 prefix = prefix_of((u32)key, 24);
+
+		least_update(&key, &value);
+		if (UPDATE(hash, key, value) || UPDATE(percpu_hash, key, value) || UPDATE(lru_hash, key, value) ||
+		    UPDATE(lru_percpu_hash, key, value) || UPDATE(lpm_trie, prefix, value))
+			exit(4);
+	}
+	for (u32 length = 8; length <= 16; length += 8) {
+		u64 prefix = prefix_of(0, length);
+
+		if (UPDATE(lpm_trie, prefix, value))
+			exit(4);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	int rounds = argc == 7 ? atoi(argv[6]) : 0;
+	int rounds = argc == 10 ? atoi(argv[9]) : 0;
 
 	if (rounds < 1 || rounds > MOST_ROUNDS)
 		return 2;
 	session_open("-", 1);
 	caller_init(&c, 7, 0);
 	hash = map_open(argv[1]), array = map_open(argv[2]), percpu_hash = map_open(argv[3]), percpu_array = map_open(argv[4]), ring = map_open(argv[5]);
-	if (!hash || !array || !percpu_hash || !percpu_array || !ring)
+	lru_hash = map_open(argv[6]), lru_percpu_hash = map_open(argv[7]), lpm_trie = map_open(argv[8]);
+	if (!hash || !array || !percpu_hash || !percpu_array || !ring || !lru_hash || !lru_percpu_hash || !lpm_trie)
 		return 3;
-	for (u64 ctx = context(&c), key = 0, value = 1; key < KEYS; key++)
-		if (least_update(&key, &value), UPDATE(hash, key, value) || UPDATE(percpu_hash, key, value))
-			return 4;
+	fill();
 	for (int r = 0; r < rounds; r++)
 		for (u32 i = 0; i < NVARIANTS; i++)
 			measure(&variants[r % 2 ? NVARIANTS - 1 - i : i], r);
