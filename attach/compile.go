@@ -59,7 +59,7 @@ type compiler struct {
 	late     []*elfsym.Module                    // files on disk that are compiled for, not loaded
 	unnamed  []binding                           // by a name that no loaded module has
 	modules  []*touched                          // that have a site, in the order they were met
-	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that SIGTRAP can be ours
+	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that signals can be ours
 	told     bool                                // what the verifier does not promise
 	lost     int                                 // programs that can be attached nowhere, and so have no link
 }

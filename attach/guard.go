@@ -2,30 +2,48 @@ package attach
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/elfsym"
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/syscallhook"
 	"github.com/bpftime-go/bpftime/trampoline"
 )
 
-// guards makes SIGTRAP ours, if the manifest asks for traps and every system call of
-// the process that could block it can be rewritten (law 9). Otherwise there are no
-// traps, the log says why, and sites that need one are refused.
+// guards makes signals ours (law 9) that the manifest asks for, if every system call of
+// the process that could block them can be rewritten: SIGTRAP for traps, SIGSEGV and
+// SIGBUS for guarded reads, if a program reads. Otherwise there are no traps, the log
+// says why, and sites that need one are refused; and the kernel reads for programs.
 func (c *compiler) guards() {
-	if !c.Manifest.Traps {
+	traps, reads := c.Manifest.Traps, c.Manifest.Reads == config.ReadsGuarded && c.reads()
+	if !traps && !reads {
 		return
 	}
 	c.calls = map[*elfsym.File][]syscallhook.Site{}
 	for _, m := range c.Modules {
-		if err := c.guardable(m); err != nil && !c.Late { // later, it is ours or not since the start
-			c.Log(abi.LEVEL_WARN, fmt.Sprintf("no traps, so what no jump fits into is refused: %v", err))
+		if err := c.guardable(m); err != nil && !c.Late { // later, they are ours or not since the start
+			c.tellUnguarded(traps, reads, err)
 			c.calls = nil
 			return
 		}
 	}
 	c.touchCallers()
-	c.plan.Traps = true
+	c.plan.Traps, c.plan.Reads = traps, reads
+}
+
+func (c *compiler) tellUnguarded(traps, reads bool, err error) {
+	if traps {
+		c.Log(abi.LEVEL_WARN, fmt.Sprintf("no traps, so what no jump fits into is refused: %v", err))
+	}
+	if reads {
+		c.Log(abi.LEVEL_INFO, fmt.Sprintf("reads are not guarded, so the kernel reads for programs, at a microsecond each: %v", err))
+	}
+}
+
+// reads tells whether a program reads or writes memory of the host by a helper.
+func (c *compiler) reads() bool {
+	return slices.ContainsFunc(c.bindings, func(b binding) bool { return b.code.reads })
 }
 
 // touchCallers gives every file with such a call a unit.
@@ -85,11 +103,11 @@ func (c *compiler) asInFile(m *elfsym.Module, lo, hi uint64) error {
 // guard rewrites the system calls of one module, before its functions are probed: a
 // function may begin with one. Of a module that is not loaded yet, those that can be.
 func (c *compiler) guard(a *trampoline.Arena, m *elfsym.Module) error {
-	if !c.plan.Traps {
+	if !c.plan.Traps && !c.plan.Reads {
 		return nil
 	}
 	if err := c.guardable(m); err != nil {
-		c.Log(abi.LEVEL_WARN, fmt.Sprintf("traps may kill a thread that blocks SIGTRAP by itself: %v", err))
+		c.Log(abi.LEVEL_WARN, fmt.Sprintf("a trap, or a read of a bad address, may kill a thread that blocks its signal by itself: %v", err))
 	}
 	for _, s := range c.calls[m.File] {
 		if err := syscallhook.Guard(a, s); err != nil {

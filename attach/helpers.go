@@ -7,10 +7,10 @@ import "slices"
 var helpers = []int32{
 	1, 2, 3, // map_lookup_elem, map_update_elem, map_delete_elem
 	4, 45, 112, 113, 114, 115, // probe_read, _str, _user, _kernel, _user_str, _kernel_str
+	36, 148, // probe_write_user, copy_from_user
 	5, 125, 160, 208, // ktime_get_ns, _boot_ns, _coarse_ns, _tai_ns
 	6, 177, // trace_printk, trace_vprintk
 	7, 8, // get_prandom_u32, get_smp_processor_id
-	12,              // tail_call
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
 	25,                      // perf_event_output
 	58,                      // override_return

@@ -21,6 +21,7 @@ func (d *decoder) manifest(n *yaml.Node) *Manifest {
 		{"process", func(v *yaml.Node) { m.Process = d.process(v) }},
 		{"on_error", func(v *yaml.Node) { m.OnError = d.onError(v) }},
 		{"traps", func(v *yaml.Node) { m.Traps = d.bool(v, "traps") }},
+		{"reads", func(v *yaml.Node) { m.Reads = d.reads(v) }},
 	})
 	if !found && n.Kind == yaml.Mapping {
 		d.fail(n, "the manifest has no objects", objectsHint)
@@ -72,6 +73,18 @@ func (d *decoder) onError(n *yaml.Node) OnError {
 		d.wrong(n, "on_error", "continue or abort", suggest(text, []string{"continue", "abort"}))
 	}
 	return Continue
+}
+
+func (d *decoder) reads(n *yaml.Node) Reads {
+	text, ok := d.text(n, "reads", "kernel or guarded")
+	switch {
+	case !ok:
+	case text == "guarded":
+		return ReadsGuarded
+	case text != "kernel":
+		d.wrong(n, "reads", "kernel or guarded", suggest(text, []string{"kernel", "guarded"}))
+	}
+	return ReadsByKernel
 }
 
 func (d *decoder) objects(n *yaml.Node) []Object {

@@ -12,7 +12,7 @@ func TestInline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{process: {exe: "*/nginx"}, session: "web", traps: true, on_error: abort, objects: [` +
+	const want = `{process: {exe: "*/nginx"}, session: "web", traps: true, reads: guarded, on_error: abort, objects: [` +
 		`{path: "/etc/bpftime/latency.bpf.o", attach: {` +
 		`"on_entry": [{at: "uprobe//usr/sbin/nginx:ngx_http_process_request"}], ` +
 		`"on_return": [{at: "uretprobe/libc:malloc"}, {at: "uretprobe/libc:calloc", cookie: 7}], ` +
@@ -53,9 +53,9 @@ func TestInlineRefusesOtherThanUTF8(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	a := &Manifest{Name: "a.yaml", Dir: "/a", Session: "web", Objects: []Object{{Path: "/a/x.o"}}}
-	b := &Manifest{Name: "b.yaml", Dir: "/b", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Objects: []Object{{Gadget: "g"}}}
+	b := &Manifest{Name: "b.yaml", Dir: "/b", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Reads: ReadsGuarded, Objects: []Object{{Gadget: "g"}}}
 	got, err := Merge(a, b)
-	want := &Manifest{Name: "a.yaml", Dir: "/a", Session: "web", Process: Process{"*/nginx"}, OnError: Abort, Traps: true,
+	want := &Manifest{Name: "a.yaml", Dir: "/a", Session: "web", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Reads: ReadsGuarded,
 		Objects: []Object{{Path: "/a/x.o"}, {Gadget: "g"}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, "want -, got +\n"+diff)

@@ -28,7 +28,18 @@ type Manifest struct {
 	Process Process
 	OnError OnError
 	Traps   bool // where no jump fits, an int3: SIGTRAP becomes ours
+	Reads   Reads
 }
+
+// Reads is how programs read memory that may not be there.
+type Reads uint8
+
+const (
+	ReadsByKernel Reads = iota // by process_vm_readv
+	ReadsGuarded               // as it is: SIGSEGV and SIGBUS become ours, where that is sure to work
+)
+
+func (r Reads) String() string { return [...]string{"kernel", "guarded"}[r] }
 
 // Object is one BPF object and what becomes of its programs, constants and maps. Either Path or Gadget is set.
 type Object struct {

@@ -34,6 +34,7 @@ objects:
 process: {exe: "*/nginx"}
 on_error: abort
 traps: true
+reads: guarded
 `
 
 func fullWant() *Manifest {
@@ -80,6 +81,7 @@ func fullWant() *Manifest {
 		Process: Process{Exe: "*/nginx"},
 		OnError: Abort,
 		Traps:   true,
+		Reads:   ReadsGuarded,
 	}
 }
 

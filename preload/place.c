@@ -237,6 +237,17 @@ static int take_signals(const struct plan *plan, int at_start)
 	return r ? refuse(put_error(put(&t, "SIGTRAP cannot be taken over, so no site can have a trap"), r)) : 1;
 }
 
+/* The same for reads, which do without. Behind the last site of the system calls that
+ * could say otherwise. */
+static void take_faults(const struct plan *plan, int at_start)
+{
+	long r = !(plan->flags & PLAN_READS) || !at_start ? 0 : bpftime_reads_own();
+	TEXT(t);
+
+	if (r)
+		log_line(LEVEL_INFO, put_error(put(&t, "reads are not guarded, so the kernel reads for programs: SIGSEGV and SIGBUS cannot be taken over"), r)->s);
+}
+
 /* Looks for the modules, and takes the pages of their outposts. */
 static int find_plan(u32 plan)
 {
@@ -287,8 +298,10 @@ int plan_apply(const struct plan *plan, int at_start)
 		return refuse(put(&t, "no memory to keep another plan"));
 	if (take_links(&r)) {
 		plans[nplans++] = r;
-		if (place_plan(at_start))
+		if (place_plan(at_start)) {
+			take_faults(plan, at_start);
 			return 1;
+		}
 		r = plans[--nplans];
 	}
 	if (at_start)

@@ -22,11 +22,11 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(6, trace_printk);
 	HELPER(7, get_prandom_u32);
 	HELPER(8, get_smp_processor_id);
-	HELPER(12, tail_call);
 	HELPER(14, get_current_pid_tgid);
 	HELPER(15, get_current_uid_gid);
 	HELPER(16, get_current_comm);
 	HELPER(25, perf_event_output);
+	HELPER(36, probe_write_user);
 	HELPER(45, probe_read_str);
 	HELPER(58, override_return);
 	HELPER(112, probe_read); /* _user: the process is one address space, */
@@ -40,6 +40,7 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(132, ringbuf_submit);
 	HELPER(133, ringbuf_discard);
 	HELPER(134, ringbuf_query);
+	HELPER(148, probe_read); /* copy_from_user: nothing here sleeps, and a page that is not there is fetched */
 	HELPER(160, ktime_get_coarse_ns);
 	HELPER(165, snprintf);
 	HELPER(173, get_func_ip);

@@ -42,6 +42,7 @@ struct bpftime_resident {
 	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
 	u32 renames;                    /* of threads, counted from 1; 0: nobody counts them */
+	u32 guarded;                    /* SIGSEGV and SIGBUS are ours: see fault.c */
 };
 
 extern struct bpftime_resident bpftime_resident HIDDEN;
@@ -75,6 +76,9 @@ HIDDEN long bpftime_trap_own(void);
 HIDDEN void bpftime_trap_disown(void);
 HIDDEN int bpftime_trap_add(u64 site, u64 target);
 HIDDEN void bpftime_trap_remove(u64 site);
+/* fault.c: reads of bad addresses. 0 or -errno. */
+HIDDEN long bpftime_reads_own(void);
+HIDDEN void bpftime_reads_disown(void);
 
 HIDDEN void bpftime_bpf_ready(void); /* once before that: what the helpers of programs need to know */
 

@@ -92,8 +92,11 @@ static long owned_action(const struct syscall_regs *r)
 	result = call6(r->nr, a);
 	if (failed(result))
 		return result;
-	if (r->a[1] && !bpftime_signal_foreign())
+	if (r->a[1] && !bpftime_signal_foreign()) {
+		act.mask &= ~(bit_of(9) | bit_of(19)); /* SIGKILL and SIGSTOP, which nobody blocks */
 		*host = act;
+		bpftime_signal_mirror((u32)r->a[0]);
+	}
 	if (r->a[2])
 		*(struct kaction *)r->a[2] = old;
 	return 0;

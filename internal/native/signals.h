@@ -8,6 +8,7 @@
  *   signal_calls.c  the host's system calls that set or wait with a mask, or set a
  *                   handler; their sites are rewritten (syscall.S)
  *   trap.c          SIGTRAP: functions that no jump fits into
+ *   fault.c         SIGSEGV and SIGBUS: programs read what may not be there
  *
  * What the host believes is kept where it belongs: which owned signals are blocked,
  * in the thread's TLS (its *view*); what it wants done with them, and which of them
@@ -38,7 +39,10 @@ struct kaction {
 
 enum { SIGTRAP_ = 5, SIGBUS_ = 7, SIGSEGV_ = 11, SIGSYS_ = 31 };
 enum { SIG_DFL_ = 0, SIG_IGN_ = 1, SIG_BLOCK_ = 0, SIG_UNBLOCK_ = 1, SIG_SETMASK_ = 2 };
-enum { SA_SIGINFO_ = 4, SA_RESTORER_ = 0x04000000, SA_ONSTACK_ = 0x08000000, SA_NODEFER_ = 0x40000000, SA_RESETHAND_ = (int)0x80000000 };
+enum { SA_SIGINFO_ = 4, SA_RESTORER_ = 0x04000000, SA_ONSTACK_ = 0x08000000, SA_RESTART_ = 0x10000000, SA_NODEFER_ = 0x40000000, SA_RESETHAND_ = (int)0x80000000 };
+
+/* Bits of bpftime_thread.blocked. */
+enum { BLOCKED_TRAP = 1, BLOCKED_BUS = 2, BLOCKED_SEGV = 4, BLOCKED_SYS = 8 };
 
 /* siginfo_t and ucontext_t of x86-64, as far as they are looked at. */
 struct info {
@@ -65,6 +69,9 @@ extern struct bpftime_signals bpftime_signals HIDDEN;
 /* signal.c: takes a signal over while the process has one thread, and gives it back. */
 HIDDEN long bpftime_signal_own(u32 sig, int (*ours)(struct info *info, struct context *c));
 HIDDEN void bpftime_signal_disown(u32 sig);
+
+/* The kernel's action of an owned signal is our handler, under as much of the host's mask and flags as shows. */
+HIDDEN long bpftime_signal_mirror(u32 sig);
 
 /* Owned bits that the running task believes blocked. */
 HIDDEN u64 bpftime_signal_view(void);

@@ -62,7 +62,7 @@ static int ours(struct info *info, struct context *c)
 	return 1;
 }
 
-long bpftime_trap_own(void) { return bpftime_signals.owned & bit_of(SIGTRAP_) ? 0 : bpftime_signal_own(SIGTRAP_, ours); }
+long bpftime_trap_own(void) { return bpftime_signal_own(SIGTRAP_, ours); }
 
 /* Where an int3 could not be taken out again, the signal stays ours. */
 void bpftime_trap_disown(void)

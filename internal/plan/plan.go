@@ -18,6 +18,7 @@ import "github.com/bpftime-go/bpftime/internal/abi"
 type Plan struct {
 	Abort bool // on_error: abort
 	Traps bool // SIGTRAP becomes ours, and sites may have abi.TACTIC_TRAP
+	Reads bool // SIGSEGV and SIGBUS become ours, and reads of bad addresses may fault
 	Units []*Unit
 	Links []Link
 	Maps  []Map

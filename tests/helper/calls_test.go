@@ -21,6 +21,14 @@ func TestReads(t *testing.T) {
 	scenarios(t, "reads", "plain", "blocked", "handler", "spawn", "private", "stack", "fork", "filter", "filter_pid")
 }
 
+// TestGuardedReads: the same where SIGSEGV and SIGBUS are ours; no filter can forbid it. What a host does to the signals is
+// tests/signals.
+func TestGuardedReads(t *testing.T) {
+	for _, s := range []string{"plain", "stack", "fork", "filter", "filter_pid"} {
+		t.Run(s, func(t *testing.T) { check(t, nil, "reads", s, "guarded") })
+	}
+}
+
 // TestIdentity: who runs the program is who the kernel says.
 func TestIdentity(t *testing.T) {
 	scenarios(t, "identity", "threads", "forks", "raw_forks", "vforks", "unknown_libc", "namespace", "users", "names", "kept_names", "execs")

@@ -67,7 +67,6 @@ var lockedBy = map[string]string{
 	"internal/native/map_hash.c":    "chains that processes share: updates, deletions, and what a lookup that gave up counts",
 	"internal/native/map_lost.c":    "the same, to mend what a dead process left",
 	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
-	"internal/native/map_prog.c":    "a tail call to a program that the process does not have: it is counted",
 	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
 }
 

@@ -139,7 +139,6 @@ const (
 	opUpdate
 	opDelete
 	opAdd
-	opTail
 )
 
 func serve(t testing.TB, session, path string, spec maps.Spec, flags ...string) *server {

@@ -1,11 +1,11 @@
-// reads CONDITION: bpf_probe_read and its family on good and bad addresses, under one of the conditions below.
+// reads CONDITION [guarded]: bpf_probe_read and its family on good and bad addresses, under one of the conditions below.
 #include "harness.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 
-static const u32 reads[] = {PROBE_READ, PROBE_READ_USER, PROBE_READ_KERNEL};
+static const u32 reads[] = {PROBE_READ, PROBE_READ_USER, PROBE_READ_KERNEL, COPY_FROM_USER};
 static const u32 texts[] = {PROBE_READ_STR, PROBE_READ_USER_STR, PROBE_READ_KERNEL_STR};
 
 enum { PAGE = 4096, ROOM = 3 * PAGE };
@@ -13,6 +13,7 @@ enum { PAGE = 4096, ROOM = 3 * PAGE };
 // Two pages that can be read, with one that cannot behind them. The last is not mapped, or is PROT_NONE.
 static u8 *area, want[ROOM], got[ROOM];
 static int refused; // by a filter: what is not near fails
+static int guarded; // nobody is asked
 
 static void make_area(void)
 {
@@ -170,17 +171,60 @@ static void text_bad(u32 id)
 
 static void read_area(void)
 {
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		read_good(reads[i]);
 		read_bad(reads[i]);
+	}
+	for (int i = 0; i < 3; i++) {
 		read_near(reads[i], texts[i]);
 		text_good(texts[i]);
 		text_bad(texts[i]);
 	}
 }
 
+// A file that ends before its mapping does: SIGBUS.
+static void read_beyond_file(void)
+{
+	int fd = memfd_create("short", 0);
+	need(fd >= 0 && !ftruncate(fd, 2 * PAGE), "memfd");
+	area = mmap(0, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	need(area != MAP_FAILED, "mmap");
+	close(fd);
+	for (int i = 0; i < 2 * PAGE; i++)
+		area[i] = 1 + i % 255;
+	read_area();
+}
+
+// What is written is there, and nothing beside it; where nothing may be written, or nothing is, it fails.
+static void write_all(void)
+{
+	static const u64 sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 64, 100, 4096, 4097};
+	u8 *at = pages(3), *end = at + 2 * PAGE;
+	mprotect(end, PAGE, PROT_READ);
+	for (int i = 0; i < ROOM; i++)
+		want[i] = 1 + i % 251;
+	for (u64 i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		u64 n = sizes[i], to[] = {(u64)end - n, (u64)at + 5};
+		for (int k = 0; k < 2; k++) {
+			memset(at, 0xee, 2 * PAGE);
+			u64 r = call(PROBE_WRITE_USER, to[k], want, n), wrong = 0;
+			for (u64 b = 0; b < 2 * PAGE; b++)
+				wrong += at[b] != ((u64)at + b - to[k] < n ? want[(u64)at + b - to[k]] : 0xee);
+			check(refused ? r == (u64)-EFAULT : !r && !wrong, "%lu bytes written: %ld, %lu of them wrong", n, (long)r, wrong);
+		}
+		check(call(PROBE_WRITE_USER, (u64)end, want, n) == (u64)-EFAULT, "%lu bytes to a page that is read only", n);
+		check(call(PROBE_WRITE_USER, (u64)end - n / 2, want, n) == (u64)-EFAULT, "%lu bytes, a part of them to a page that is read only", n);
+		for (u64 k = 0; k < sizeof nowhere / sizeof *nowhere; k++)
+			check(call(PROBE_WRITE_USER, nowhere[k], want, n) == (u64)-EFAULT, "%lu bytes to %#lx", n, nowhere[k]);
+	}
+	check(refused || !call(PROBE_WRITE_USER, (u64)at, want, 0), "nothing");
+	munmap(at, 3 * PAGE);
+}
+
 static void read_all(void)
 {
+	write_all();
+	read_beyond_file();
 	make_area();
 	mprotect(area + 2 * PAGE, PAGE, PROT_NONE);
 	read_area();
@@ -253,14 +297,15 @@ static void filter_out(int nr, u32 verdict)
 static void filtered(void)
 {
 	filter_out(SYS_process_vm_readv, SECCOMP_RET_ERRNO | EPERM);
-	refused = 1;
+	filter_out(SYS_process_vm_writev, SECCOMP_RET_ERRNO | EPERM);
+	refused = !guarded;
 	read_all();
 }
 
 static void filtered_pid(void)
 {
 	filter_out(SYS_getpid, SECCOMP_RET_ERRNO | EPERM);
-	refused = 1;
+	refused = !guarded;
 	read_all();
 }
 
@@ -276,8 +321,10 @@ int main(int argc, char **argv)
 		{"stack", small_stack}, {"filter", filtered}, {"filter_pid", filtered_pid}, {"fork", forked},
 	};
 	start(0);
+	guarded = argc == 3;
+	need(!guarded || !bpftime_reads_own(), "SIGSEGV and SIGBUS");
 	for (u64 i = 0; i < sizeof conditions / sizeof *conditions; i++)
-		if (argc == 2 && !strcmp(argv[1], conditions[i].name)) {
+		if (argc >= 2 && !strcmp(argv[1], conditions[i].name)) {
 			conditions[i].f();
 			return finish();
 		}

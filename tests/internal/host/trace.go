@@ -15,6 +15,7 @@ type Trace struct {
 	Exe     string   // process.exe, if any
 	Abort   bool     // on_error: abort
 	Traps   bool     // traps: true
+	Reads   bool     // reads: guarded
 	Text    string   // the whole manifest, instead of Specs, Exe, Abort and Traps; Session then repeats what it says
 	RunDir  string   // "" makes one that belongs to the program's user
 	Preload string   // the variable that names the agent; "" is LD_PRELOAD
@@ -97,6 +98,9 @@ func (tr *Trace) Manifest() string {
 	}
 	if tr.Traps {
 		b.WriteString("traps: true\n")
+	}
+	if tr.Reads {
+		b.WriteString("reads: guarded\n")
 	}
 	return b.String()
 }
