@@ -76,7 +76,11 @@
 	.endr
 	.endm
 
+/* Behind the opcode of movabs, which nobody executes, a disassembler takes the first
+ * word for an operand; the second one, 0, is whole instructions. */
 	.p2align SHADOW_TEXT_SHIFT
+	.fill	SHADOW_TEXT_SIZE-2, 1, 0x90
+	.byte	0x48, 0xb8
 bpftime_shadow_block:
 	.quad	bpftime_shadow - bpftime_shadow_block
 	.quad	0               /* the return address of a frame that is not in the table */

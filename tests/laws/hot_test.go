@@ -18,7 +18,7 @@ import (
 var hotAllowed = map[string]string{
 	"mov": "registers to the frame and back", "movabs": "constants of the spread and the mark", "movz": "bytes of names",
 	"lea": "moves rsp and computes without touching flags", "push": "words of tactic (b), callee-saved registers", "pop": "the same back",
-	"add": integers, "adc": integers, "sub": integers, "sbb": integers, "mul": integers, "div": integers, "bt": integers, "tzcnt": integers, "and": integers, "or": integers, "xor": integers, "not": integers, "neg": integers,
+	"add": integers, "adc": integers, "sub": integers, "sbb": integers, "mul": integers, "div": integers, "bt": integers, "tzcnt": integers, "bsr": integers, "bswap": integers, "and": integers, "or": integers, "xor": integers, "not": integers, "neg": integers,
 	"cmp": integers, "test": integers, "shl": integers, "shr": integers, "sar": integers, "imul": "spread of thread numbers",
 	"bts": "bit 63 of a mark", "btr": "who wants a return", "set": integers, "cmov": integers, "inc": "counts a hit, in the thread's own lease", "dec": integers,
 	"j": "conditions", "jmp": "loops", "call": "the program, the body of a probed function, the rare path", "ret": "pairs with the call of the stub",
