@@ -81,8 +81,8 @@
 	.p2align SHADOW_TEXT_SHIFT
 	.fill	SHADOW_TEXT_SIZE-2, 1, 0x90
 	.byte	0x48, 0xb8
-bpftime_shadow_block:
-	.quad	bpftime_shadow - bpftime_shadow_block
+.Lshadow_block:
+	.quad	bpftime_shadow - .Lshadow_block
 	.quad	0               /* the return address of a frame that is not in the table */
 
 /* The same for programs that write to pt_regs: the body has bit 0 set. */
@@ -199,6 +199,6 @@ bpftime_return_d_behind:
 	ret                     /* to the body, unprobed */
 	.cfi_endproc
 	.size bpftime_return_d, .-bpftime_return_d
-	.org	bpftime_shadow_block + SHADOW_TEXT_SIZE, 0x90 /* an error when the block is full */
+	.org	.Lshadow_block + SHADOW_TEXT_SIZE, 0x90 /* an error when the block is full */
 
 	.section .note.GNU-stack,"",@progbits

@@ -65,6 +65,8 @@ var lockedBy = map[string]string{
 	"internal/native/thread.c":      "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
 	"internal/native/bpf_printk.c":  "bpf_trace_printk: one lock for a line in the ring that all processes write to",
 	"internal/native/map_hash.c":    "chains that processes share: updates, deletions, and what a lookup that gave up counts",
+	"internal/native/map_lru.c":     "who of a full map makes room: nodes that processes share",
+	"internal/native/map_lpm.c":     "a trie that processes share: updates, and nodes that are given back",
 	"internal/native/map_lost.c":    "the same, to mend what a dead process left",
 	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
 	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
