@@ -89,15 +89,16 @@ static int file_size_allowed(u64 size)
 static long make_file(const char *path)
 {
 	long fd, r, at;
+	int tries = 0;
 
 	if (!file_size_allowed(SESSION_SIZE))
 		return -EFBIG_;
 	fd = sys_open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (failed(fd))
 		return fd;
-	do /* tmpfs gave up at a signal before Linux 5.14 */
+	do /* tmpfs gave up at a signal before Linux 5.14; what always says so is a filter */
 		r = SYS4(__NR_fallocate, fd, 0, 0, SESSION_SIZE);
-	while (r == -EINTR_);
+	while (r == -EINTR_ && tries++ < 1000);
 	at = failed(r) ? r : sys_mmap(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	sys_close(fd);
 	if (failed(at)) {
