@@ -74,3 +74,56 @@ func TestWhoseHandlers(t *testing.T) {
 		}
 	}
 }
+
+// TestHostsOfFaults: hosts that live on SIGSEGV, or die of it, while a program of ours faults at each malloc.
+func TestHostsOfFaults(t *testing.T) {
+	bpf := object(t, "badreads")
+	for _, c := range []struct {
+		name  string
+		needs []string
+		args  []string
+		exit  int
+	}{
+		{"java", []string{"java"}, []string{"java", "-Xmx64m", "-XX:+UseSerialGC", host.Source(t, "../signals/testdata/Nulls.java")}, 0},
+		{"wasm", []string{"node"}, []string{"node", host.Source(t, "../signals/testdata/bounds.js")}, 0},
+		{"go", nil, []string{goHost(t)}, 0},
+		{"go, dying", nil, []string{goHost(t), "die"}, 2},
+		{"python", []string{"python3"}, []string{"python3", host.Source(t, "../signals/testdata/faults.py")}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			host.Require(t, c.needs...)
+			tr := reading(bpf, "uprobe/libc:malloc", "guarded")
+			rules := []host.Rule{host.Rewrite(`(?s)(goroutine \d+ |exit status).*`, "")}
+			cmd := host.Cmd{Args: c.args, Dir: host.WorkDir(t), Rules: rules, Env: []string{"BPFTIME_LOG=info"}}
+			plain, _ := host.Compare(t, cmd, tr)
+			if plain.Exit != c.exit {
+				t.Errorf("exit %d, want %d:\n%s%s", plain.Exit, c.exit, plain.Stdout, plain.Stderr)
+			}
+			if host.Baseline() {
+				return
+			}
+			for _, line := range tr.Log(t) {
+				if strings.Contains(line, "not guarded") {
+					t.Error(line)
+				}
+			}
+			for name, l := range tr.Links(t) {
+				if l.Hits < 100 {
+					t.Errorf("%s: %d hits", name, l.Hits)
+				}
+			}
+		})
+	}
+}
+
+// goHost builds testdata/nils.
+func goHost(t *testing.T) string {
+	t.Helper()
+	out := filepath.Join(host.BinDir(t), "nils")
+	cmd := exec.Command("go", "build", "-o", out, "./testdata/nils")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	return out
+}
