@@ -83,6 +83,7 @@ struct module {
 };
 HIDDEN void modules_each(void (*visit)(struct module *m, const char *path, void *arg), void *arg);
 HIDDEN int module_is(struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
+HIDDEN int mapping_at(u64 addr, struct vma *v);
 HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
 HIDDEN int data_page(u64 addr, const struct module *m, struct vma *v);
 #define MAX_TEXTS 64

@@ -227,19 +227,6 @@ static void modules_changed(void)
 
 /* ---- what has to be known later ---- */
 
-static int find_mapping(u64 addr, struct vma *v)
-{
-	static struct maps maps;
-	int found = 0;
-
-	if (!maps_open(&maps))
-		return 0;
-	while (!found && maps_next(&maps, v))
-		found = v->lo <= addr && addr < v->hi;
-	maps_close(&maps);
-	return found;
-}
-
 static void remember_manifest(const char *value, const char *text)
 {
 	u64 n = str_len(value) + 1, m = str_len(text) + 1;
@@ -277,9 +264,9 @@ static void remember_paths(const struct handoff *h)
 	static struct vma v;
 
 	find_linker((const Elf64_Phdr *)getauxval(AT_PHDR), getauxval(AT_PHNUM));
-	if (find_mapping(getauxval(AT_BASE), &v))
+	if (mapping_at(getauxval(AT_BASE), &v))
 		str_copy(remembered.interp, sizeof remembered.interp, v.path);
-	if (find_mapping((u64)modules_changed, &v))
+	if (mapping_at((u64)modules_changed, &v))
 		str_copy(remembered.self, sizeof remembered.self, v.path);
 	str_copy(remembered.session, sizeof remembered.session, h->session);
 	str_copy(remembered.rundir, sizeof remembered.rundir, h->rundir);

@@ -202,9 +202,8 @@ void modules_each(void (*visit)(struct module *m, const char *path, void *arg), 
 
 static int is_text(const struct module *m, const struct vma *v) { return same_file(m, v) && str_eq(v->perms, "r-xp"); }
 
-/* Law 7: only plain private file-backed r-x text of the module itself. 1: it is;
- * *v tells what stood there. */
-int text_page(u64 addr, const struct module *m, struct vma *v)
+/* 1: *v is the mapping at addr. */
+int mapping_at(u64 addr, struct vma *v)
 {
 	static struct maps maps;
 	int found = 0;
@@ -214,7 +213,14 @@ int text_page(u64 addr, const struct module *m, struct vma *v)
 	while (!found && maps_next(&maps, v))
 		found = v->lo <= addr && addr < v->hi;
 	maps_close(&maps);
-	return found && is_text(m, v);
+	return found;
+}
+
+/* Law 7: only plain private file-backed r-x text of the module itself. 1: it is;
+ * *v tells what stood there. */
+int text_page(u64 addr, const struct module *m, struct vma *v)
+{
+	return mapping_at(addr, v) && is_text(m, v);
 }
 
 /* All pages of which text_page says so, in one walk for all sites. What there is no

@@ -1,6 +1,9 @@
 package syscallhook
 
-import "github.com/bpftime-go/bpftime/elfsym"
+import (
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/trampoline"
+)
 
 // Tactic is how a site is rewritten.
 type Tactic uint8
@@ -35,19 +38,9 @@ type Number struct {
 
 // A Module is what has to be known of an ELF file; *elfsym.File is one.
 type Module interface {
-	Text() []elfsym.Func
+	trampoline.Module
 	Code() []elfsym.Func
 	Functions() []elfsym.Func
-	ReadText(b []byte, vaddr uint64) error
-	Bytes(vaddr uint64, n int) ([]byte, error)
-	FuncAt(vaddr uint64) (elfsym.Func, bool)
-	FuncsIn(lo, hi uint64) []elfsym.Func
-	CFAs(elfsym.Func) ([]elfsym.CFARow, error)
-	LandingPads(elfsym.Func) ([]uint64, error)
-	JumpTableTargets(elfsym.Func) ([]uint64, error)
-	Restartable() bool
-	Unsized(vaddr uint64) (elfsym.Func, bool)
-	Import(slot uint64) string
 }
 
 var _ Module = (*elfsym.File)(nil)
