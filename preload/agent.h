@@ -143,6 +143,7 @@ HIDDEN void handoff_unmap(struct handoff *h);
 HIDDEN void compile_in_child(struct handoff *h, struct outcome *o);
 HIDDEN void compile_in_process(long fd, const char *interp, const char *self, struct outcome *o);
 HIDDEN void outcome_text(const struct outcome *o, struct text *t);
+HIDDEN int handoff_line(const struct handoff *h, u32 *at, u32 *level, struct text *t);
 HIDDEN void log_handoff(const struct handoff *h);
 HIDDEN void compiler_deadline(void);
 HIDDEN void start_go(void);

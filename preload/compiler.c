@@ -42,19 +42,30 @@ void handoff_unmap(struct handoff *h)
 	sys_munmap((u64)h, HANDOFF_SIZE);
 }
 
-/* The compiler's log: "1text\n2text\n", bounded by what it may have written. */
+/* The compiler's log: "1text\n2text\n", bounded by what it may have written. The line
+ * at *at, and *at behind it; 0: there is none. */
+int handoff_line(const struct handoff *h, u32 *at, u32 *level, struct text *t)
+{
+	u32 n = h->log_size <= HANDOFF_LOG_MAX ? h->log_size : HANDOFF_LOG_MAX, i = *at;
+
+	if (i >= n)
+		return 0;
+	t->n = 0;
+	put(t, "");
+	*level = (u32)(h->log[i++] - '0');
+	for (; i < n && h->log[i] != '\n'; i++)
+		put(t, (char[]){h->log[i], 0});
+	*at = i + 1;
+	return 1;
+}
+
 void log_handoff(const struct handoff *h)
 {
-	u32 n = h->log_size <= HANDOFF_LOG_MAX ? h->log_size : HANDOFF_LOG_MAX;
+	u32 at = 0, level;
+	TEXT(t);
 
-	for (u32 i = 0; i < n; i++) {
-		u32 level = (u32)(h->log[i++] - '0');
-		TEXT(t);
-
-		for (; i < n && h->log[i] != '\n'; i++)
-			put(&t, (char[]){h->log[i], 0});
+	while (handoff_line(h, &at, &level, &t))
 		log_line(level, t.s);
-	}
 }
 
 void outcome_text(const struct outcome *o, struct text *t)

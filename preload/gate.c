@@ -140,16 +140,12 @@ static void give_up(int abort, const char *line)
 /* The first error the compiler told, for stderr: the log has them all. */
 static const char *first_error(const struct handoff *h, struct text *t)
 {
-	for (u32 i = 0; i < h->log_size && i < HANDOFF_LOG_MAX; i++) {
-		int found = h->log[i++] == '0' + LEVEL_ERROR;
+	u32 at = 0, level;
 
-		for (; i < h->log_size && i < HANDOFF_LOG_MAX && h->log[i] != '\n'; i++)
-			if (found)
-				put(t, (char[]){h->log[i], 0});
-		if (found)
-			break;
-	}
-	return t->n ? t->s : "the manifest cannot be used; see the session's log";
+	while (handoff_line(h, &at, &level, t))
+		if (level == LEVEL_ERROR && t->n)
+			return t->s;
+	return "the manifest cannot be used; see the session's log";
 }
 
 /* A private copy, checked: the compiler may still be able to write to the other. */
