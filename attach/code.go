@@ -16,9 +16,11 @@ import (
 // contextSize is that of struct pt_regs, all that probes of functions give.
 const contextSize = abi.PT_SIZE
 
-// code is a compiled program; it lies once in every unit that has a site of it.
+// code is a compiled program; it lies once in every unit that has a site of it, or of
+// one that may go on with it.
 type code struct {
 	*jit.Code
+	of       *loaded
 	maps     []uint32   // of the plan, by index of the object's map
 	specs    *usdtSpecs // nil: it asks for no arguments of a marker
 	constant bool       // it only returns a number
@@ -27,9 +29,20 @@ type code struct {
 	// Where it returns for the probed function, and where it asks about its session;
 	// "" if it never does.
 	overrides, asks string
+	tails           bool // it may go on with another program: see tailcall.go
 }
 
+// compile compiles a program, once.
 func (l *loaded) compile(name string) (*code, error) {
+	if done, ok := l.compiled[name]; ok {
+		return done.code, done.err
+	}
+	k, err := l.compileNew(name)
+	l.compiled[name] = compiled{k, err}
+	return k, err
+}
+
+func (l *loaded) compileNew(name string) (*code, error) {
 	p, err := l.Program(name)
 	if err != nil {
 		return nil, err
@@ -48,8 +61,8 @@ func (l *loaded) compile(name string) (*code, error) {
 			return nil, err
 		}
 	}
-	return &code{machine, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), where(p, reading...) != "",
-		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE)}, nil
+	return &code{machine, l, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), where(p, reading...) != "",
+		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE), where(p, vm.TailCall) != ""}, nil
 }
 
 // where says where the program first calls one of these helpers.
@@ -90,7 +103,8 @@ func isConstant(p *vm.Program) bool {
 // leaf: such code touches nothing but rax.
 func (k *code) leaf() bool { return k.constant }
 
-func (k *code) emit(u *plan.Unit) uint32 {
+// emit writes the code into a unit in which tails is the stub of its tail calls.
+func (k *code) emit(u *plan.Unit, tails uint32) uint32 {
 	at := u.Align(jit.Align)
 	u.Emit(k.Text...)
 	for _, r := range k.Relocs {
@@ -98,6 +112,8 @@ func (k *code) emit(u *plan.Unit) uint32 {
 		switch r.Target {
 		case jit.TargetHelper:
 			out.Kind, out.Sym = abi.RELOC_HELPER_ABS64, abi.HELPER_BPF+uint32(r.ID)
+		case jit.TargetTailCall:
+			out.Kind, out.Addend = abi.RELOC_ARENA_ABS64, int64(tails)
 		case jit.TargetMapValue:
 			out.Kind, out.Sym = abi.RELOC_MAP_ABS64, k.maps[r.ID]-1
 			out.Addend += abi.MAP_DATA_OFF
@@ -106,5 +122,5 @@ func (k *code) emit(u *plan.Unit) uint32 {
 		}
 		u.Relocs = append(u.Relocs, out)
 	}
-	return at + uint32(k.Entry)
+	return at
 }

@@ -31,7 +31,7 @@ func (l *loaded) plan(i int) error {
 	}
 	path := filepath.Join(l.c.Dir, "maps", name)
 	if !l.c.Late { // the process has it mapped, and may not be allowed to open it any more
-		if err := makeFile(path, spec, m.Contents); err != nil {
+		if err := makeFile(path, spec, l.contents(m)); err != nil {
 			return err
 		}
 	}
@@ -40,7 +40,19 @@ func (l *loaded) plan(i int) error {
 	return nil
 }
 
-// makeFile makes a map's file; contents are a data section's.
+// contents are a data section's, or the entries that the object gives a map.
+func (l *loaded) contents(m *object.MapSpec) []byte {
+	if len(m.Values) == 0 {
+		return m.Contents
+	}
+	names := map[uint32]string{}
+	for _, v := range m.Values {
+		names[v.Index] = l.name + "." + v.Name
+	}
+	return maps.References(names)
+}
+
+// makeFile makes a map's file; contents are what it begins with.
 func makeFile(path string, spec maps.Spec, contents []byte) error {
 	if contents != nil {
 		return maps.MakeFilled(path, spec, contents)
@@ -79,8 +91,13 @@ func isFileName(name string) bool {
 }
 
 func mapSpec(m *object.MapSpec) (maps.Spec, error) {
-	if m.Inner != nil || len(m.Values) > 0 {
-		return maps.Spec{}, fmt.Errorf("map %s: a %v with initial entries is not supported yet", m.Name, m.Type)
+	if m.Inner != nil {
+		return maps.Spec{}, fmt.Errorf("map %s: a %v is not supported yet", m.Name, m.Type)
+	}
+	for _, v := range m.Values {
+		if v.Index >= m.MaxEntries {
+			return maps.Spec{}, fmt.Errorf("map %s: entry %d is initialised, and max_entries is %d", m.Name, v.Index, m.MaxEntries)
+		}
 	}
 	s := maps.Spec{Type: maps.Type(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
 	if s.Type == maps.PerfEventArray && s.MaxEntries == 0 { // as libbpf does

@@ -20,6 +20,13 @@ type loaded struct {
 	conf    *config.Object
 	planned []uint32 // by index of a map: its index in the plan + 1; 0: no program has asked for it
 	several bool     // programs, so that links name theirs
+	// By name of a program.
+	compiled map[string]compiled
+}
+
+type compiled struct {
+	code *code
+	err  error
 }
 
 // object turns one object of the manifest into bindings.
@@ -38,7 +45,7 @@ func (c *compiler) load(name string, conf *config.Object) (*loaded, []config.Pro
 	if err != nil {
 		return nil, nil, c.located(conf.Pos, err)
 	}
-	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1}
+	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1, compiled: map[string]compiled{}}
 	l.Object, err = object.Link(spec, object.Options{Constants: c.constants(conf.Rodata), Maps: c.mapOptions(options), Helper: offered})
 	if err != nil {
 		return nil, nil, err
@@ -114,6 +121,9 @@ func (l *loaded) attach(programs []config.Program) error {
 	for i := range programs {
 		p := &programs[i]
 		code, err := l.compile(p.Program)
+		if err == nil && code.tails {
+			err = l.joinTargets(code)
+		}
 		for _, at := range p.At {
 			l.c.bindCode(l.linkOwner(p.Program), code, at, err)
 		}

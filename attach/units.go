@@ -19,13 +19,14 @@ import (
 // unit is one module's part of the plan while it is written.
 type unit struct {
 	*trampoline.Arena
-	code map[*code]uint32 // programs already in it
+	code  map[*code]uint32   // programs already in it
+	tails map[*loaded]uint32 // and the stubs of the tail calls of objects
 }
 
 // units writes one unit for each module that has a site.
 func (c *compiler) units() error {
 	for _, m := range c.modules {
-		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}}
+		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}, map[*loaded]uint32{}}
 		if err := c.guard(u.Arena, m.Module); err != nil {
 			return err
 		}
@@ -261,12 +262,7 @@ func (u *unit) programs(bs []binding) []trampoline.Program {
 	var out []trampoline.Program
 	inOrder(bs)
 	for _, b := range bs {
-		at, ok := u.code[b.code]
-		if !ok {
-			at = b.code.emit(u.Unit)
-			u.code[b.code] = at
-		}
-		out = append(out, trampoline.Program{Link: b.link, Code: at, Cookie: b.cookie, Leaf: b.code.leaf(),
+		out = append(out, trampoline.Program{Link: b.link, Code: u.put(b.code) + uint32(b.code.Entry), Cookie: b.cookie, Leaf: b.code.leaf(),
 			Writes: b.code.writes, Overrides: b.code.overrides != ""})
 	}
 	return out

@@ -31,6 +31,9 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 		return m.lookupHash(key)
 	}
 	index := binary.LittleEndian.Uint32(key)
+	if m.spec.Type.refers() {
+		return m.lookupReference(index)
+	}
 	if index >= m.spec.MaxEntries {
 		return nil, m.fail("lookup", unix.ENOENT)
 	}
@@ -48,6 +51,8 @@ func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 		return m.allOfTrie
 	case m.spec.Type.isHash():
 		return m.allOfHash
+	case m.spec.Type.refers():
+		return m.allReferences
 	}
 	return func(yield func([]byte, [][]byte) bool) {
 		for index := range m.spec.MaxEntries {
@@ -65,8 +70,11 @@ func (m *Map) Update(key, value []byte, flags uint64) error {
 	if err := m.writable("update"); err != nil {
 		return err
 	}
-	if len(key) != int(m.spec.KeySize) || len(value) != int(m.spec.ValueSize) {
+	if len(key) != int(m.spec.KeySize) || len(value) != int(m.spec.ValueBytes()) {
 		return m.fail("update: size of key or value", unix.EINVAL)
+	}
+	if m.spec.Type.refers() {
+		return m.updateReference(binary.LittleEndian.Uint32(key), value, flags)
 	}
 	if flags > Exist {
 		return m.fail("update: flags", unix.EINVAL)
@@ -90,7 +98,13 @@ func (m *Map) Delete(key []byte) error {
 	if err := m.writable("delete"); err != nil {
 		return err
 	}
-	if !m.spec.Type.isHash() || len(key) != int(m.spec.KeySize) {
+	if len(key) != int(m.spec.KeySize) {
+		return m.fail("delete: size of the key", unix.EINVAL)
+	}
+	if m.spec.Type.refers() {
+		return m.deleteReference(binary.LittleEndian.Uint32(key))
+	}
+	if !m.spec.Type.isHash() {
 		return m.fail("delete", unix.EINVAL)
 	}
 	return m.locked("delete", (*walk).remove, key)

@@ -23,11 +23,11 @@ var ErrDefinition = errors.New("maps: another map has this name")
 func Make(path string, spec Spec) error { return MakeFilled(path, spec, nil) }
 
 // MakeFilled makes an array whose first bytes are contents: a section .data or
-// .rodata. One that is there already keeps what is in it; but constants
+// .rodata, or the first References of a map that has such. One that is there already keeps what is in it; but constants
 // (ReadOnlyProgram) have to be the same, since programs were verified with them.
 func MakeFilled(path string, spec Spec, contents []byte) error {
 	err := spec.Check()
-	if err == nil && contents != nil && (spec.Type != Array || uint64(len(contents)) > spec.layout().stride) {
+	if err == nil && contents != nil && (spec.Type != Array && spec.Type != ProgArray || uint64(len(contents)) > spec.layout().stride) {
 		err = fmt.Errorf("%d bytes are no contents for %v", len(contents), spec)
 	}
 	if err != nil {

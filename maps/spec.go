@@ -15,6 +15,7 @@ type Type uint32
 const (
 	Hash           Type = 1
 	Array          Type = 2
+	ProgArray      Type = 3
 	PerfEventArray Type = 4
 	PercpuHash     Type = 5
 	PercpuArray    Type = 6
@@ -27,6 +28,7 @@ const (
 var typeNames = map[Type]string{
 	Hash:           "hash",
 	Array:          "array",
+	ProgArray:      "prog_array",
 	PerfEventArray: "perf_event_array",
 	PercpuHash:     "percpu_hash",
 	PercpuArray:    "percpu_array",
@@ -110,6 +112,8 @@ func (s Spec) layout() layout {
 		l.data, l.nslots = abi.MAP_DATA_OFF, 1
 		l.stride = roundUp(times(uint64(s.MaxEntries), uint64(l.valueStride)), 64)
 		l.size = l.data + l.stride
+	case ProgArray:
+		s.referenceLayout(&l)
 	case PercpuArray:
 		l.data = abi.MAP_DATA_OFF
 		l.blocks(uint64(s.MaxEntries))
@@ -189,6 +193,8 @@ func (s Spec) Check() error {
 		return fmt.Errorf("a %v has keys of 1 to %d bytes, not %d", s.Type, maxKey, s.KeySize)
 	case !s.Type.isHash() && s.KeySize != 4:
 		return fmt.Errorf("the keys of %v are indexes of 4 bytes, not %d", s.Type, s.KeySize)
+	case s.Type.refers() && s.ValueSize != 4:
+		return fmt.Errorf("the values of %v have 4 bytes, not %d", s.Type.article(), s.ValueSize)
 	case s.ValueSize == 0 || s.ValueSize > maxSize:
 		return fmt.Errorf("%v has values of at least 1 byte, at most 1 GiB, not %d bytes", s.Type.article(), s.ValueSize)
 	case s.MaxEntries == 0:

@@ -30,6 +30,7 @@ const keyHelp = mapHelp + `
 KEY and VALUE are written as their types ask for: a number (7, -1, 0x2a), true
 or false, the name of an enumeration's value, text for an array of char, JSON
 for arrays and structs ({"pid": 7, "comm": "sh"}), hex:0a0b for any bytes.
+The values of a prog_array are names of programs.
 Negative numbers stand behind --.`
 
 func (o *mapOptions) command(use, short, long, example string, args []string, run func(c *cobra.Command, args []string) error) *cobra.Command {
@@ -83,6 +84,8 @@ func printMapList(w io.Writer, ms []*openMap) error {
 		switch {
 		case s.Type.IsRing():
 			key, value = "-", "-"
+		case s.Type.Refers():
+			key, value = "u32", "program"
 		case !m.isHash():
 			key = "u32"
 		}
@@ -170,9 +173,9 @@ func mapUpdateCommand() *cobra.Command {
 				flags = maps.Exist
 			}
 			return o.change(args[0], args[1], func(m *openMap, w *maps.Map, key []byte) error {
-				value, err := show.Encode(m.value, int(m.Spec().ValueSize), args[2])
+				value, err := m.encodeValue(args[2])
 				if err != nil {
-					return fmt.Errorf("%s: value: %w", m.name, err)
+					return err
 				}
 				return w.Update(key, value, flags)
 			})
@@ -225,6 +228,10 @@ func (m *openMap) explain(err error, key string) error {
 	switch s := m.Spec(); {
 	case err == nil:
 		return nil
+	case errors.Is(err, unix.ENOENT) && s.Type.Refers():
+		return fmt.Errorf("%s has no entry %s", m.name, key)
+	case errors.Is(err, unix.EINVAL) && s.Type.Refers():
+		return fmt.Errorf("%s is changed with neither --noexist nor --exist", m.name)
 	case errors.Is(err, unix.ENOENT) && !m.isHash(), errors.Is(err, unix.E2BIG) && !m.isHash():
 		return fmt.Errorf("%s has the keys 0 to %d, not %s", m.name, s.MaxEntries-1, key)
 	case errors.Is(err, unix.ENOENT):

@@ -143,6 +143,9 @@ func (m *openMap) isHash() bool {
 }
 
 func (m *openMap) entry(key []byte, values [][]byte) entry {
+	if m.Spec().Type.Refers() {
+		return entry{key, show.Decode(m.key, key), m.referent(values[0])}
+	}
 	decoded := make([]show.Value, len(values))
 	for i, v := range values {
 		decoded[i] = show.Decode(m.value, v)

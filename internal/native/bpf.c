@@ -22,6 +22,7 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(6, trace_printk);
 	HELPER(7, get_prandom_u32);
 	HELPER(8, get_smp_processor_id);
+	HELPER(12, tail_call);
 	HELPER(14, get_current_pid_tgid);
 	HELPER(15, get_current_uid_gid);
 	HELPER(16, get_current_comm);

@@ -18,6 +18,7 @@
 enum {
 	TYPE_HASH = 1,
 	TYPE_ARRAY = 2,
+	TYPE_PROG_ARRAY = 3,
 	TYPE_PERF_EVENT_ARRAY = 4,
 	TYPE_PERCPU_HASH = 5,
 	TYPE_PERCPU_ARRAY = 6,
@@ -29,6 +30,20 @@ enum {
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
 #define BPF_F_RDONLY_PROG 128u
+
+/* A table of the programs that a process has, in the code of a plan: the slot of id is the
+ * one of its low bits, or one behind it. Some slot is empty. */
+struct program_table {
+	u64 mask; /* slots - 1 */
+	struct {
+		u64 id; /* as entries of maps have it; 0: an empty slot */
+		u64 code;
+	} slots[];
+};
+
+/* What a program's stub of helper 12 calls: r1, the array, the index, a program_table.
+ * The code to jump to, or 0. */
+HIDDEN u64 bpftime_tail_call(BPF_ARGS);
 
 /* For the table of helpers: 1, 2, 3, 130 to 134. */
 HIDDEN u64 bpftime_map_lookup_elem(BPF_ARGS);

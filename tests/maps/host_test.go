@@ -139,6 +139,7 @@ const (
 	opUpdate
 	opDelete
 	opAdd
+	opTail
 )
 
 func serve(t testing.TB, session, path string, spec maps.Spec, flags ...string) *server {

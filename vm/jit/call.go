@@ -10,7 +10,7 @@ import (
 // callHelper calls a helper; its arguments and its result are in place.
 func (c *compiler) callHelper(id int32) {
 	if c.takesContext(id) {
-		c.emit(x86.Mov(x86.W64, x86.R9, contextReg))
+		c.giveContext(x86.R9)
 	}
 	c.callTarget(c.symbol(TargetHelper, id), id)
 }
@@ -33,6 +33,9 @@ func (c *compiler) callX(in vm.Instruction) {
 		c.emit(x86.Cmp(x86.W64, d, x86.Imm(slices.Max(c.opts.CallX))), x86.Jcc(x86.BE, c.later(func() {
 			c.callByNumber(d, end)
 		})))
+	}
+	if c.keeps { // what a helper does that calls back
+		c.giveContext(x86.R9)
 	}
 	c.emit(x86.Call(d))
 	c.asm.Bind(end)
@@ -57,6 +60,17 @@ func (c *compiler) callByNumber(d x86.Reg, end x86.Label) {
 // called the other program returns to the caller.
 func (c *compiler) tailCall() {
 	failed := c.asm.NewLabel()
+	if c.packed {
+		c.packedTailCall(failed)
+	} else {
+		c.plainTailCall(failed)
+	}
+	c.unwind()
+	c.emit(x86.Jmp(x86.RAX))
+	c.asm.Bind(failed)
+}
+
+func (c *compiler) plainTailCall(failed x86.Label) {
 	c.emit(
 		x86.Test(x86.W32, tailCount, tailCount), x86.Jcc(x86.E, failed),
 		x86.Mov(x86.W32, x86.RDX, x86.RDX),   // the index has 32 bits
@@ -66,13 +80,24 @@ func (c *compiler) tailCall() {
 		x86.Pop(x86.RDI), x86.Pop(x86.RDI),
 		x86.Test(x86.W64, x86.RAX, x86.RAX), x86.Jcc(x86.E, failed),
 		x86.Dec(x86.W32, tailCount))
-	c.unwind()
-	c.emit(x86.Jmp(x86.RAX))
-	c.asm.Bind(failed)
 }
 
-// checkTailCalls refuses them in what a helper may call back: the helper keeps
-// r12 for itself, so there would be no count.
+// packedTailCall hands on the context that the program was entered with, whatever r1
+// is: helpers trust it.
+func (c *compiler) packedTailCall(failed x86.Label) {
+	c.emit(
+		x86.Mov(x86.W64, scratch1, contextReg), x86.Shr(x86.W64, scratch1, x86.Imm(contextBits)), x86.Jcc(x86.E, failed),
+		x86.Mov(x86.W32, x86.RDX, x86.RDX)) // the index has 32 bits
+	c.giveContext(x86.R9)
+	c.callTarget(c.symbol(TargetTailCall, vm.TailCall), vm.TailCall)
+	c.emit(
+		x86.Test(x86.W64, x86.RAX, x86.RAX), x86.Jcc(x86.E, failed),
+		x86.MovImm(scratch1, 1<<contextBits), x86.Sub(x86.W64, contextReg, scratch1))
+	c.giveContext(x86.RDI)
+}
+
+// checkTailCalls refuses them in what a helper may call back, as the kernel does: the
+// helper keeps r12 for itself, so there would be no count.
 func (c *compiler) checkTailCalls() {
 	funcs := c.prog.Functions()
 	known := make([]bool, len(funcs)) // to make none

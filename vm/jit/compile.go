@@ -30,7 +30,8 @@ type Options struct {
 	CallX []int32
 
 	// Context reports whether a helper takes a sixth argument: what r1 was when
-	// the program was entered. nil: none.
+	// the program was entered. nil: none. A helper that calls a function of the
+	// program passes it on, as sixth argument too.
 	Context func(id int32) bool
 }
 
@@ -92,8 +93,8 @@ const (
 	// TargetHelper is machine code of the System V ABI that uses general
 	// registers only: u64 helper(r1, r2, r3, r4, r5).
 	TargetHelper Target = iota + 1
-	// TargetTailCall is u64 find(ctx, array, u32 index), of the same kind. It
-	// returns the address of a TailEntry, or 0 when there is no such program.
+	// TargetTailCall is u64 find(ctx, array, u32 index), of the same kind, with the
+	// context as sixth argument where there is Options.Context. It returns the address of a TailEntry, or 0 when there is no such program.
 	TargetTailCall
 	// TargetMap is what a reference to a map loads, TargetMapValue the address
 	// of the map's value; Addend is the offset into it.
@@ -113,8 +114,11 @@ type compiler struct {
 	insns  x86.Label // of the first instruction; the others follow, and the end
 	funcs  []x86.Label
 	frames []frame
-	keeps  bool     // the context in r12, for helpers
-	cold   []func() // code to be placed behind the function
+	keeps  bool // the context in r12, for helpers
+	packed bool // with the count of tail calls above it
+	// What a reference to a function leads to: it, or an entry for helpers.
+	callbacks []x86.Label
+	cold      []func() // code to be placed behind the function
 
 	// Of the function being translated:
 	fn        vm.Function
@@ -142,12 +146,14 @@ func Compile(v *proof.Verified, opts Options) (*Code, error) {
 	c.newLabels()
 	c.checkTailCalls()
 	c.findContext()
+	c.findCallbacks()
 	for f := range prog.Functions() {
 		c.frames = append(c.frames, c.layout(f))
 	}
 	entry := c.entry()
 	for f := range prog.Functions() {
 		c.function(f)
+		c.callback(f)
 	}
 	c.asm.Bind(c.label(prog.Len()))
 	if c.err != nil {
@@ -179,7 +185,7 @@ func (c *compiler) finish(entry x86.Label) (*Code, error) {
 		TailEntry: c.offset(c.funcs[0]),
 		Stack:     c.stack(entry),
 	}
-	for _, l := range c.funcs {
+	for _, l := range c.callbacks {
 		code.Functions = append(code.Functions, c.offset(l))
 	}
 	code.Offsets = make([]int, c.prog.Len()+1)

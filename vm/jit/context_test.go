@@ -48,14 +48,35 @@ func TestContextIsKeptAndGiven(t *testing.T) {
 	}
 }
 
-func TestContextCannotBeGiven(t *testing.T) {
-	for _, c := range []struct{ text, want string }{
-		{"r1 = subprog[+3]; call 5; exit; call 174; exit", "a function whose address is taken"},
-		{"r6 = r1; r2 = map[0]; r3 = 0; call 12; r1 = r6; call 174; exit", "tail calls"},
+// TestContextAndTailCalls: both are in r12; a function that is called back has the
+// context from whoever calls it.
+func TestContextAndTailCalls(t *testing.T) {
+	unpack := []byte{0x49, 0xc1, 0xe1, 0x10, 0x49, 0xc1, 0xe9, 0x10} // shl $16,%r9; shr $16,%r9
+	takeContext := []byte{0x41, 0x54, 0x4d, 0x89, 0xcc}              // push %r12; mov %r9,%r12
+	for _, c := range []struct {
+		name, text      string
+		unpacked, taken int
+	}{
+		{"tail call alone", "r2 = map[0]; r3 = 0; call 12; exit", 0, 0},
+		{"both", "r6 = r1; r2 = map[0]; r3 = 0; call 12; r1 = r6; call 174; exit", 2, 0},
+		{"called back", "r1 = subprog[f]; call 5; exit\nf: call 174; exit", 0, 1},
+		{"called back, and a tail call", "r1 = subprog[f]; call 5; call 12; exit\nf: call 174; exit", 2, 1},
+		{"called back without need", "r1 = subprog[f]; call 5; exit\nf: r0 = 0; exit", 0, 0},
 	} {
-		_, err := compileWithContext(t, c.text)
-		if !errors.Is(err, jit.ErrUnsupported) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v; want it unsupported because of %s", c.text, err, c.want)
+		code, err := compileWithContext(t, c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
 		}
+		if u, n := bytes.Count(code.Text, unpack), bytes.Count(code.Text, takeContext); u != c.unpacked || n != c.taken {
+			t.Errorf("%s: unpacked %d times, taken %d times, want %d and %d\n%x", c.name, u, n, c.unpacked, c.taken, code.Text)
+		}
+	}
+}
+
+func TestContextCannotBeGiven(t *testing.T) {
+	_, err := compileWithContext(t, "main: r1 = subprog[main]; call 174; exit")
+	if !errors.Is(err, jit.ErrUnsupported) || !strings.Contains(err.Error(), "keeps the context") {
+		t.Errorf("%v; want it unsupported", err)
 	}
 }

@@ -30,7 +30,7 @@ func (f *frame) bytes() int {
 func (c *compiler) layout(f int) frame {
 	fn := c.prog.Functions()[f]
 	used := registersUsed(c.prog.Instructions()[fn.Start:fn.End])
-	fr := frame{fp: used[vm.R10], entered: f == 0 && c.keeps}
+	fr := frame{fp: used[vm.R10], entered: f == 0 && c.keeps && !c.packed}
 	if fr.entered {
 		fr.saved = []x86.Reg{contextReg}
 	}
@@ -69,13 +69,18 @@ func (c *compiler) callsAny(fn vm.Function) bool {
 // tail calls needs one beside its main function: tail-called programs return
 // to it, so that one place gives r12 back.
 func (c *compiler) entry() x86.Label {
-	if !slices.ContainsFunc(c.prog.Functions(), func(f vm.Function) bool { return f.TailCall }) {
+	if !c.anyTailCall() {
 		return c.funcs[0]
 	}
 	l := c.asm.NewLabel()
 	c.asm.Bind(l)
+	c.emit(x86.Push(tailCount))
+	if c.packed {
+		c.emit(x86.MovImm(tailCount, vm.MaxTailCalls<<contextBits), x86.Or(x86.W64, contextReg, x86.RDI))
+	} else {
+		c.emit(x86.MovImm(tailCount, vm.MaxTailCalls))
+	}
 	c.emit(
-		x86.Push(tailCount), x86.MovImm(tailCount, vm.MaxTailCalls),
 		x86.Call(c.funcs[0]),
 		x86.Pop(tailCount), x86.Ret())
 	return l
@@ -137,7 +142,7 @@ func (c *compiler) stack(entry x86.Label) int {
 	total := c.chain(0, sizes)
 	if takesAddresses(c.prog) { // any function may call any
 		for f := range c.frames {
-			total = max(total, vm.MaxDepth*c.own(f))
+			total = max(total, vm.MaxDepth*(c.own(f)+callbackEntry))
 		}
 	}
 	if entry != c.funcs[0] {
@@ -145,6 +150,9 @@ func (c *compiler) stack(entry x86.Label) int {
 	}
 	return total - 8 // the return address itself
 }
+
+// callbackEntry is what callback pushes.
+const callbackEntry = 16
 
 // chain is what function f and its callees need; sizes keeps what is known.
 // There is no recursion, and no chain is deeper than vm.MaxDepth.
@@ -161,7 +169,7 @@ func (c *compiler) chain(f int, sizes []int) int {
 
 // own is the frame of function f with what tailCall pushes.
 func (c *compiler) own(f int) int {
-	if c.prog.Functions()[f].TailCall {
+	if c.prog.Functions()[f].TailCall && !c.packed {
 		return c.frames[f].bytes() + 16
 	}
 	return c.frames[f].bytes()

@@ -14,7 +14,7 @@ func (c *compiler) lddw(i int, in vm.Instruction) {
 	case 0:
 		c.constant(d, in.Imm)
 	case vm.PseudoFunc:
-		c.emit(x86.Lea(x86.W64, d, x86.PtrLabel(c.funcs[c.prog.FunctionOf(c.prog.Target(i))], 0)))
+		c.emit(x86.Lea(x86.W64, d, x86.PtrLabel(c.callbacks[c.prog.FunctionOf(c.prog.Target(i))], 0)))
 	case vm.PseudoMapFD:
 		c.emit(x86.MovSymbol(d, c.symbol(TargetMap, int32(in.Imm)), 0))
 	case vm.PseudoMapValue:

@@ -1,0 +1,137 @@
+package attach
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/maps"
+	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/object"
+)
+
+// Tail calls. The file of a prog_array holds identities of programs (maps.Identity of
+// OBJECT.PROGRAM), since their code lies elsewhere in each process. A unit with a program
+// that makes tail calls has the code of every program that one may lead to, and
+//
+//	stub    mov $table,%rcx; mov $bpftime_tail_call,%rax; jmp *%rax
+//	table   struct program_table (internal/native/map.h)
+//
+// once for each object. So every program of the object that could be attached at such a
+// site can be put into the array later, and is found without anything being compiled.
+
+// targets are the programs of the object that tail calls may lead to.
+func (l *loaded) targets() (out []*object.ProgramSpec) {
+	for _, p := range l.spec.Programs {
+		if runsAtSites(p.SEC.Kind) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// runsAtSites holds for kinds that are given struct pt_regs.
+func runsAtSites(kind string) bool {
+	return slices.Contains([]string{"uprobe", "uretprobe", "uprobe.multi", "uretprobe.multi", "uprobe.session", "usdt"}, kind)
+}
+
+// joinTargets gives a program that makes tail calls the properties of all that it may go
+// on with. Those that the object itself puts into an array have to be there; another
+// one that cannot be compiled is none that the process has.
+func (l *loaded) joinTargets(k *code) error {
+	for _, p := range l.targets() {
+		t, err := l.compile(p.Name)
+		if err != nil && l.puts(p.Name) {
+			return fmt.Errorf("it may go on with %s: %w", p.Name, err)
+		}
+		if err == nil {
+			k.join(t)
+		}
+	}
+	return nil
+}
+
+// puts tells whether an array of programs has the program from the beginning.
+func (l *loaded) puts(program string) bool {
+	return slices.ContainsFunc(l.Maps, func(m *object.MapSpec) bool {
+		return m.Type == object.ProgArray && slices.ContainsFunc(m.Values, func(v object.MapValue) bool { return v.Name == program })
+	})
+}
+
+func (k *code) join(t *code) {
+	k.writes = k.writes || t.writes
+	if k.specs == nil {
+		k.specs = t.specs
+	}
+	if k.overrides == "" {
+		k.overrides = t.overrides
+	}
+	if k.asks == "" {
+		k.asks = t.asks
+	}
+}
+
+// put returns where a program's code is in the unit.
+func (u *unit) put(k *code) uint32 {
+	if at, ok := u.code[k]; ok {
+		return at
+	}
+	tails := uint32(0)
+	if k.tails {
+		tails = u.tailCalls(k.of)
+	}
+	if at, ok := u.code[k]; ok { // as one that itself may go on with
+		return at
+	}
+	at := k.emit(u.Unit, tails)
+	u.code[k] = at
+	return at
+}
+
+// tailCalls returns where the stub of an object's tail calls is.
+func (u *unit) tailCalls(l *loaded) uint32 {
+	if at, ok := u.tails[l]; ok {
+		return at
+	}
+	at := u.Align(16)
+	u.tails[l] = at
+	u.Emit(0x48, 0xb9) // mov $table,%rcx
+	u.Field(abi.RELOC_ARENA_ABS64, 0, int64(at)+tableAfter)
+	u.Emit(0x48, 0xb8) // mov $helper,%rax
+	u.Field(abi.RELOC_HELPER_ABS64, abi.HELPER_BPF+vm.TailCall, 0)
+	u.Emit(0xff, 0xe0) // jmp *%rax
+	u.Align(8)
+	u.programTable(l)
+	return at
+}
+
+const tableAfter = 24 // the stub has 22 bytes
+
+// programTable writes the table of an object's targets, then the targets, of which some
+// may be in the unit by now.
+func (u *unit) programTable(l *loaded) {
+	ids := map[*code]uint64{}
+	var order []*code
+	for _, p := range l.targets() {
+		if k, err := l.compile(p.Name); err == nil {
+			ids[k], order = maps.Identity(l.name+"."+p.Name), append(order, k)
+		}
+	}
+	slots := uint64(1) << bits.Len(uint(len(order)))
+	table := u.Emit64(slots - 1)
+	u.Emit(make([]byte, slots*16)...)
+	for _, k := range order {
+		n := ids[k] & (slots - 1)
+		for binary.LittleEndian.Uint64(u.Code[slotAt(table, n):]) != 0 {
+			n = (n + 1) & (slots - 1)
+		}
+		binary.LittleEndian.PutUint64(u.Code[slotAt(table, n):], ids[k])
+		to := u.put(k) + uint32(k.TailEntry)
+		u.Relocs = append(u.Relocs, plan.Reloc{Kind: abi.RELOC_ARENA_ABS64, At: slotAt(table, n) + 8, Addend: int64(to)})
+	}
+}
+
+func slotAt(table uint32, n uint64) uint32 { return table + 8 + 16*uint32(n) }
