@@ -165,7 +165,7 @@ func TestAnotherDefinition(t *testing.T) {
 func TestMakeRefuses(t *testing.T) {
 	const percpu, hash, ring = maps.PercpuArray, maps.Hash, maps.Ringbuf
 	for want, s := range map[string]maps.Spec{
-		"map type 3 is not supported":                                                                                               {Type: 3, KeySize: 4, ValueSize: 8, MaxEntries: 1},
+		"map type 15 is not supported":                                                                                              {Type: 15, KeySize: 4, ValueSize: 8, MaxEntries: 1},
 		"map type 0 is not supported":                                                                                               {},
 		"the keys of percpu_array are indexes of 4 bytes, not 8":                                                                    {percpu, 8, 8, 1, 0},
 		"a percpu_array has values of at least 1 byte, at most 1 GiB, not 0 bytes":                                                  {percpu, 4, 0, 1, 0},
@@ -320,7 +320,7 @@ func TestOpenRefuses(t *testing.T) {
 		"longer":        {resize(4096 + 64*512 + 1), "maps: PATH: 36865 bytes" + has},
 		"magic":         {field(abi.MAP_HDR_MAGIC, 0), "maps: PATH: not a map of version 1"},
 		"version":       {field(abi.MAP_HDR_VERSION, 2), "maps: PATH: not a map of version 1"},
-		"type":          {field(abi.MAP_HDR_TYPE, 3), "maps: PATH: map type 3 is not supported"},
+		"type":          {field(abi.MAP_HDR_TYPE, 15), "maps: PATH: map type 15 is not supported"},
 		"key size": {field(abi.MAP_HDR_KEY_SIZE, 0),
 			"maps: PATH: the keys of percpu_array are indexes of 4 bytes, not 0"},
 		"value size": {field(abi.MAP_HDR_VALUE_SIZE, 1<<32-1),

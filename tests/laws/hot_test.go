@@ -69,6 +69,7 @@ var lockedBy = map[string]string{
 	"internal/native/map_lpm.c":     "a trie that processes share: updates, and nodes that are given back",
 	"internal/native/map_lost.c":    "the same, to mend what a dead process left",
 	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
+	"internal/native/map_prog.c":    "a tail call to a program that the process does not have: it is counted",
 	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
 }
 

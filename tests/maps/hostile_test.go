@@ -110,7 +110,7 @@ func TestCheck(t *testing.T) {
 	u32 := func(name string, at int64, v uint64) field { return field{name, at, 4, v} }
 	u64 := func(name string, at int64, v uint64) field { return field{name, at, 8, v} }
 	all := []field{
-		u64("magic", abi.MAP_HDR_MAGIC, 1), u32("version", abi.MAP_HDR_VERSION, 2), u32("no type", abi.MAP_HDR_TYPE, 0), u32("type", abi.MAP_HDR_TYPE, 3),
+		u64("magic", abi.MAP_HDR_MAGIC, 1), u32("version", abi.MAP_HDR_VERSION, 2), u32("no type", abi.MAP_HDR_TYPE, 0), u32("type", abi.MAP_HDR_TYPE, 15),
 		u32("no value", abi.MAP_HDR_VALUE_SIZE, 0), u32("value size", abi.MAP_HDR_VALUE_SIZE, 1<<31),
 		u32("value stride", abi.MAP_HDR_VALUE_STRIDE, 8192), u32("no value stride", abi.MAP_HDR_VALUE_STRIDE, 0), u64("size", abi.MAP_HDR_SIZE, 1<<40),
 	}
