@@ -11,7 +11,8 @@ var helpers = []int32{
 	5, 125, 160, 208, // ktime_get_ns, _boot_ns, _coarse_ns, _tai_ns
 	6, 177, // trace_printk, trace_vprintk
 	7, 8, // get_prandom_u32, get_smp_processor_id
-	12,              // tail_call
+	12,       // tail_call
+	164, 181, // for_each_map_elem, loop
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
 	25,                      // perf_event_output
 	58,                      // override_return

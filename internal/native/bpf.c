@@ -43,10 +43,12 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(134, ringbuf_query);
 	HELPER(148, probe_read); /* copy_from_user: nothing here sleeps, and a page that is not there is fetched */
 	HELPER(160, ktime_get_coarse_ns);
+	HELPER(164, for_each_map_elem);
 	HELPER(165, snprintf);
 	HELPER(173, get_func_ip);
 	HELPER(174, get_attach_cookie);
 	HELPER(177, trace_vprintk);
+	HELPER(181, loop);
 	HELPER(182, strncmp);
 	HELPER(208, ktime_get_tai_ns);
 	HELPER(KFUNC_SESSION_IS_RETURN, session_is_return);

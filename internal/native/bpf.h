@@ -24,6 +24,10 @@
 static inline struct bpftime_thread *thread_of(u64 ctx) { return *(struct bpftime_thread **)(ctx - FRAME_REGS + FRAME_THREAD); }
 static inline struct bpftime_run *run_of(u64 ctx) { return *(struct bpftime_run **)(ctx - FRAME_REGS + FRAME_RUN); }
 
+/* A function of the program, handed to a helper by its address. The context is what lets
+ * the helpers that it calls in turn find theirs. */
+typedef u64 callback(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, u64 ctx);
+
 /* Errors are -errno in all 64 bits, as the kernel's helpers return them. */
 #define failed(r) ((u64)(r) > -4096ul)
 static inline u64 error(int e) { return (u64)-(s64)e; }
@@ -74,6 +78,9 @@ HIDDEN u64 bpftime_ktime_get_tai_ns(void);
 HIDDEN u64 bpftime_trace_printk(BPF_ARGS);
 HIDDEN u64 bpftime_trace_vprintk(BPF_ARGS);
 HIDDEN u64 bpftime_snprintf(BPF_ARGS);
+
+/* bpf_loop.c: 181 */
+HIDDEN u64 bpftime_loop(BPF_ARGS);
 
 /* bpf_string.c: 182 */
 HIDDEN u64 bpftime_strncmp(u64 s1, u64 size, u64 s2);

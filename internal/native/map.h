@@ -45,6 +45,9 @@ struct program_table {
  * The code to jump to, or 0. */
 HIDDEN u64 bpftime_tail_call(BPF_ARGS);
 
+/* map_each.c: 164 */
+HIDDEN u64 bpftime_for_each_map_elem(BPF_ARGS);
+
 /* For the table of helpers: 1, 2, 3, 130 to 134. */
 HIDDEN u64 bpftime_map_lookup_elem(BPF_ARGS);
 HIDDEN u64 bpftime_map_update_elem(BPF_ARGS);

@@ -23,6 +23,14 @@ type Memory interface {
 	Write(addr uint64, b []byte) error
 }
 
+// Caller is a Memory whose program can be called back while it waits for a helper: f is
+// the address of a function that the program has handed over. An engine that runs
+// machine code is none.
+type Caller interface {
+	Memory
+	Call(f uint64, args ...uint64) (r0 uint64, err error)
+}
+
 // Func is a helper written in Go, for the interpreter: r1 to r5 come in, r0
 // goes out. An error ends the run.
 type Func func(m Memory, r1, r2, r3, r4, r5 uint64) (r0 uint64, err error)

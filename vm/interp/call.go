@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/bpftime-go/bpftime/vm"
@@ -44,10 +45,8 @@ func (m *Machine) pop(r *registers) (pc int) {
 // callx calls the function at an address that an LDDW has loaded, or the helper
 // of a number, as the conformance suite wants it. It returns where to go on.
 func (m *Machine) callx(r *registers, target uint64, pc int) (int, error) {
-	if index := target - m.code.addr; index < uint64(m.code.prog.Len()) {
-		if f := m.code.prog.Functions()[m.code.prog.FunctionOf(int(index))]; f.Start == int(index) && f.Referenced {
-			return int(index), m.push(r, pc)
-		}
+	if index, ok := m.function(target); ok {
+		return index, m.push(r, pc)
 	}
 	if id := int32(target); id >= 0 && uint64(id) == target {
 		if entry, _ := m.opts.Helpers.Lookup(id); entry.Go != nil {
@@ -57,6 +56,44 @@ func (m *Machine) callx(r *registers, target uint64, pc int) (int, error) {
 		}
 	}
 	return pc, fmt.Errorf("%w: %#x is no function of this program and no registered helper", ErrCall, target)
+}
+
+// Call lets a helper call a function of the program that runs: helper.Caller.
+func (m *Memory) Call(f uint64, args ...uint64) (r0 uint64, err error) {
+	if len(args) > 5 {
+		return 0, fmt.Errorf("interp: %d arguments are more than five", len(args))
+	}
+	r := &registers{}
+	copy(r[vm.R1:], args)
+	return m.machine.callBack(r, f)
+}
+
+func (m *Machine) callBack(r *registers, f uint64) (r0 uint64, err error) {
+	index, ok := m.function(f)
+	if !ok {
+		return 0, fmt.Errorf("%w: %#x is no function of this program", ErrCall, f)
+	}
+	if err := m.push(r, 0); err != nil {
+		return 0, err
+	}
+	floor := m.floor
+	m.floor = m.depth
+	if err := m.run(r, index); err != nil {
+		return 0, err
+	}
+	m.floor = floor
+	m.pop(r)
+	return r[vm.R0], nil
+}
+
+// function finds the one whose address an LDDW has loaded.
+func (m *Machine) function(addr uint64) (index int, ok bool) {
+	at := addr - m.code.addr
+	if at >= uint64(m.code.prog.Len()) {
+		return 0, false
+	}
+	f := m.code.prog.Functions()[m.code.prog.FunctionOf(int(at))]
+	return int(at), f.Start == int(at) && f.Referenced
 }
 
 // tailCall replaces the running program by the one that r2 and r3 name, in the
@@ -81,8 +118,9 @@ func (m *Machine) tailCall(r *registers) (taken bool, err error) {
 
 // locate makes a fault of an error at the instruction of the index.
 func (m *Machine) locate(err error, index int) error {
-	if err == nil {
-		return nil
+	var inner *Fault // in a function that a helper has called
+	if err == nil || errors.As(err, &inner) {
+		return err
 	}
 	p := m.code.prog
 	return &Fault{Program: p, Slot: p.Slot(index), Insn: p.Instructions()[index], Err: err}

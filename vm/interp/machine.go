@@ -48,6 +48,7 @@ type Machine struct {
 	left  uint64 // instructions it may still take
 	depth int    // of the live frame
 	base  int    // depth of the first frame of the running program
+	floor int    // depth of the frame whose exit ends the run, or a callback
 	used  int    // frames that have been live
 	tails int    // tail calls so far
 }
@@ -79,6 +80,7 @@ func New(p *vm.Program, opts Options) (*Machine, error) {
 		return nil, fmt.Errorf("interp: the program needs %d frames, of %d", p.Depth(), opts.MaxDepth)
 	}
 	m := &Machine{opts: opts, programs: map[*vm.Program]*code{}}
+	m.mem.machine = m
 	m.ctx = m.mem.add("the context", nil, ReadWrite)
 	var err error
 	m.main, err = m.compiled(p)
@@ -116,7 +118,7 @@ func (m *Machine) Call(args ...uint64) (r0 uint64, err error) {
 	copy(r[vm.R1:], args)
 	m.reset()
 	m.enter(r, 0)
-	err = m.run(r)
+	err = m.run(r, 0)
 	m.executed = m.budget() - m.left
 	return r[vm.R0], err
 }
@@ -134,7 +136,7 @@ func (m *Machine) reset() {
 		clear(m.frames[i].stack)
 		m.leave(i)
 	}
-	m.code, m.left, m.used, m.depth, m.base, m.tails = m.main, m.budget(), 0, 0, 0, 0
+	m.code, m.left, m.used, m.depth, m.base, m.floor, m.tails = m.main, m.budget(), 0, 0, 0, 0, 0
 }
 
 // enter makes a frame live and points r10 at its end.

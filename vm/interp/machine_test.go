@@ -1,6 +1,7 @@
 package interp_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"math"
 	"strings"
@@ -223,5 +224,73 @@ func TestFaultAfterTailCall(t *testing.T) {
 	var fault *interp.Fault
 	if !errors.As(err, &fault) || fault.Program != second || fault.Slot != 2 {
 		t.Errorf("%+v", fault)
+	}
+}
+
+// TestLoop: bpf_loop calls a function of the program, which has a frame of its own and the caller's memory.
+func TestLoop(t *testing.T) {
+	const program = `
+		r6 = r1
+		r7 = 7
+		*(u64 *)(r10 - 8) = 0
+		r1 = *(u64 *)(r6 + 0)
+		r2 = subprog[f]
+		r3 = r10
+		r3 += -8
+		r4 = *(u64 *)(r6 + 8)
+		call 181
+		r1 = *(u64 *)(r10 - 8)
+		*(u64 *)(r6 + 0) = r1
+		r7 += r0
+		r0 = r7
+		exit
+	f:
+		r6 = 100
+		r7 = r1
+		*(u64 *)(r10 - 8) = r1
+		r1 = *(u64 *)(r2 + 0)
+		r1 += r7
+		*(u64 *)(r2 + 0) = r1
+		r0 = 0
+		if r7 < 9 goto end
+		r0 = 1
+	end:
+		exit`
+	m := machine(t, program, interp.Options{Helpers: new(helper.Registry).Register(181, helper.Loop)})
+	for _, c := range []struct{ n, flags, r0, sum uint64 }{
+		{0, 0, 0, 0}, {5, 0, 5, 10}, {9, 0, 9, 36}, {100, 0, 10, 45}, {1<<23 + 1, 0, math.MaxUint64 - 6, 0},
+		{1<<32 + 2, 0, 2, 1}, {3, 1, math.MaxUint64 - 21, 0}, {1 << 30, 1, math.MaxUint64 - 21, 0},
+	} {
+		ctx := make([]byte, 16)
+		binary.LittleEndian.PutUint64(ctx, c.n)
+		binary.LittleEndian.PutUint64(ctx[8:], c.flags)
+		r0, err := m.Run(ctx)
+		if sum := binary.LittleEndian.Uint64(ctx); err != nil || r0 != c.r0+7 || sum != c.sum {
+			t.Errorf("bpf_loop(%d, flags %d) = %d, sum %d, %v; want %d, %d", c.n, c.flags, r0-7, sum, err, c.r0, c.sum)
+		}
+	}
+}
+
+// TestLoopFaults: what goes wrong in a function that is called back is told of its instruction, and the machine works on.
+func TestLoopFaults(t *testing.T) {
+	helpers := new(helper.Registry).Register(181, helper.Loop)
+	for _, c := range []struct {
+		text string
+		want error
+		slot int
+	}{
+		{"r1 = 3; r2 = subprog[f]; r4 = 0; call 181; exit\nf: r0 = *(u8 *)(r1 + 0); exit", interp.ErrMemory, 6},
+		{"r1 = 3; r2 = 77; r4 = 0; call 181; exit", interp.ErrCall, 3},
+		{"r1 = 100; r2 = subprog[f]; r4 = 0; call 181; exit\nf: r0 = 0; exit", interp.ErrBudget, 6},
+		{"f: r1 = 2; r2 = subprog[f]; r4 = 0; call 181; exit", interp.ErrDepth, 4},
+	} {
+		m := machine(t, c.text, interp.Options{Helpers: helpers, Budget: 100})
+		for range 2 {
+			_, err := m.Run(nil)
+			var fault *interp.Fault
+			if !errors.As(err, &fault) || !errors.Is(err, c.want) || fault.Slot != c.slot {
+				t.Errorf("%s: %v, want %v at %d", c.text, err, c.want, c.slot)
+			}
+		}
 	}
 }

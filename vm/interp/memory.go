@@ -27,6 +27,7 @@ type Memory struct {
 	read, write [][]byte // by region; nil where there is none or no access
 	names       []string
 	fixed       []fixedRegion // sorted by address, disjoint
+	machine     *Machine
 }
 
 // fixedRegion is a region at an address of the caller's choice.

@@ -7,13 +7,13 @@ import (
 	"github.com/bpftime-go/bpftime/vm"
 )
 
-// run executes m.code from its first instruction until its exit; the result is
-// in r0. The second operand of every op is v = r[src] + imm; a 32-bit result is
+// run executes m.code from an instruction until the exit of the frame at m.floor; the
+// result is in r0. The second operand of every op is v = r[src] + imm; a 32-bit result is
 // zero-extended by its conversion.
-func (m *Machine) run(r *registers) error {
+func (m *Machine) run(r *registers, pc int) error {
 	var err error
 	mem := &m.mem
-	ops, left, pc := m.code.ops, m.left, 0
+	ops, left := m.code.ops, m.left
 loop:
 	for {
 		in := &ops[pc]
@@ -262,7 +262,9 @@ loop:
 			}
 
 		case vm.JMP | vm.CALL:
-			if r[vm.R0], err = m.code.helpers[in.aux](mem, r[1], r[2], r[3], r[4], r[5]); err != nil {
+			m.left = left // a helper may call back
+			r[vm.R0], err = m.code.helpers[in.aux](mem, r[1], r[2], r[3], r[4], r[5])
+			if left = m.left; err != nil {
 				break loop
 			}
 		case opLocalCall:
@@ -285,7 +287,7 @@ loop:
 				ops, pc = m.code.ops, 0
 			}
 		case vm.JMP | vm.EXIT:
-			if m.depth == 0 {
+			if m.depth == m.floor {
 				break loop
 			}
 			pc = m.pop(r)

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/helper"
 )
 
 // checker follows pointers to the frame, to the context and to map values
@@ -23,6 +24,7 @@ const (
 	frame
 	context
 	mapValue
+	function
 )
 
 // pointer is what a register is known to point to.
@@ -64,14 +66,28 @@ func (c *checker) reach(i int, s *state) {
 	}
 	changed := false
 	for r := range old {
-		if old[r] != s[r] && old[r] != (pointer{}) {
-			old[r] = pointer{}
+		if both := old[r].join(s[r]); both != old[r] {
+			old[r] = both
 			changed = true
 		}
 	}
 	if changed {
 		c.todo = append(c.todo, i)
 	}
+}
+
+// anyFunction is where a pointer points that is one of several functions.
+const anyFunction = -far
+
+// join is what is known when a register may be either.
+func (p pointer) join(q pointer) pointer {
+	switch {
+	case p == q:
+		return p
+	case p.base == function && q.base == function:
+		return pointer{base: function, off: anyFunction}
+	}
+	return pointer{}
 }
 
 // step follows one instruction; vm.Validate has seen that there is a next one.
@@ -109,17 +125,45 @@ func (c *checker) effect(i int, in vm.Instruction, s *state) error {
 		return c.store(i, in, s)
 	case vm.LD:
 		s[in.Dst] = pointer{}
-		if in.Src == vm.PseudoMapValue {
+		switch in.Src {
+		case vm.PseudoMapValue:
 			return c.mapValue(i, in, s)
+		case vm.PseudoFunc:
+			s[in.Dst] = pointer{base: function, off: int64(c.prog.Target(i))}
 		}
 	case vm.ALU, vm.ALU64:
 		s[in.Dst] = arithmetic(in, s[in.Dst], s[in.Src])
 	case vm.JMP:
 		if in.OpCode.Op() == vm.CALL {
+			if err := c.callbacks(i, in, s); err != nil {
+				return err
+			}
 			clear(s[vm.R0 : vm.R5+1])
 		}
 	}
 	return nil
+}
+
+// callbacks checks the functions that a helper is given: it calls them, whatever they are.
+func (c *checker) callbacks(i int, in vm.Instruction, s *state) error {
+	if !in.IsHelperCall() {
+		return nil
+	}
+	proto, _ := helper.ByID(int32(in.Imm))
+	for k, arg := range proto.Args {
+		p := s[int(vm.R1)+k]
+		if arg.Kind() == helper.PtrToFunc && (p.base != function || !c.isFunction(p.off)) {
+			return c.refuse(i, "r%d is not the address of a function", k+1)
+		}
+	}
+	return nil
+}
+
+func (c *checker) isFunction(at int64) bool {
+	if at == anyFunction {
+		return true
+	}
+	return at >= 0 && at < int64(c.prog.Len()) && c.prog.Functions()[c.prog.FunctionOf(int(at))].Start == int(at)
 }
 
 // store is STX: a plain store or an atomic operation, one of which is a load.

@@ -76,6 +76,9 @@ func TestRefused(t *testing.T) {
 		{"r1 = map[0][0]+16; r0 = 0; exit", "insn 0: r1 = map[0][0]+16: byte 16 of the value of map 0, which has 16"},
 		{"r1 = map[0][0]+12; r0 = *(u64 *)(r1 + 0); exit", "insn 2: r0 = *(u64 *)(r1 + 0): 8 bytes at byte 12 of the value of map 0, which has 16"},
 		{"r1 = map[1][0]+0; *(u8 *)(r1 + 0) = 1; r0 = 0; exit", "insn 2: *(u8 *)(r1 + 0) = 1: writes to map 1, which is read only"},
+		{"r1 = 1; r2 = 5; r3 = 0; r4 = 0; call 181; exit", "insn 4: call 181: r2 is not the address of a function"},
+		{"r1 = 1; r2 = subprog[f]; r2 += 1; call 181; exit\nf: r0 = 0; exit", "insn 4: call 181: r2 is not the address of a function"},
+		{"r1 = 1; r2 = r10; call 164; exit", "insn 2: call 164: r2 is not the address of a function"},
 		// Both ways agree, so it is known.
 		{"r2 = r10; if r1 == 0 goto skip; r1 = 0\nskip: r0 = *(u64 *)(r2 + 8); exit", "insn 3: r0 = *(u64 *)(r2 + 8): 8 bytes at r10+8 are outside of the stack of 512 bytes"},
 	} {
