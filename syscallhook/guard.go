@@ -10,11 +10,13 @@ import (
 	"github.com/bpftime-go/bpftime/trampoline"
 )
 
-// guarded are the calls that set a signal's handler, block signals, or outlive both:
-// bpftime_signal_call (internal/native/signal_calls.c) makes them for the host.
+// guarded are the calls that set a signal's handler, block signals, or outlive both,
+// and the one that names a thread: bpftime_signal_call (internal/native/signal_calls.c)
+// makes them for the host.
 var guarded = []int32{
 	unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGSUSPEND, unix.SYS_PSELECT6, unix.SYS_PPOLL,
 	unix.SYS_EPOLL_PWAIT, unix.SYS_EPOLL_PWAIT2, unix.SYS_EXECVE, unix.SYS_EXECVEAT,
+	unix.SYS_PRCTL,
 }
 
 // MustGuard tells whether a site may make a call that touches signals.

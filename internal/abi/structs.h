@@ -20,14 +20,14 @@ struct bpftime_thread {
 	u64 counters, holder, stack;
 	u16 lease;
 	u8 blocked, pending;
-	u32 renames;
+	u32 named;
 	u64 pid_tgid, name[2];
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
 AT(bpftime_thread, stack, THREAD_STACK);
 AT(bpftime_thread, lease, THREAD_LEASE);
-AT(bpftime_thread, renames, THREAD_RENAMES);
+AT(bpftime_thread, named, THREAD_NAMED);
 AT(bpftime_thread, pid_tgid, THREAD_PID_TGID);
 AT(bpftime_thread, name, THREAD_NAME);
 AT(bpftime_thread, blocked, THREAD_BLOCKED);

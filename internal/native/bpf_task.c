@@ -18,9 +18,9 @@
  *
  * uid, gid and comm may be changed by any thread at any time, comm even by another
  * process (/proc/PID/comm), and nothing in our memory changes with them: they are asked
- * for each time. But whoever hooks what changes names (prctl, pthread_setname_np) counts
- * bpftime_resident.renames up from 1, behind each change; then a thread keeps its name
- * in its TLS until the next. It starts with the name of who made it, and asks once.
+ * for each time. But where system calls are rewritten for the sake of signals, prctl is
+ * too (signal_calls.c): then a thread keeps its name in its TLS until it changes it, and
+ * for one tick of the coarse clock, since others may change it through /proc.
  */
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
@@ -74,24 +74,35 @@ HOT u64 bpftime_get_current_uid_gid(void)
 	return failed(gid) || failed(uid) ? error(EINVAL_) : pair((u32)gid, (u32)uid);
 }
 
-/* The thread's name, NUL-padded. Kept only by who has this TLS to itself, and only while somebody notices renaming. */
+/* Which tick of the clock it is, not 0; 0: names are not kept. */
+static inline u32 tick(void)
+{
+	u64 t[2] = {0, 0};
+
+	if (!bpftime_resident.names || !bpftime_resident.clock)
+		return 0;
+	bpftime_resident.clock(6 /* CLOCK_MONOTONIC_COARSE */, t);
+	return ((u32)t[0] << 30 ^ (u32)t[1]) | 1;
+}
+
+/* The thread's name, NUL-padded. Kept only by who has this TLS to itself. */
 static inline int take_name(u64 name[2], u64 ctx)
 {
 	struct bpftime_thread *t = &bpftime_self;
-	u32 renames = *(volatile u32 *)&bpftime_resident.renames;
+	u32 now = tick();
 
-	if (likely(renames && t->renames == renames)) {
+	if (likely(now && t->named == now)) {
 		name[0] = t->name[0];
 		name[1] = t->name[1];
 		return 1;
 	}
 	if (failed(bpftime_syscall(__NR_prctl, 16 /* PR_GET_NAME */, (u64)name, 0, 0, 0)))
 		return 0;
-	if (renames && thread_of(ctx) == t) {
-		t->renames = 0; /* a signal may come in between */
+	if (now && thread_of(ctx) == t) {
+		t->named = 0; /* a signal may come in between */
 		*(volatile u64 *)&t->name[0] = name[0];
 		*(volatile u64 *)&t->name[1] = name[1];
-		*(volatile u32 *)&t->renames = renames;
+		*(volatile u32 *)&t->named = now;
 	}
 	return 1;
 }

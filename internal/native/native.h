@@ -41,7 +41,7 @@ struct bpftime_resident {
 	u64 seed;                       /* of bpf_get_prandom_u32 */
 	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
-	u32 renames;                    /* of threads, counted from 1; 0: nobody counts them */
+	u32 names;                      /* calls that change a thread's name are seen: see bpf_task.c */
 	u32 guarded;                    /* SIGSEGV and SIGBUS are ours: see fault.c */
 };
 

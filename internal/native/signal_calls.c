@@ -196,6 +196,16 @@ static long exec(const struct syscall_regs *r)
 	return result;
 }
 
+/* Not about signals: whoever has a name of the thread in mind, forgets it. */
+static long rename_thread(const struct syscall_regs *r)
+{
+	long result = as_it_is(r);
+
+	if (r->a[0] == 15 /* PR_SET_NAME */)
+		bpftime_self.named = 0;
+	return result;
+}
+
 /* Called by syscall.S. The list of numbers is in abi.h. */
 long bpftime_signal_call(struct syscall_regs *r)
 {
@@ -216,6 +226,8 @@ long bpftime_signal_call(struct syscall_regs *r)
 	case __NR_execve:
 	case __NR_execveat:
 		return exec(r);
+	case __NR_prctl:
+		return rename_thread(r);
 	}
 	return as_it_is(r);
 }

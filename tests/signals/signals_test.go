@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { host.Main(m) }
 
 // scenarios of views.c, and how many lines they print.
 var scenarios = map[string]int{"masks": 14, "actions": 33, "sent": 8, "breakpoint": 6, "deaths": 6,
-	"waits": 10, "execs": 10, "spawns": 7, "threads": 9, "alternate": 28, "overflow": 4, "restarts": 5}
+	"waits": 10, "execs": 10, "spawns": 7, "threads": 9, "alternate": 28, "overflow": 4, "restarts": 5, "names": 1}
 
 // TestViews: what a host sees of its signals is the same when one of them is ours.
 func TestViews(t *testing.T) {

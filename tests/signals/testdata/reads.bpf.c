@@ -8,13 +8,14 @@
 SEC("uprobe")
 int on_touch(struct pt_regs *ctx)
 {
-	long results[4] = {1, 0, 0, 0}, v = 0;
+	long results[6] = {1}, v = 0;
 
 	if (bpf_probe_read_user(&v, sizeof v, (void *)PT_REGS_PARM1(ctx)))
 		results[0] = -1;
 	results[1] = v;
 	results[2] = bpf_probe_read_user(&v, sizeof v, (void *)PT_REGS_PARM2(ctx));
 	results[3] = bpf_probe_read(&v, sizeof v, (void *)PT_REGS_PARM4(ctx));
+	bpf_get_current_comm(&results[4], 16);
 	return bpf_probe_write_user((void *)PT_REGS_PARM3(ctx), results, sizeof results);
 }
 

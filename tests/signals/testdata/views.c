@@ -124,12 +124,16 @@ long bpftime_guarded_copy(void *to, const void *from, u64 n);
 
 static void reads(void)
 {
-	volatile long results[4] = {0, 0, 0, 0};
+	volatile long results[6] = {0};
+	char name[16] = {0};
 	long v;
 
 	touch(&there, (void *)8, results, hole);
 	if (results[0] && (results[0] != 1 || results[1] != there || results[2] != -EFAULT || results[3] != -EFAULT))
 		_exit(95);
+	syscall(SYS_prctl, 16 /* PR_GET_NAME */, name);
+	if (results[0] && memcmp((const void *)&results[4], name, sizeof name))
+		_exit(92);
 	if (!owned || on_small(&v)) /* a second frame has no room there; a thunk knows by the lease */
 		return;
 	if (bpftime_guarded_copy(&v, (void *)8, 8) != -EFAULT || bpftime_guarded_copy(&v, hole, 8) != -EFAULT ||
@@ -398,6 +402,22 @@ static void restarts(void)
 	sleep_through(SA_RESTART);
 }
 
+/* What a thread calls itself, or is called: a program knows at once. */
+static void names(void)
+{
+	char name[16];
+
+	for (int i = 0; i < 50; i++) {
+		snprintf(name, sizeof name, "name %d", i);
+		if (i % 2)
+			kernel(SYS_prctl, 15 /* PR_SET_NAME */, (long)name, 0, 0, 0, 0);
+		else
+			pthread_setname_np(pthread_self(), name);
+		turn();
+		turn();
+	}
+}
+
 static void caught(void)
 {
 	char line[256];
@@ -589,7 +609,7 @@ static const struct {
 	void (*run)(void);
 } scenarios[] = {{"masks", masks}, {"actions", actions}, {"sent", sent}, {"breakpoint", breakpoint}, {"deaths", deaths},
 		 {"waits", waits}, {"execs", execs}, {"spawns", spawns}, {"threads", threads}, {"alternate", alternate},
-		 {"overflow", overflow}, {"restarts", restarts}, {"caught", caught}, {"show", shown}};
+		 {"overflow", overflow}, {"restarts", restarts}, {"names", names}, {"caught", caught}, {"show", shown}};
 
 /* Where this libc keeps a thread's id, as the agent finds it (preload/session.c). */
 static void find_tid(void)
