@@ -20,9 +20,10 @@ const (
 // that a lease has or had; of an lpm_trie, that of the longest prefix that matches. The
 // error wraps ENOENT if there is none.
 func (m *Map) Lookup(key []byte) ([][]byte, error) {
+	if err := m.readable("lookup"); err != nil {
+		return nil, err
+	}
 	switch {
-	case m.spec.Type.IsRing():
-		return nil, m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case len(key) != int(m.spec.KeySize):
 		return nil, m.fail("lookup: size of the key", unix.EINVAL)
 	case m.spec.Type == LPMTrie:
@@ -45,7 +46,7 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 // kernel lists them, 0 before 1, and a prefix behind all that begin with it.
 func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 	switch {
-	case m.spec.Type.IsRing():
+	case m.spec.Type.IsRing() || m.spec.Flags&WriteOnly != 0:
 		return func(func([]byte, [][]byte) bool) {}
 	case m.spec.Type == LPMTrie:
 		return m.allOfTrie
@@ -108,18 +109,6 @@ func (m *Map) Delete(key []byte) error {
 		return m.fail("delete", unix.EINVAL)
 	}
 	return m.locked("delete", (*walk).remove, key)
-}
-
-func (m *Map) writable(what string) error {
-	switch {
-	case m.spec.Type.IsRing():
-		return m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
-	case m.file == nil:
-		return m.fail(what+": it is open for reading only", unix.EBADF)
-	case m.spec.Flags&(ReadOnly|ReadOnlyProgram) != 0:
-		return m.fail(what+": it is read only", unix.EPERM)
-	}
-	return nil
 }
 
 // Sum adds up the 8-byte values of a key of an array over all blocks.

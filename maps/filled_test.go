@@ -50,6 +50,9 @@ func TestConstants(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if m := open(t, path); !m.Frozen() {
+		t.Error("constants can be changed")
+	}
 	err := maps.MakeFilled(path, spec, []byte("hello, World"))
 	want := "maps: another map has this name: " + path + ": byte 7 of the constants is 0x77, wanted 0x57: use another session, or remove it"
 	if !errors.Is(err, maps.ErrDefinition) || err.Error() != want {
@@ -84,8 +87,15 @@ func TestRefusedOperations(t *testing.T) {
 		return m
 	}
 	hash := maps.Spec{Type: maps.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1}
-	constants, foreign := data, data
-	constants.Flags, foreign.Flags = maps.ReadOnlyProgram, maps.ReadOnly
+	constants, foreign, blind := data, data, data
+	constants.Flags, foreign.Flags, blind.Flags = maps.ReadOnlyProgram, maps.ReadOnly, maps.WriteOnly
+	frozen := open(constants, maps.OpenWriter)
+	if err := frozen.Update(make([]byte, 4), make([]byte, 12), 0); err != nil { // user space may, until
+		t.Fatal(err)
+	}
+	if err := frozen.Freeze(); err != nil || !frozen.Frozen() {
+		t.Fatal(err)
+	}
 	four, eight := make([]byte, 4), make([]byte, 8)
 	reader, writer := open(hash, maps.Open), open(hash, maps.OpenWriter)
 	array, ring := open(data, maps.OpenWriter), open(maps.Spec{Type: maps.Ringbuf, MaxEntries: 4096}, maps.OpenWriter)
@@ -96,8 +106,10 @@ func TestRefusedOperations(t *testing.T) {
 		text string
 	}{
 		"reader":        {reader.Update(eight, eight, 0), unix.EBADF, "maps: a.counts: update: it is open for reading only: bad file descriptor"},
-		"constants":     {open(constants, maps.OpenWriter).Update(four, make([]byte, 12), 0), unix.EPERM, "maps: a.counts: update: it is read only: operation not permitted"},
-		"read only":     {open(foreign, maps.OpenWriter).Update(four, make([]byte, 12), 0), unix.EPERM, ""},
+		"constants":     {frozen.Update(four, make([]byte, 12), 0), unix.EPERM, "maps: a.counts: update: it is frozen: operation not permitted"},
+		"frozen twice":  {frozen.Freeze(), unix.EBUSY, "maps: a.counts: freeze: it is frozen: device or resource busy"},
+		"read only":     {open(foreign, maps.OpenWriter).Update(four, make([]byte, 12), 0), unix.EPERM, "maps: a.counts: update: it is read only: operation not permitted"},
+		"write only":    {lookup(open(blind, maps.OpenWriter), four), unix.EPERM, "maps: a.counts: lookup: it is write only: operation not permitted"},
 		"short key":     {writer.Update(four, eight, 0), unix.EINVAL, "maps: a.counts: update: size of key or value: invalid argument"},
 		"short value":   {writer.Update(eight, four, 0), unix.EINVAL, ""},
 		"flags":         {writer.Update(eight, eight, 3), unix.EINVAL, "maps: a.counts: update: flags: invalid argument"},

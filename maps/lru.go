@@ -5,6 +5,7 @@ import "github.com/bpftime-go/bpftime/internal/abi"
 // internal/native/map_lru.c, step by step the same; there it is told why.
 
 const (
+	mostRef   = 3
 	lenient   = 512     // entries in use that the clock passes at once
 	mostNodes = 1 << 16 // that are tried
 )
@@ -15,6 +16,15 @@ func (m *Map) setRef(n uint32, used uint64) {
 	if m.spec.Type.isLRU() {
 		m.put64(m.refAt(n), used)
 	}
+}
+
+// unref takes one use away.
+func (m *Map) unref(n uint32) {
+	uses := m.u64(m.refAt(n))
+	if uses > mostRef {
+		uses = 1
+	}
+	m.put64(m.refAt(n), max(uses, 1)-1)
 }
 
 // evict lets an entry of a full map go, and has its node in hand then.
@@ -32,7 +42,7 @@ func (w *walk) evict() bool {
 		case w.inPool(freeNodes, node) || w.inPool(spareNodes, node):
 		case inUse < lenient && w.u64(w.refAt(node)) != 0:
 			inUse++
-			w.put64(w.refAt(node), 0)
+			w.unref(node)
 		case !w.cas(clock, begun, n):
 			begun = w.u64(clock)
 			n = begun

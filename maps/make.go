@@ -63,6 +63,11 @@ func write(path string, spec Spec, contents []byte) error {
 	if _, err := f.WriteAt(spec.header(spec.seed()), 0); err != nil {
 		return err
 	}
+	if contents != nil && spec.Flags&ReadOnlyProgram != 0 { // as libbpf does it
+		if _, err := f.WriteAt([]byte{1}, abi.MAP_HDR_FROZEN); err != nil {
+			return err
+		}
+	}
 	if spec.Type.isHash() {
 		return spec.writeHash(f)
 	}

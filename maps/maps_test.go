@@ -213,7 +213,7 @@ func TestReadsC(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	m := open(t, path)
-	if want := (maps.Spec{Type: maps.PercpuArray, KeySize: 4, ValueSize: 12, MaxEntries: 3, Flags: 5}); m.Spec() != want {
+	if want := (maps.Spec{Type: maps.PercpuArray, KeySize: 4, ValueSize: 12, MaxEntries: 3, Flags: maps.ReadOnly}); m.Spec() != want {
 		t.Errorf("%+v, want %+v", m.Spec(), want)
 	}
 	for key, want := range []uint64{512 * 513 / 2, 0, 2000, 0} { // key 3 is none

@@ -55,14 +55,6 @@ func (t Type) isLRU() bool { return t == LRUHash || t == LRUPercpuHash }
 // IsPerCPU: a key has several values.
 func (t Type) IsPerCPU() bool { return t == PercpuHash || t == PercpuArray || t == LRUPercpuHash }
 
-// Flags of a map that matter here, as the kernel's BPF_F_*.
-const (
-	ReadOnly        = 1 << 3 // user space does not write
-	NoPrealloc      = 1 << 0
-	ZeroSeed        = 1 << 6
-	ReadOnlyProgram = 1 << 7 // programs do not write: constants
-)
-
 // Spec defines a map.
 type Spec struct {
 	Type       Type
@@ -200,6 +192,9 @@ func (s Spec) Check() error {
 	case s.MaxEntries == 0:
 		return fmt.Errorf("%v has max_entries, at least 1", s.Type.article())
 	}
+	if err := s.checkFlags(); err != nil {
+		return err
+	}
 	if size := s.Size(); size > maxSize {
 		return fmt.Errorf("%v of %d entries of %d bytes takes %d MiB; at most %d MiB: use a smaller max_entries", s.Type.article(), s.MaxEntries, s.ValueSize, size>>20, maxSize>>20)
 	}
@@ -239,6 +234,7 @@ func readHeader(h []byte, size int64) (Spec, error) {
 		return Spec{}, err
 	}
 	want := s.header(le.Uint64(h[abi.MAP_HDR_SEED:]))
+	want[abi.MAP_HDR_FROZEN] = h[abi.MAP_HDR_FROZEN] & 1
 	for at := range h {
 		if h[at] != want[at] {
 			return Spec{}, fmt.Errorf("byte %d of the header is %#x, but %#x in that of %v", at, h[at], want[at], s)

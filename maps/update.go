@@ -17,15 +17,17 @@ import (
 // A walk stands at a link: the one that names the key's node, or ends the chain.
 type walk struct {
 	*Map
-	key    []byte
-	given  []byte // a trie's key as it was spelled
-	head   uint64
-	first  uint64 // value of the head when the walk began
-	at     uint64 // where the link lies
-	link   uint64
-	n      uint32 // the node
-	next   uint64 // its own link
-	budget int
+	key   []byte
+	given []byte // a trie's key as it was spelled
+	// removing is told of the node that remove tries to take out
+	removing func(n uint32)
+	head     uint64
+	first    uint64 // value of the head when the walk began
+	at       uint64 // where the link lies
+	link     uint64
+	n        uint32 // the node
+	next     uint64 // its own link
+	budget   int
 }
 
 // pools of nodes
@@ -324,12 +326,15 @@ func (w *walk) remove() error {
 		if !found {
 			return w.fail("delete", unix.ENOENT)
 		}
+		n, last := w.n, w.isLast()
+		if w.removing != nil { // what it reads is the node's if it is removed then
+			w.removing(n)
+		}
 		frozen := w.freeze(uint32(w.next), abi.MAP_LINK_DELETED)
-		last := w.isLast()
 		ours := frozen && w.takeOut(uint32(w.next))
 		switch {
 		case ours:
-			w.give(freeNodes, w.n)
+			w.give(freeNodes, n)
 		case frozen && !last:
 			w.find() // unlinks what is marked
 		}

@@ -228,6 +228,7 @@
 #define MAP_HDR_NODE_STRIDE 112 /* u32 */
 #define MAP_HDR_VALUE_AT 116    /* u32: where the value lies in a node */
 #define MAP_HDR_CONTROL 120     /* u64: offset of the control page; 0: there is none */
+#define MAP_HDR_FROZEN 128      /* u32: 1: nothing but programs writes to it any more. May change, once */
 #define MAP_DATA_OFF 4096       /* MAP_HDR_DATA of arrays and per-CPU arrays */
 
 /* control page: what changes, and belongs to no lease */

@@ -172,6 +172,7 @@ const (
 	MAP_HDR_NODE_STRIDE        = 112  // u32
 	MAP_HDR_VALUE_AT           = 116  // u32: where the value lies in a node
 	MAP_HDR_CONTROL            = 120  // u64: offset of the control page; 0: there is none
+	MAP_HDR_FROZEN             = 128  // u32: 1: nothing but programs writes to it any more. May change, once
 	MAP_DATA_OFF               = 4096 // MAP_HDR_DATA of arrays and per-CPU arrays
 	MAP_CTL_MISSES             = 0    // u64: a value had no place: no block for the lease, or the ring was full
 	MAP_CTL_BUSY               = 8    // u64: -EBUSY, and records lost to other producers

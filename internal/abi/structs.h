@@ -160,6 +160,7 @@ struct map_header {
 	u64 buckets, nodes, free, records, seed;
 	u32 bucket_mask, nnodes, node_stride, value_at;
 	u64 control;
+	u32 frozen, pad;
 };
 AT(map_header, version, MAP_HDR_VERSION);
 AT(map_header, type, MAP_HDR_TYPE);
@@ -182,6 +183,7 @@ AT(map_header, nnodes, MAP_HDR_NNODES);
 AT(map_header, node_stride, MAP_HDR_NODE_STRIDE);
 AT(map_header, value_at, MAP_HDR_VALUE_AT);
 AT(map_header, control, MAP_HDR_CONTROL);
+AT(map_header, frozen, MAP_HDR_FROZEN);
 
 struct map_control {
 	u64 misses, busy, clock, freed;

@@ -29,6 +29,7 @@ enum {
 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
+#define BPF_F_LOCK 4u /* flag of an update; no value here has a lock */
 #define BPF_F_RDONLY_PROG 128u
 
 /* A table of the programs that a process has, in the code of a plan: the slot of id is the

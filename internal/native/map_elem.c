@@ -38,12 +38,14 @@ static HOT u64 update_array(struct map_header *h, u32 index, const u8 *value, u6
 {
 	u8 *to;
 
-	if (flags > BPF_EXIST)
+	if ((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST)
 		return error(EINVAL_);
 	if (index >= h->max_entries)
 		return error(E2BIG_);
-	if (flags == BPF_NOEXIST)
+	if (flags & BPF_NOEXIST)
 		return error(EEXIST_);
+	if (flags & BPF_F_LOCK)
+		return error(EINVAL_);
 	to = element(h, index, lease);
 	if (!to)
 		return error(EBUSY_);

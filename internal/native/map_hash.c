@@ -195,11 +195,16 @@ INLINE u64 value_of(struct map_header *h, struct map_node *node, u64 n, u32 leas
 	return likely(!h->nslots) ? (u64)node + h->value_at : percpu_value(h, n, lease);
 }
 
-/* An entry was used. Most were already, and then the line stays clean. */
+/* An entry was used. Those that are used much are at MOST_REF: their lines stay clean. */
 INLINE void refer(struct map_header *h, struct map_node *node)
 {
-	if (unlikely(is_lru(h)) && !load(map_ref(h, node)))
-		store(map_ref(h, node), 1);
+	u64 *ref = map_ref(h, node), uses;
+
+	if (likely(!is_lru(h)))
+		return;
+	uses = load(ref);
+	if (uses < MOST_REF)
+		store(ref, uses + 1);
 }
 
 INLINE u64 found_at(struct map_header *h, struct map_node *node, u64 n, u32 lease)

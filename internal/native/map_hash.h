@@ -51,7 +51,9 @@ INLINE void map_give(struct map_header *h, enum pool p, u64 n)
 		map_count(&map_control(h)->freed);
 }
 
-/* The last word of a node of an LRU type: was it used since the clock came by? */
+/* The last word of a node of an LRU type: how often was it used since the clock came
+ * by, and how often may the clock pass it then? */
+#define MOST_REF 3
 INLINE u64 *map_ref(struct map_header *h, struct map_node *node) { return (u64 *)((u8 *)node + h->node_stride) - 1; }
 
 /* Where the node goes that was marked so. */

@@ -1,9 +1,10 @@
 /* lru_hash and lru_percpu_hash: a hash that, when it is full, lets the entry go that
  * was not used for longest, about.
  *
- * The clock of the control page goes round over the nodes. Whoever looks an entry up,
- * or replaces its value, sets the node's REF; the clock clears it, and lets the next
- * node go that has none. A new entry has none, but stands behind the clock, which has
+ * The clock of the control page goes round over the nodes. Whoever looks an entry up
+ * adds to the node's REF, up to three, and a replaced value begins with one; the clock
+ * takes one away, and lets the next node go that has none. So what is used once in each
+ * round stays, and what was used often stays for some. A new entry has none, but stands behind the clock, which has
  * to come all the way round to it. Who is about to let a node go moves the clock over
  * it by compare-and-swap: so no two try the same, and who was stopped before that looks
  * at the clock again.
@@ -103,14 +104,14 @@ static HOT u32 next_used(struct map_header *h, u32 n)
 
 INLINE u32 behind(const struct map_header *h, u32 n) { return n + 1 < h->nnodes ? n + 1 : 0; }
 
-/* Was it used? Then no more. */
+/* Was it used? Then that is one use less. */
 INLINE int was_used(struct map_header *h, u32 n)
 {
-	u64 *ref = map_ref(h, map_node(h, n));
+	u64 *ref = map_ref(h, map_node(h, n)), uses = load(ref);
 
-	if (!load(ref))
+	if (!uses)
 		return 0;
-	store(ref, 0);
+	store(ref, uses <= MOST_REF ? uses - 1 : 0);
 	return 1;
 }
 

@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 	FILE *f = argc == 2 ? fopen(argv[1], "wx") : 0;
 
 	map.header = (struct map_header){.magic = MAP_MAGIC, .version = MAP_VERSION, .type = 6, .key_size = 4, .value_size = 12,
-					 .max_entries = 3, .flags = 5, .nslots = SESSION_NLEASES, .stride = STRIDE, .value_stride = 16, .data = MAP_DATA_OFF, .size = sizeof map};
+					 .max_entries = 3, .flags = 8, .nslots = SESSION_NLEASES, .stride = STRIDE, .value_stride = 16, .data = MAP_DATA_OFF, .size = sizeof map};
 	for (u32 i = 0; i < SESSION_NLEASES; i++) {
 		u8 *slot = map.bytes + MAP_DATA_OFF + i * STRIDE;
 		u64 v = i + 1, k = i == 0 || i == SESSION_NLEASES - 1 ? 1000 : 0;

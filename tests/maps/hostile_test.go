@@ -31,8 +31,8 @@ var spoilt = []maps.Spec{
 	wholePages(),
 	{Type: maps.LRUHash, KeySize: 8, ValueSize: 16, MaxEntries: 12},
 	{Type: maps.LRUPercpuHash, KeySize: 8, ValueSize: 8, MaxEntries: 12},
-	{Type: maps.LPMTrie, KeySize: 8, ValueSize: 16, MaxEntries: 12},
-	{Type: maps.LPMTrie, KeySize: 20, ValueSize: 8, MaxEntries: 12},
+	{Type: maps.LPMTrie, KeySize: 8, ValueSize: 16, MaxEntries: 12, Flags: maps.NoPrealloc},
+	{Type: maps.LPMTrie, KeySize: 20, ValueSize: 8, MaxEntries: 12, Flags: maps.NoPrealloc},
 }
 
 // wholePages is a hash whose last node ends with a page, so that one beyond is seen.
