@@ -30,6 +30,7 @@ type code struct {
 	// "" if it never does.
 	overrides, asks string
 	tails           bool // it may go on with another program: see tailcall.go
+	stacks          bool // it walks up the stack
 }
 
 // compile compiles a program, once.
@@ -62,7 +63,7 @@ func (l *loaded) compileNew(name string) (*code, error) {
 		}
 	}
 	return &code{machine, l, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), where(p, reading...) != "",
-		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE), where(p, vm.TailCall) != ""}, nil
+		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE), where(p, vm.TailCall) != "", asksForStacks(p)}, nil
 }
 
 // where says where the program first calls one of these helpers.
@@ -83,7 +84,7 @@ const overrideReturn = 58
 
 // reading are the helpers that go to addresses which may be anything: bpf_probe_read and
 // its family, probe_write_user, copy_from_user.
-var reading = []int64{4, 36, 45, 112, 113, 114, 115, 148}
+var reading = []int64{4, 36, 45, 112, 113, 114, 115, 148, getStackID, getStack}
 
 // tellLimits says once what the verifier does not promise.
 func (c *compiler) tellLimits() {

@@ -61,13 +61,14 @@ type compiler struct {
 	modules  []*touched                          // that have a site, in the order they were met
 	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that signals can be ours
 	told     bool                                // what the verifier does not promise
+	tables   map[string]string                   // unwind tables of the plan, by path of the module
 	lost     int                                 // programs that can be attached nowhere, and so have no link
 }
 
 // Compile returns the plan for a request. Its error means that there is none:
 // on_error: abort, or something every object depends on is missing.
 func Compile(r Request) (*plan.Plan, error) {
-	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}}
+	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}, tables: map[string]string{}}
 	for i, name := range r.Manifest.ObjectNames() {
 		if err := c.object(name, &r.Manifest.Objects[i]); err != nil {
 			return nil, err
@@ -82,6 +83,7 @@ func Compile(r Request) (*plan.Plan, error) {
 		return nil, err
 	}
 	c.unusedCookies()
+	c.stacks()
 	if err := c.hook(); err != nil {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("modules loaded later will not be seen: %v", err))
 	}

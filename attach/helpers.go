@@ -14,7 +14,8 @@ var helpers = []int32{
 	12,       // tail_call
 	164, 181, // for_each_map_elem, loop
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
-	25,                      // perf_event_output
+	25,     // perf_event_output
+	27, 67, // get_stackid, get_stack
 	58,                      // override_return
 	130, 131, 132, 133, 134, // ringbuf_output, reserve, submit, discard, query
 	165, 182, // snprintf, strncmp

@@ -62,7 +62,7 @@ func (l *loaded) puts(program string) bool {
 }
 
 func (k *code) join(t *code) {
-	k.writes, k.reads = k.writes || t.writes, k.reads || t.reads
+	k.writes, k.reads, k.stacks = k.writes || t.writes, k.reads || t.reads, k.stacks || t.stacks
 	if k.specs == nil {
 		k.specs = t.specs
 	}

@@ -108,12 +108,14 @@ func (r rowList) clip(fn Func) []CFARow {
 	return slices.Clip(rows)
 }
 
-// frameState is what the instructions change. Only the CFA is followed: the
-// registers' rules do not enter into it.
+// frameState is what the instructions change: the rules of the CFA and of the two
+// registers that a walk up the stack needs (unwind.go).
 type frameState struct {
-	reg  uint64
-	off  int64
-	expr bool
+	reg    uint64
+	off    int64
+	expr   bool
+	text   string // of the expression
+	bp, ra regRule
 }
 
 func (s frameState) cfa() CFA {
@@ -130,26 +132,33 @@ type interpreter struct {
 	pc    uint64
 	state frameState
 	saved []frameState
-	rows  *rowList
+	first frameState // behind the CIE's instructions
+	add   func(pc uint64, s *frameState)
 }
 
 // interpret executes the instructions of the CIE and then those of d, and adds
 // a row for each address up to d.hi where the rule changes.
 func (d *fde) interpret(rows *rowList) error {
+	return d.each(func(pc uint64, s *frameState) { rows.add(pc, s.cfa()) })
+}
+
+// each visits every address up to d.hi where the state may change.
+func (d *fde) each(add func(pc uint64, s *frameState)) error {
 	in := interpreter{
 		cursor: cursor{b: d.cie.instructions, vaddr: d.cie.vaddr},
-		d:      d, pc: d.lo, rows: rows,
+		d:      d, pc: d.lo, add: add,
 		state: frameState{expr: true},
 	}
 	if err := in.run(); err != nil {
 		return err
 	}
+	in.first = in.state
 	in.cursor = cursor{b: d.instructions, vaddr: d.vaddr}
 	if err := in.run(); err != nil {
 		return err
 	}
 	if in.pc < d.hi {
-		rows.add(in.pc, in.state.cfa())
+		in.add(in.pc, &in.state)
 	}
 	return nil
 }
@@ -166,7 +175,7 @@ func (in *interpreter) run() error {
 
 // advance ends the row at pc and begins one delta bytes further on.
 func (in *interpreter) advance(delta uint64) bool {
-	in.rows.add(in.pc, in.state.cfa())
+	in.add(in.pc, &in.state)
 	if delta > in.d.hi-in.pc {
 		delta = in.d.hi - in.pc // behind the function: nothing more to say
 	}
@@ -216,9 +225,10 @@ func (in *interpreter) step(op byte) bool {
 	case cfaAdvanceLoc:
 		return in.advance(low * c.codeAlign)
 	case cfaOffset:
-		in.uleb()
+		in.set(low, regRule{kind: atCFA, off: int64(in.uleb()) * c.dataAlign})
 		return true
 	case cfaRestore:
+		in.restore(low)
 		return true
 	}
 	s := &in.state
@@ -234,9 +244,9 @@ func (in *interpreter) step(op byte) bool {
 	case cfaAdvanceLoc4:
 		return in.advance(in.uint(4) * c.codeAlign)
 	case cfaDefCFA:
-		*s = frameState{reg: in.uleb(), off: int64(in.uleb())}
+		s.reg, s.off, s.expr = in.uleb(), int64(in.uleb()), false
 	case cfaDefCFASF:
-		*s = frameState{reg: in.uleb(), off: in.sleb() * c.dataAlign}
+		s.reg, s.off, s.expr = in.uleb(), in.sleb()*c.dataAlign, false
 	case cfaDefCFARegister:
 		s.reg, s.expr = in.uleb(), false
 	case cfaDefCFAOffset: // an expression stays one
@@ -244,8 +254,7 @@ func (in *interpreter) step(op byte) bool {
 	case cfaDefCFAOffsetSF:
 		s.off = in.sleb() * c.dataAlign
 	case cfaDefCFAExpr:
-		in.take(in.uleb())
-		s.expr = true
+		s.text, s.expr = string(in.take(in.uleb())), true
 	case cfaRememberState:
 		in.saved = append(in.saved, *s)
 	case cfaRestoreState:
@@ -260,16 +269,32 @@ func (in *interpreter) step(op byte) bool {
 	return true
 }
 
-// skip reads the operands of the instructions about registers.
+// skip executes the instructions about registers.
 func (in *interpreter) skip(op byte) bool {
+	c := in.d.cie
 	switch op {
-	case cfaRestoreExtended, cfaUndefined, cfaSameValue, cfaGNUArgsSize:
+	case cfaRestoreExtended:
+		in.restore(in.uleb())
+	case cfaUndefined:
+		in.set(in.uleb(), regRule{kind: undefined})
+	case cfaSameValue:
+		in.set(in.uleb(), regRule{})
+	case cfaGNUArgsSize:
 		in.uleb()
-	case cfaOffsetExtended, cfaRegister, cfaOffsetExtSF, cfaValOffset, cfaValOffsetSF, cfaGNUNegOffsetExt:
+	case cfaOffsetExtended:
+		in.set(in.uleb(), regRule{kind: atCFA, off: int64(in.uleb()) * c.dataAlign})
+	case cfaOffsetExtSF:
+		in.set(in.uleb(), regRule{kind: atCFA, off: in.sleb() * c.dataAlign})
+	case cfaGNUNegOffsetExt:
+		in.set(in.uleb(), regRule{kind: atCFA, off: -int64(in.uleb()) * c.dataAlign})
+	case cfaRegister, cfaValOffset, cfaValOffsetSF:
+		in.set(in.uleb(), regRule{kind: unknownRule})
 		in.uleb()
-		in.uleb()
-	case cfaExpression, cfaValExpression:
-		in.uleb()
+	case cfaExpression:
+		reg := in.uleb()
+		in.set(reg, regRule{kind: atExpression, text: string(in.take(in.uleb()))})
+	case cfaValExpression:
+		in.set(in.uleb(), regRule{kind: unknownRule})
 		in.take(in.uleb())
 	default:
 		return false

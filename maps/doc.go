@@ -20,6 +20,7 @@
 //	percpu_hash   the same, nodes without values | blocks
 //	ringbuf       header | control | consumer's page | producers' page | records
 //	perf_event_array  the same
+//	stack_trace   header | control | buckets
 //
 // Per-CPU types are per *lease* here: a block of values belongs to one running program
 // at a time, so plain increments are exact. There are as many blocks as 8 MiB hold, at

@@ -30,6 +30,8 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 		return m.longestMatch(key)
 	case m.spec.Type.isHash():
 		return m.lookupHash(key)
+	case m.spec.Type == StackTrace:
+		return m.lookupStack(binary.LittleEndian.Uint32(key))
 	}
 	index := binary.LittleEndian.Uint32(key)
 	if m.spec.Type.refers() {
@@ -54,6 +56,8 @@ func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 		return m.allOfHash
 	case m.spec.Type.refers():
 		return m.allReferences
+	case m.spec.Type == StackTrace:
+		return m.allStacks
 	}
 	return func(yield func([]byte, [][]byte) bool) {
 		for index := range m.spec.MaxEntries {
@@ -77,7 +81,7 @@ func (m *Map) Update(key, value []byte, flags uint64) error {
 	if m.spec.Type.refers() {
 		return m.updateReference(binary.LittleEndian.Uint32(key), value, flags)
 	}
-	if flags > Exist {
+	if flags > Exist || m.spec.Type == StackTrace {
 		return m.fail("update: flags", unix.EINVAL)
 	}
 	if m.spec.Type.isHash() {
@@ -104,6 +108,9 @@ func (m *Map) Delete(key []byte) error {
 	}
 	if m.spec.Type.refers() {
 		return m.deleteReference(binary.LittleEndian.Uint32(key))
+	}
+	if m.spec.Type == StackTrace {
+		return m.deleteStack(binary.LittleEndian.Uint32(key))
 	}
 	if !m.spec.Type.isHash() {
 		return m.fail("delete", unix.EINVAL)

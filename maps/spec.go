@@ -19,6 +19,7 @@ const (
 	PerfEventArray Type = 4
 	PercpuHash     Type = 5
 	PercpuArray    Type = 6
+	StackTrace     Type = 7
 	LRUHash        Type = 9
 	LRUPercpuHash  Type = 10
 	LPMTrie        Type = 11
@@ -32,6 +33,7 @@ var typeNames = map[Type]string{
 	PerfEventArray: "perf_event_array",
 	PercpuHash:     "percpu_hash",
 	PercpuArray:    "percpu_array",
+	StackTrace:     "stack_trace",
 	LRUHash:        "lru_hash",
 	LRUPercpuHash:  "lru_percpu_hash",
 	LPMTrie:        "lpm_trie",
@@ -116,6 +118,8 @@ func (s Spec) layout() layout {
 		}
 	case Hash, PercpuHash, LRUHash, LRUPercpuHash, LPMTrie:
 		s.hashLayout(&l)
+	case StackTrace:
+		s.stackLayout(&l)
 	case Ringbuf, PerfEventArray:
 		s.ringLayout(&l)
 	}
@@ -175,6 +179,9 @@ func (s Spec) Offset(key uint32) int64 {
 func (s Spec) Check() error {
 	if s.Type.IsRing() {
 		return s.checkRing()
+	}
+	if s.Type == StackTrace {
+		return s.checkStacks()
 	}
 	switch {
 	case typeNames[s.Type] == "":

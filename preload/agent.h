@@ -14,6 +14,7 @@
  *   semaphore.c   tells markers that somebody listens
  *   outpost.c     pages where a jump leads that cannot choose
  *   mapfile.c     maps of eBPF programs
+ *   stacks.c      where modules lie, for walks up the stack
  *   vdso.c        functions of the kernel without a system call
  *   late.c        modules that come and go
  *
@@ -126,6 +127,12 @@ HIDDEN int module_placed(const struct module *m);
 HIDDEN int grow(void **table, const void *first, u32 n, u32 *room, u64 each);
 #define ROOM(table) grow((void **)&table, first_##table, n##table, &room_##table, sizeof *table)
 HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
+
+/* stacks.c */
+HIDDEN void stacks_take(const struct plan *plan, const u64 *maps);
+HIDDEN void stacks_look(void);
+HIDDEN void stacks_meet(const struct module *m);
+HIDDEN void stacks_drop_gone(void);
 
 /* vdso.c */
 HIDDEN u64 vdso_function(const char *name);

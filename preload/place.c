@@ -301,6 +301,7 @@ int plan_apply(const struct plan *plan, int at_start)
 		plans[nplans++] = r;
 		if (place_plan(at_start)) {
 			take_faults(plan, at_start);
+			stacks_take(plan, r.maps);
 			return 1;
 		}
 		r = plans[--nplans];
@@ -368,6 +369,7 @@ static void look(struct module *m, const char *path, void *arg)
 	void (*meet)(const struct module *m, const char *path, int ours) = arg;
 	u32 ours = units_in(m);
 
+	stacks_meet(m);
 	for (u32 i = 0; m->code && !ours && i < nplans; i++)
 		ours += find_units(i, m, path);
 	if (m->code)
@@ -402,12 +404,14 @@ enum changed plan_modules_changed(void (*meet)(const struct module *m, const cha
 	for (u32 i = 0; i < nplaced; i++)
 		placed[i].here = 0;
 	nfound = 0;
+	stacks_look();
 	modules_each(look, meet);
 	if (maps_error) {
 		refuse_maps();
 		return CHANGED_REFUSED;
 	}
 	drop_gone();
+	stacks_drop_gone();
 	for (u32 i = 0; i < nfound; i++) {
 		if (take_outposts(&found[i]) && place(i, i + 1))
 			continue;

@@ -280,6 +280,34 @@
 #define RING_HDR_RUN 17    /* 15 bits: its hits in the lease, low bits */
 #define PERF_HEADER 8      /* of a record of a perf_event_array: u32 at 0: CPU; then its data */
 
+/* a stack_trace: buckets of node_stride bytes, a state and the addresses behind it. The
+ * state's low 32 bits are the hash, or while it is written, who writes (as RING_HEADER) */
+#define STACK_NR 32        /* 8 bits: how many addresses */
+#define STACK_CHANGES 40   /* 22 bits: counts up with each change */
+#define STACK_FULL 62      /* bit */
+#define STACK_WRITING 63   /* bit */
+#define STACK_MOST 127     /* addresses in a trace, the kernel's perf_event_max_stack */
+
+/* An unwind table: a file in a session's directory unwind/, in the form of a map, one for
+ * each module that stacks may lead through. max_entries rows, sorted by u32 at 0: address
+ * from the load base; u32 at 4: how to find the caller's frame from there on. */
+#define UNWIND_TYPE 0x7501
+#define UNWIND_LOAD_BASE MAP_HDR_SEED
+#define UNWIND_PATH 512    /* of the module, NUL */
+#define UNWIND_PATH_MAX 3072
+#define UNWIND_ROW 8
+#define UNWIND_KIND 31     /* mask: the CFA is register 0-15 (DWARF's number) + OFF, or UNWIND_* */
+#define UNWIND_NONE 16     /* not known */
+#define UNWIND_DEREF 17    /* the word at rbp + OFF */
+#define UNWIND_SIGNAL 18   /* the kernel's frame of a signal */
+#define UNWIND_END 19      /* there is no caller */
+#define UNWIND_OFF 5       /* shift: 16 bits with sign, / 8 */
+#define UNWIND_BP 21       /* shift: 0: rbp stays; N: the caller's is at CFA - 8 * N; */
+#define UNWIND_BP_MAX 2046
+#define UNWIND_BP_AT 2047  /* at the address in rbp */
+#define UNWIND_MODULES 512 /* of a process at most */
+#define UNWIND_SCRATCH 4096 /* bytes for a lease: addresses, then a piece of the stack */
+
 /* Plan. */
 #define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */
 #define PLAN_VERSION 1

@@ -27,9 +27,11 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(15, get_current_uid_gid);
 	HELPER(16, get_current_comm);
 	HELPER(25, perf_event_output);
+	HELPER(27, get_stackid);
 	HELPER(36, probe_write_user);
 	HELPER(45, probe_read_str);
 	HELPER(58, override_return);
+	HELPER(67, get_stack);
 	HELPER(112, probe_read); /* _user: the process is one address space, */
 	HELPER(113, probe_read); /* _kernel: and there is no other */
 	HELPER(114, probe_read_str);

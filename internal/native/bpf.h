@@ -49,7 +49,12 @@ HIDDEN long bpftime_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e);
 /* bpf_read.c: 4, 36, 45, 112 to 115, 148 */
 HIDDEN u64 bpftime_probe_read(BPF_ARGS);
 HIDDEN u64 bpftime_probe_read_str(BPF_ARGS);
+HIDDEN long bpftime_read_ahead(u8 *to, u64 from, u64 n, u64 ctx);
 HIDDEN u64 bpftime_probe_write_user(BPF_ARGS);
+
+/* bpf_stack.c: 27, 67 */
+HIDDEN u64 bpftime_get_stackid(BPF_ARGS);
+HIDDEN u64 bpftime_get_stack(BPF_ARGS);
 
 /* bpf_task.c: 14, 15, 16, 120, and what runs where */
 HIDDEN u64 bpftime_get_current_pid_tgid(void);

@@ -65,6 +65,15 @@ static HOT long by_kernel(long nr, u64 near, u64 far, u64 n)
 	return bpftime_syscall(nr, pid, (u64)&local, 1, (u64)remote, n > first ? 2 : 1);
 }
 
+/* A word where faults are ours, else as much as there is of n bytes for the price of a
+ * system call. Negative: nothing. */
+HOT long bpftime_read_ahead(u8 *to, u64 from, u64 n, u64 ctx)
+{
+	if (is_guarded(ctx))
+		return bpftime_guarded_copy(to, (const void *)from, 8) ? -EFAULT_ : 8;
+	return by_kernel(__NR_process_vm_readv, (u64)to, from, n);
+}
+
 static inline long read_some(u8 *to, u64 from, u64 n, u64 ctx)
 {
 	if (!is_near(from, n, ctx))

@@ -22,6 +22,7 @@ enum {
 	TYPE_PERF_EVENT_ARRAY = 4,
 	TYPE_PERCPU_HASH = 5,
 	TYPE_PERCPU_ARRAY = 6,
+	TYPE_STACK_TRACE = 7,
 	TYPE_LRU_HASH = 9,
 	TYPE_LRU_PERCPU_HASH = 10,
 	TYPE_LPM_TRIE = 11,
@@ -65,6 +66,11 @@ HIDDEN u64 *bpftime_ring_reserve(struct map_header *h, u64 size, u64 ctx);
 HIDDEN void bpftime_ring_submit(u64 *record);
 
 INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF || h->type == TYPE_PERF_EVENT_ARRAY; }
+
+/* map_stack.c: the number of a trace of nr addresses, new or there already, or an error.
+ * flags are BPF_F_FAST_STACK_CMP and BPF_F_REUSE_STACKID. */
+HIDDEN u64 bpftime_stack_put(struct map_header *h, const u64 *ips, u64 nr, u64 flags, u64 ctx);
+enum { FAST_STACK_CMP = 1 << 9, REUSE_STACKID = 1 << 10 };
 
 /* bpf_perf.c: 25 */
 HIDDEN u64 bpftime_perf_event_output(BPF_ARGS);
@@ -129,6 +135,26 @@ INLINE void copy_in(u8 *to, const u8 *from, u64 n)
 	for (; n > 8; n -= 8, to += 8, from += 8)
 		store8(to, load8(from));
 	store8(to, load_tail(from, n));
+}
+
+/* Which run this is: lease, link and the link's hits under the lease, in 32 bits. */
+INLINE u64 identity(u64 ctx)
+{
+	struct bpftime_thread *t = thread_of(ctx);
+	u32 at = run_of(ctx)->counter;
+
+	return (u64)(t->lease & (SESSION_NLEASES - 1)) << RING_HDR_LEASE | (u64)(at / 8 & (SESSION_NLINKS - 1)) << RING_HDR_LINK |
+	       (*(u64 *)(t->counters + at) & 0x7fff) << RING_HDR_RUN;
+}
+
+/* Is that run over? Then what it was writing is nobody's. Nobody can tell of a process
+ * that was killed, before its leases are taken back. */
+INLINE int is_over(u32 id)
+{
+	struct session *s = bpftime_resident.session;
+	u32 lease = id >> RING_HDR_LEASE & (SESSION_NLEASES - 1), link = id >> RING_HDR_LINK & (SESSION_NLINKS - 1);
+
+	return !load(&s->leases[lease].owner) || (load(&s->counters[lease][link]) & 0x7fff) != id >> RING_HDR_RUN;
 }
 
 /* ---- blocks of values, one for a lease (map_block.c) ---- */

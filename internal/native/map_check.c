@@ -67,10 +67,26 @@ static HOT int is_good_ring(const struct map_header *h)
 	       h->data == MAP_RING_OFF && h->size == MAP_RING_OFF + h->stride;
 }
 
+static HOT int is_stacks(const struct map_header *h)
+{
+	return h->key_size == 4 && h->value_size % 8 == 0 && h->value_size <= STACK_MOST * 8 && h->node_stride == 8 + h->value_size &&
+	       !(h->bucket_mask & (h->bucket_mask + 1ul)) && has_control(h) && inside(h, h->buckets, h->bucket_mask + 1ul, h->node_stride);
+}
+
+/* Not a map of programs; it is mapped as one. Its path ends in the header. */
+static HOT int is_unwind(const struct map_header *h)
+{
+	const char *path = (const char *)h + UNWIND_PATH;
+
+	return h->data == MAP_DATA_OFF && inside(h, h->data, h->max_entries, UNWIND_ROW) && path[0] && !path[UNWIND_PATH_MAX - 1];
+}
+
 HOT long bpftime_map_check(const struct map_header *h, u64 size)
 {
 	int ok = h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == size;
 
+	if (ok && h->type == UNWIND_TYPE)
+		return is_unwind(h) ? 0 : -(long)EINVAL_;
 	if (ok && is_ring(h))
 		ok = is_good_ring(h);
 	else
@@ -79,6 +95,8 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		ok = ok && is_array(h);
 	else if (is_hashed(h) || h->type == TYPE_LPM_TRIE)
 		ok = ok && is_hash(h);
+	else if (h->type == TYPE_STACK_TRACE)
+		ok = ok && is_stacks(h);
 	else if (!is_ring(h))
 		ok = 0;
 	return ok ? 0 : -(long)EINVAL_;

@@ -66,15 +66,6 @@ static HOT void help(struct map_header *h, u64 last)
 		cas(word, empty(h, pos), id << (32 + RING_HDR_LEASE) | RING_BUSY | RING_WRITTEN | RING_HELPED | ((len - 1) * 8));
 }
 
-INLINE u64 identity(u64 ctx)
-{
-	struct bpftime_thread *t = thread_of(ctx);
-	u32 at = run_of(ctx)->counter;
-
-	return (u64)(t->lease & (SESSION_NLEASES - 1)) << RING_HDR_LEASE | (u64)(at / 8 & (SESSION_NLINKS - 1)) << RING_HDR_LINK |
-	       (*(u64 *)(t->counters + at) & 0x7fff) << RING_HDR_RUN;
-}
-
 INLINE int fits(u64 size) { return size <= (LEN_MASK - 1) * 8; }
 
 /* A record of len words. */

@@ -30,6 +30,13 @@ _Static_assert(offsetof(struct bpftime_private, proc) == PRIVATE_PROC, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, pid) == PRIVATE_PID, "abi.h");
 _Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
 
+/* A module whose frames can be walked (bpf_stack.c), rows as abi.h UNWIND_ROW. */
+struct bpftime_module {
+	u64 lo, hi, base; /* base: of the rows' addresses */
+	const u32 *rows;
+	u32 nrows, ours;
+};
+
 /* What a hit may need. Written once before the first patch, then constant. */
 struct bpftime_resident {
 	struct session *session;
@@ -43,6 +50,9 @@ struct bpftime_resident {
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
 	u32 names;                      /* calls that change a thread's name are seen: see bpf_task.c */
 	u32 guarded;                    /* SIGSEGV and SIGBUS are ours: see fault.c */
+	u32 nmodules;
+	struct bpftime_module *modules; /* in the order of addresses; for bpf_get_stack */
+	u8 *scratch;                    /* UNWIND_SCRATCH bytes for each lease; 0: no program asks for stacks */
 };
 
 extern struct bpftime_resident bpftime_resident HIDDEN;

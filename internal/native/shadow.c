@@ -27,6 +27,7 @@ u32 bpftime_shadow_off;
 extern const char bpftime_return_d_behind[] HIDDEN;
 HIDDEN int bpftime_shadow_enter(u64 x, u64 *words);
 HIDDEN struct bpftime_shadow *bpftime_shadow_leave(u64 x);
+HIDDEN u64 bpftime_shadow_ra(u64 x);
 
 static inline struct bpftime_shadow *first_place(u64 key)
 {
@@ -99,6 +100,14 @@ HOT int bpftime_shadow_enter(u64 x, u64 *words)
 	if (!kept && !again)
 		bpftime_missed(*(struct bpftime_run **)(words[0] + BODY_RUNS));
 	return kept;
+}
+
+/* For a walk up the stack (bpf_stack.c): the host's return address that belongs at x. */
+HOT u64 bpftime_shadow_ra(u64 x)
+{
+	const struct bpftime_shadow *e = find(x);
+
+	return e ? e->ra : 0;
 }
 
 /* The entry of the site that has returned. There is none when a stack was copied

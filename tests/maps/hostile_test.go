@@ -144,6 +144,10 @@ func TestCheck(t *testing.T) {
 		{ringOf(4096), [][]field{{all[0], all[1], all[8], u32("half", abi.MAP_HDR_MAX_ENTRIES, 2048), u32("twice", abi.MAP_HDR_MAX_ENTRIES, 8192),
 			u32("no power of two", abi.MAP_HDR_MAX_ENTRIES, 4104), u32("nothing", abi.MAP_HDR_MAX_ENTRIES, 0),
 			u64("data", abi.MAP_HDR_DATA, 4096), u64("control", abi.MAP_HDR_CONTROL, 8192)}}},
+		{maps.Spec{Type: maps.StackTrace, KeySize: 4, ValueSize: 80, MaxEntries: 100}, [][]field{all, {
+			u32("key", abi.MAP_HDR_KEY_SIZE, 8), u32("odd value", abi.MAP_HDR_VALUE_SIZE, 81), u32("mask", abi.MAP_HDR_BUCKET_MASK, 126),
+			u32("a large mask", abi.MAP_HDR_BUCKET_MASK, 1<<20-1), u32("stride", abi.MAP_HDR_NODE_STRIDE, 80),
+			u64("buckets", abi.MAP_HDR_BUCKETS, 1<<40), u64("odd buckets", abi.MAP_HDR_BUCKETS, 8196), u64("no control", abi.MAP_HDR_CONTROL, 0)}}},
 		{maps.Spec{Type: maps.PerfEventArray, KeySize: 4, ValueSize: 4, MaxEntries: 2}, [][]field{{all[0], all[1], all[8],
 			u64("half", abi.MAP_HDR_STRIDE, 256<<10), u64("twice", abi.MAP_HDR_STRIDE, 1<<20), u64("no power of two", abi.MAP_HDR_STRIDE, 512<<10+8),
 			u64("nothing", abi.MAP_HDR_STRIDE, 0), u64("data", abi.MAP_HDR_DATA, 4096), u64("control", abi.MAP_HDR_CONTROL, 8192)}}},

@@ -1,0 +1,48 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/vm/object"
+)
+
+// Helpers that walk up the stack.
+const (
+	getStackID = 27
+	getStack   = 67
+)
+
+func asksForStacks(p *object.Program) bool { return where(p, getStackID, getStack) != "" }
+
+// stacks adds the unwind tables of all modules to the plan, when a program asks for
+// stacks. A module without one ends a walk, or is walked through by frame pointers.
+func (c *compiler) stacks() {
+	if c.Late || !slices.ContainsFunc(c.bindings, func(b binding) bool { return b.code.stacks }) {
+		return
+	}
+	for _, m := range c.Modules {
+		if m.File == nil || slices.ContainsFunc(c.plan.Maps, func(other plan.Map) bool { return other.Path == c.tables[m.Path] }) {
+			continue
+		}
+		path, size, err := makeTable(filepath.Join(c.Dir, "unwind"), m)
+		if err != nil {
+			c.Log(stackLevel(err), fmt.Sprintf("stacks that lead through %s may end there: %v", m.Path, err))
+			continue
+		}
+		c.tables[m.Path] = path
+		c.plan.Maps = append(c.plan.Maps, plan.Map{Path: path, Size: size})
+	}
+}
+
+// stackLevel: that a module has none is no trouble of anybody's.
+func stackLevel(err error) uint32 {
+	if errors.Is(err, errNoRows) {
+		return abi.LEVEL_DEBUG
+	}
+	return abi.LEVEL_WARN
+}
