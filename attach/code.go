@@ -83,7 +83,7 @@ func where(p *object.Program, ids ...int64) string {
 const overrideReturn = 58
 
 // reading are the helpers that go to addresses which may be anything: bpf_probe_read and
-// its family, probe_write_user, copy_from_user.
+// its family, probe_write_user, copy_from_user, get_stackid, get_stack.
 var reading = []int64{4, 36, 45, 112, 113, 114, 115, 148, getStackID, getStack}
 
 // tellLimits says once what the verifier does not promise.
