@@ -16,6 +16,7 @@ import (
 type Request struct {
 	Manifest *config.Manifest
 	Dir      string           // the session's directory
+	PID      int              // of the process; 0 where there is none
 	Modules  []*elfsym.Module // of the process, or only the new ones when Late
 	Late     bool             // the modules were just loaded: everything else is attached already
 	// IFunc calls a resolver of a loaded module and returns the address in the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
+	"github.com/bpftime-go/bpftime/session"
 	"github.com/bpftime-go/bpftime/vm/object"
 )
 
@@ -25,6 +26,7 @@ func (c *compiler) stacks() {
 	if c.Late || !slices.ContainsFunc(c.bindings, func(b binding) bool { return b.code.stacks }) {
 		return
 	}
+	c.keepModules()
 	for _, m := range c.Modules {
 		if m.File == nil || slices.ContainsFunc(c.plan.Maps, func(other plan.Map) bool { return other.Path == c.tables[m.Path] }) {
 			continue
@@ -36,6 +38,19 @@ func (c *compiler) stacks() {
 		}
 		c.tables[m.Path] = path
 		c.plan.Maps = append(c.plan.Maps, plan.Map{Path: path, Size: size})
+	}
+}
+
+// keepModules leaves in the session where modules lie, so that stacks can be shown by name.
+func (c *compiler) keepModules() {
+	var list []session.Module
+	for _, m := range c.Modules {
+		if m.File != nil {
+			list = append(list, session.Module{Lo: m.Lo, Hi: m.Hi, Bias: m.Bias, BuildID: m.File.BuildID(), Path: m.Path})
+		}
+	}
+	if err := session.KeepModules(c.Dir, c.PID, list); err != nil {
+		c.Log(abi.LEVEL_WARN, fmt.Sprintf("stacks are shown without names: %v", err))
 	}
 }
 

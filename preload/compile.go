@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -107,7 +108,7 @@ func (h handoff) sessionDir(name string) (string, error) {
 }
 
 func (h handoff) plan(m *config.Manifest, dir string) (*plan.Plan, error) {
-	r := attach.Request{Manifest: m, Dir: dir, Log: h.log, Late: h.late(), Progress: progress}
+	r := attach.Request{Manifest: m, Dir: dir, Log: h.log, Late: h.late(), PID: os.Getppid(), Progress: progress}
 	if r.Late {
 		r.Modules = h.newModules()
 		return attach.Compile(r)

@@ -24,6 +24,7 @@ type openMap struct {
 	*maps.Map
 	key, value btf.Type
 	types      *btf.Spec // of its object
+	symbols    *symbols  // of addresses in a stack_trace
 	labels     []string  // of an array: what its keys stand for, where that is known
 }
 
@@ -54,6 +55,9 @@ func openMaps(s *session.Session) ([]*openMap, error) {
 
 func closeMaps(ms []*openMap) {
 	for _, m := range ms {
+		if m.symbols != nil {
+			m.symbols.close()
+		}
 		m.Close()
 	}
 }
@@ -145,6 +149,9 @@ func (m *openMap) isHash() bool {
 func (m *openMap) entry(key []byte, values [][]byte) entry {
 	if m.Spec().Type.Refers() {
 		return entry{key, show.Decode(m.key, key), m.referent(values[0])}
+	}
+	if m.Spec().Type == maps.StackTrace {
+		return entry{key, show.Decode(m.key, key), m.stack(values[0])}
 	}
 	decoded := make([]show.Value, len(values))
 	for i, v := range values {

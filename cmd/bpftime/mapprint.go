@@ -56,6 +56,8 @@ func (m *openMap) summary(n int) string {
 		}
 	case s.Type.IsRing():
 		text = fmt.Sprintf("%v of %d bytes", s.Type, s.Stride())
+	case s.Type == maps.StackTrace:
+		text = fmt.Sprintf("%v of %d, %d used", s.Type, s.MaxEntries, n)
 	case m.isHash() && n == 0:
 		text = fmt.Sprintf("%v of %d, empty", s.Type, s.MaxEntries)
 	case m.isHash():
@@ -81,6 +83,8 @@ func (m *openMap) printEntries(w io.Writer, entries []entry) error {
 	switch {
 	case len(entries) == 0:
 		return nil
+	case m.Spec().Type == maps.StackTrace:
+		return printStacks(w, entries)
 	case allScalar(entries):
 		return m.printTable(w, entries)
 	}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
+	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/session"
+)
+
+// TestStackNames: an address is named by the file that lay there, unless that is another file by now, or two processes
+// had different files there.
+func TestStackNames(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "one.so")
+	gcc := exec.Command("gcc", "-shared", "-fPIC", "-x", "c", "-o", exe, "-")
+	gcc.Stdin = strings.NewReader("int one(int n) { return n + 1; }")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f, err := elfsym.Open(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	syms, err := f.Lookup("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lo, hi, bias = 0x7f0000000000, 0x7f0040000000, 0x7f0000000000
+	mine := session.Module{Lo: lo, Hi: hi, Bias: bias, BuildID: f.BuildID(), Path: exe}
+	other, replaced := mine, mine
+	other.Path, replaced.BuildID = "/lib/other.so", []byte{1, 2, 3}
+	vaddr := syms[0].Value + 3
+	for name, c := range map[string]struct {
+		processes [][]session.Module
+		symbol    any
+		module    any
+	}{
+		"one process":     {[][]session.Module{{mine}}, "one", exe},
+		"two alike":       {[][]session.Module{{mine}, {mine}}, "one", exe},
+		"two that differ": {[][]session.Module{{mine}, {other}}, nil, nil},
+		"replaced":        {[][]session.Module{{replaced}}, nil, exe},
+		"not there":       {[][]session.Module{{other}}, nil, "/lib/other.so"},
+		"nobody":          {nil, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for pid, list := range c.processes {
+				if err := session.KeepModules(dir, pid+1, list); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n := newSymbols(dir)
+			defer n.close()
+			got := n.at(bias + vaddr)
+			if got.Field("symbol") != c.symbol || got.Field("module") != c.module || c.symbol != nil && got.Field("offset") != uint64(3) {
+				t.Errorf("%v", got)
+			}
+			if far := n.at(hi); len(far) != 1 {
+				t.Errorf("behind it: %v", far)
+			}
+		})
+	}
+}
+
+// TestPrintStacks: a trace has a line for each frame, its number first.
+func TestPrintStacks(t *testing.T) {
+	m := &openMap{symbols: &symbols{modules: []session.Module{{Lo: 0x1000, Hi: 0x3000, Bias: 0x1000, Path: "/none/lib.so"}}, files: map[string]*elfsym.File{}}}
+	value := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 0x1234), 0x9000)
+	var b bytes.Buffer
+	if err := printStacks(&b, []entry{{value: m.stack(append(value, make([]byte, 32)...)), key: uint64(7)}}); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Join([]string{"  7", "    0x1234          +0x234  lib.so", "    0x9000          ?", ""}, "\n")
+	if b.String() != want {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
+	}
+	if text := string(show.JSON(m.stack(value[:8]))); text != `[{"ip":4660,"module":"/none/lib.so","vaddr":564}]` {
+		t.Error(text)
+	}
+}

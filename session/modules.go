@@ -1,0 +1,88 @@
+package session
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Module says where a file lay in a process when it was started. Stacks are
+// addresses; by this they are names when the process is gone.
+type Module struct {
+	Lo, Hi  uint64
+	Bias    uint64 // address - virtual address in the file
+	BuildID []byte
+	Path    string
+}
+
+// What processes leave is bounded: each has a file by the end of its number, and a
+// later one with the same end writes over it.
+const (
+	keptModules = 1024
+	maxModules  = 1 << 20 // bytes of a file
+)
+
+// KeepModules writes the modules of a process.
+func KeepModules(dir string, pid int, list []Module) error {
+	dir = filepath.Join(dir, "modules")
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("session: %w", err)
+	}
+	var b bytes.Buffer
+	for _, m := range list {
+		if !strings.ContainsRune(m.Path, '\n') {
+			fmt.Fprintf(&b, "%x %x %x -%x %s\n", m.Lo, m.Hi, m.Bias, m.BuildID, m.Path)
+		}
+	}
+	f, err := os.CreateTemp(dir, ".")
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	_, err = f.Write(b.Bytes())
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, fmt.Sprint(pid%keptModules)))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("session: %w", err)
+	}
+	return nil
+}
+
+// Modules are those of all processes that left them. What is no list is passed over.
+func Modules(dir string) (all []Module) {
+	entries, _ := os.ReadDir(filepath.Join(dir, "modules"))
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() || info.Size() > maxModules || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		b, _ := os.ReadFile(filepath.Join(dir, "modules", e.Name()))
+		for line := range strings.Lines(string(b)) {
+			if m, ok := parseModule(strings.TrimSuffix(line, "\n")); ok {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
+func parseModule(line string) (m Module, ok bool) {
+	words := strings.SplitN(line, " ", 5)
+	if len(words) != 5 || !strings.HasPrefix(words[3], "-") {
+		return m, false
+	}
+	for i, to := range []*uint64{&m.Lo, &m.Hi, &m.Bias} {
+		if _, err := fmt.Sscanf(words[i], "%x", to); err != nil {
+			return m, false
+		}
+	}
+	id, err := hex.DecodeString(words[3][1:])
+	m.BuildID, m.Path = id, words[4]
+	return m, err == nil && m.Lo < m.Hi
+}
