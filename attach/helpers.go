@@ -16,7 +16,10 @@ var helpers = []int32{
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
 	25,     // perf_event_output
 	27, 67, // get_stackid, get_stack
-	58,                      // override_return
+	58,           // override_return
+	28, 105, 106, // csum_diff, strtol, strtoul
+	35, 158, 109, 117, // get_current_task, _btf, send_signal, send_signal_thread
+	118, 183, 184, 185, // jiffies64, get_func_arg, get_func_ret, get_func_arg_cnt
 	130, 131, 132, 133, 134, // ringbuf_output, reserve, submit, discard, query
 	165, 182, // snprintf, strncmp
 	173, 174, // get_func_ip, get_attach_cookie

@@ -69,6 +69,15 @@
 #define THREAD_SIZE 56
 #define THREAD_WINDOW 1048576 /* bytes of stack that a lease is for */
 
+/* struct task_struct, as much of it as there is here (vm/object says so to CO-RE). */
+#define TASK_PID 0
+#define TASK_TGID 4
+#define TASK_REAL_PARENT 8
+#define TASK_PARENT 16
+#define TASK_GROUP_LEADER 24
+#define TASK_COMM 32 /* 16 bytes */
+#define TASK_SIZE 48
+
 /* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
 #define PRIVATE_ORIGIN 0 /* u64: number of this process image << 48; 0: a child of fork that was not hit yet */
 #define PRIVATE_PROC 8   /* u32: our process slot + 1; 0: not taken yet */

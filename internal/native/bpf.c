@@ -28,14 +28,21 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(16, get_current_comm);
 	HELPER(25, perf_event_output);
 	HELPER(27, get_stackid);
+	HELPER(28, csum_diff);
+	HELPER(35, get_current_task);
 	HELPER(36, probe_write_user);
 	HELPER(45, probe_read_str);
 	HELPER(58, override_return);
 	HELPER(67, get_stack);
+	HELPER(105, strtol);
+	HELPER(106, strtoul);
+	HELPER(109, send_signal);
 	HELPER(112, probe_read); /* _user: the process is one address space, */
 	HELPER(113, probe_read); /* _kernel: and there is no other */
 	HELPER(114, probe_read_str);
 	HELPER(115, probe_read_str);
+	HELPER(117, send_signal_thread);
+	HELPER(118, jiffies64);
 	HELPER(120, get_ns_current_pid_tgid);
 	HELPER(125, ktime_get_boot_ns);
 	HELPER(130, ringbuf_output);
@@ -44,6 +51,7 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(133, ringbuf_discard);
 	HELPER(134, ringbuf_query);
 	HELPER(148, probe_read); /* copy_from_user: nothing here sleeps, and a page that is not there is fetched */
+	HELPER(158, get_current_task);
 	HELPER(160, ktime_get_coarse_ns);
 	HELPER(164, for_each_map_elem);
 	HELPER(165, snprintf);
@@ -52,6 +60,9 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(177, trace_vprintk);
 	HELPER(181, loop);
 	HELPER(182, strncmp);
+	HELPER(183, get_func_arg);
+	HELPER(184, get_func_ret);
+	HELPER(185, get_func_arg_cnt);
 	HELPER(208, ktime_get_tai_ns);
 	HELPER(KFUNC_SESSION_IS_RETURN, session_is_return);
 	HELPER(KFUNC_SESSION_COOKIE, session_cookie);
@@ -75,6 +86,7 @@ void bpftime_bpf_ready(void)
 {
 	struct bpftime_resident *r = &bpftime_resident;
 	struct stat st;
+	u64 tick[2];
 	int tsc = 0;
 
 	bpftime_private.pid = (u32)bpftime_syscall(__NR_getpid, 0, 0, 0, 0, 0);
@@ -82,6 +94,9 @@ void bpftime_bpf_ready(void)
 		r->seed = (u64)&st;
 	if (!failed(bpftime_syscall(__NR_prctl, 25 /* PR_GET_TSC */, (u64)&tsc, 0, 0, 0)))
 		r->no_tsc = tsc == 2 /* PR_TSC_SIGSEGV */;
+	r->tick = 4000000;
+	if (!failed(bpftime_syscall(__NR_clock_getres, 6 /* CLOCK_MONOTONIC_COARSE */, (u64)tick, 0, 0, 0)) && !tick[0] && tick[1])
+		r->tick = (u32)tick[1];
 	if (!failed(bpftime_syscall(__NR_newfstatat, (u64)-100 /* AT_FDCWD */, (u64)"/proc/self/ns/pid", (u64)&st, 0, 0))) {
 		r->pidns_dev = st.st_dev;
 		r->pidns_ino = st.st_ino;

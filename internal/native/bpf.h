@@ -66,14 +66,23 @@ HIDDEN u64 bpftime_get_prandom_u32(BPF_ARGS);
 HIDDEN u64 bpftime_get_func_ip(BPF_ARGS);
 HIDDEN u64 bpftime_get_attach_cookie(BPF_ARGS);
 
-/* bpf_regs.c: 58, which writes to pt_regs */
+/* bpf_current.c: 35 and 158, 109, 117 */
+HIDDEN u64 bpftime_get_current_task(BPF_ARGS);
+HIDDEN u64 bpftime_send_signal(BPF_ARGS);
+HIDDEN u64 bpftime_send_signal_thread(BPF_ARGS);
+
+/* bpf_regs.c: 58, which writes to pt_regs; 183 to 185 */
 HIDDEN u64 bpftime_override_return(BPF_ARGS);
+HIDDEN u64 bpftime_get_func_arg(BPF_ARGS);
+HIDDEN u64 bpftime_get_func_ret(BPF_ARGS);
+HIDDEN u64 bpftime_get_func_arg_cnt(BPF_ARGS);
 
 /* session.c: kfuncs */
 HIDDEN u64 bpftime_session_is_return(BPF_ARGS);
 HIDDEN u64 bpftime_session_cookie(BPF_ARGS);
 
-/* bpf_time.c: 5, 125, 160, 208 */
+/* bpf_time.c: 5, 118, 125, 160, 208 */
+HIDDEN u64 bpftime_jiffies64(void);
 HIDDEN u64 bpftime_ktime_get_ns(void);
 HIDDEN u64 bpftime_ktime_get_boot_ns(void);
 HIDDEN u64 bpftime_ktime_get_coarse_ns(void);
@@ -86,6 +95,11 @@ HIDDEN u64 bpftime_snprintf(BPF_ARGS);
 
 /* bpf_loop.c: 181 */
 HIDDEN u64 bpftime_loop(BPF_ARGS);
+
+/* bpf_number.c: 28, 105, 106 */
+HIDDEN u64 bpftime_csum_diff(u64 from, u64 from_size, u64 to, u64 to_size, u64 seed);
+HIDDEN u64 bpftime_strtol(u64 buf, u64 size, u64 flags, u64 to);
+HIDDEN u64 bpftime_strtoul(u64 buf, u64 size, u64 flags, u64 to);
 
 /* bpf_string.c: 182 */
 HIDDEN u64 bpftime_strncmp(u64 s1, u64 size, u64 s2);

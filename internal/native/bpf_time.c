@@ -31,3 +31,12 @@ HOT u64 bpftime_ktime_get_ns(void) { return clock(MONOTONIC); }
 HOT u64 bpftime_ktime_get_boot_ns(void) { return clock(BOOTTIME); }
 HOT u64 bpftime_ktime_get_coarse_ns(void) { return clock(MONOTONIC_COARSE); }
 HOT u64 bpftime_ktime_get_tai_ns(void) { return clock(TAI); }
+
+/* u64 bpf_jiffies64(void): the kernel's count of ticks, by which the coarse clock moves on. It began five minutes before
+ * 32 bits are full (INITIAL_JIFFIES); ticks of the time before the clock ran evenly are not counted. */
+HOT u64 bpftime_jiffies64(void)
+{
+	u64 tick = bpftime_resident.tick;
+
+	return (1ul << 32) - 300 * (1000000000 / tick) + clock(MONOTONIC_COARSE) / tick;
+}

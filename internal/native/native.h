@@ -49,6 +49,7 @@ struct bpftime_resident {
 	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
 	u32 names;                      /* calls that change a thread's name are seen: see bpf_task.c */
+	u32 tick;                       /* nanoseconds: of the coarse clock */
 	u32 guarded;                    /* SIGSEGV and SIGBUS are ours: see fault.c */
 	u32 nmodules;
 	struct bpftime_module *modules; /* in the order of addresses; for bpf_get_stack */

@@ -31,12 +31,12 @@ func TestGuardedReads(t *testing.T) {
 
 // TestIdentity: who runs the program is who the kernel says.
 func TestIdentity(t *testing.T) {
-	scenarios(t, "identity", "threads", "forks", "raw_forks", "vforks", "unknown_libc", "namespace", "users", "names", "kept_names", "execs")
+	scenarios(t, "identity", "threads", "forks", "raw_forks", "vforks", "unknown_libc", "namespace", "users", "names", "kept_names", "execs", "tasks", "signals")
 }
 
 // TestValues: clocks lie between two looks of the C library at the same clock, and so on.
 func TestValues(t *testing.T) {
-	scenarios(t, "values", "times", "no_tsc", "cpu", "randoms", "run_record", "strings")
+	scenarios(t, "values", "times", "no_tsc", "cpu", "randoms", "run_record", "strings", "call_record")
 }
 
 // TestStack: law 5. A helper takes at most 320 bytes of the host's stack; one that prints and reads a string, twice that.

@@ -61,15 +61,13 @@ func structure(name string, size uint32, members ...member) *btf.Struct {
 
 // kernelTypes makes the types anew: a btf.Spec keeps state.
 //
-// The members of task_struct lie as they must in the memory that
-// bpf_get_current_task's result points to, where there is such a helper.
+// The members of task_struct lie as in the memory that bpf_get_current_task's result
+// points to: abi.TASK_*, internal/native/bpf_current.c.
 func kernelTypes(hasHelper func(int32) bool) []btf.Type {
 	task := &btf.Struct{}
 	*task = *structure("task_struct", 0,
 		member{"pid tgid", sint},
 		member{"real_parent parent group_leader", &btf.Pointer{Target: task}},
-		member{"start_time start_boottime", wide},
-		member{"flags", word},
 		member{"comm", array(char, 16)})
 	entry := structure("trace_entry", 8, member{"type", short}, member{"flags preempt_count", octet}, member{"pid", sint})
 	return []btf.Type{

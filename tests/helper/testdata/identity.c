@@ -327,6 +327,73 @@ static void names(void)
 	named("parent");
 }
 
+// ---- tasks ----
+
+static u64 member(u64 task, u32 at)
+{
+	return at < TASK_REAL_PARENT ? *(u32 *)(task + at) : *(u64 *)(task + at);
+}
+
+static void right_task(void)
+{
+	u64 t = call(GET_CURRENT_TASK), leader = member(t, TASK_GROUP_LEADER), parent = member(t, TASK_REAL_PARENT);
+	char name[16] = {0};
+	prctl(PR_GET_NAME, name);
+	check(call(GET_CURRENT_TASK_BTF) == t, "two tasks");
+	check(member(t, TASK_PID) == (u32)syscall(SYS_gettid) && member(t, TASK_TGID) == (u32)syscall(SYS_getpid), "%lu of %lu", member(t, TASK_PID), member(t, TASK_TGID));
+	check(!memcmp((char *)t + TASK_COMM, name, 16), "%.16s, is %s", (char *)t + TASK_COMM, name);
+	check(member(leader, TASK_PID) == (u32)syscall(SYS_getpid) && member(leader, TASK_TGID) == (u32)syscall(SYS_getpid), "leader %lu", member(leader, TASK_PID));
+	check((leader == t) == (syscall(SYS_gettid) == syscall(SYS_getpid)) && member(leader, TASK_GROUP_LEADER) == leader, "leader");
+	check(member(parent, TASK_TGID) == (u32)syscall(SYS_getppid) && member(t, TASK_PARENT) == parent, "parent %lu", member(parent, TASK_TGID));
+	check(member(parent, TASK_PARENT) == parent && member(parent, TASK_GROUP_LEADER) == parent, "the parent's parent");
+}
+
+static void tasks(void)
+{
+	right_task();
+	in_thread(right_task, 16384);
+	in_child(right_task);
+	need(!prctl(PR_SET_NAME, "another"), "PR_SET_NAME");
+	right_task();
+	call_borrowed = 1;
+	right_task();
+}
+
+static volatile int came, came_code, came_pid, came_to;
+
+static void on_signal(int sig, siginfo_t *info, void *unused)
+{
+	(void)unused;
+	came = sig;
+	came_code = info->si_code;
+	came_pid = info->si_pid;
+	came_to = gettid();
+}
+
+static void sent_to_thread(void)
+{
+	for (int i = 0; i < 20; i++) {
+		came = 0;
+		check(!call(SEND_SIGNAL_THREAD, SIGUSR2), "to the thread");
+		check(came == SIGUSR2 && came_code == SI_KERNEL && came_to == gettid(), "signal %d, code %d, to %d", came, came_code, came_to);
+	}
+}
+
+// Alone, and in a thread beside another that would take them.
+static void signals(void)
+{
+	struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+	need(!sigaction(SIGUSR1, &a, 0) && !sigaction(SIGUSR2, &a, 0) && !sigaction(SIGSEGV, &a, 0), "sigaction");
+	check(!call(SEND_SIGNAL, SIGUSR1) && came == SIGUSR1 && came_code == SI_KERNEL && !came_pid, "signal %d, code %d", came, came_code);
+	sent_to_thread();
+	in_thread(sent_to_thread, 0);
+	came = 0;
+	check(!call(SEND_SIGNAL, 0) && !call(SEND_SIGNAL_THREAD, 0) && !came, "no signal");
+	check(call(SEND_SIGNAL, 65) == (u64)-EINVAL && call(SEND_SIGNAL_THREAD, -1) == (u64)-EINVAL, "no such signal");
+	need(!bpftime_reads_own(), "SIGSEGV");
+	check(!call(SEND_SIGNAL_THREAD, SIGSEGV) && came == SIGSEGV, "a signal of ours: %d", came);
+}
+
 // ---- another image ----
 
 static char *self;
@@ -359,7 +426,7 @@ int main(int argc, char **argv)
 		void (*f)(void);
 	} scenarios[] = {
 		{"threads", threads}, {"forks", forks}, {"raw_forks", raw_forks}, {"vforks", vforks}, {"unknown_libc", unknown_libc},
-		{"namespace", in_namespace}, {"users", users}, {"names", names}, {"kept_names", kept_names}, {"execs", execs}, {"after", after},
+		{"namespace", in_namespace}, {"users", users}, {"names", names}, {"kept_names", kept_names}, {"execs", execs}, {"tasks", tasks}, {"signals", signals}, {"after", after},
 	};
 	self = argv[0];
 	start(0);

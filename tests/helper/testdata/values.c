@@ -280,6 +280,33 @@ static void stacks(void)
 	}
 }
 
+// The registers of a call, at its entry and at its return.
+static void call_record(void)
+{
+	static const u32 order[] = {PT_RDI, PT_RSI, PT_RDX, PT_RCX, PT_R8, PT_R9};
+	u64 frame[FRAME_RA / 8 + 2 + SESSION_WORDS / 8], ctx = (u64)frame + FRAME_REGS, v;
+	struct bpftime_run session = {.session = 1}, *runs[] = {&run, &run, &session, &session};
+	helper arg = (helper)bpftime_bpf_helper(GET_FUNC_ARG), ret = (helper)bpftime_bpf_helper(GET_FUNC_RET), count = (helper)bpftime_bpf_helper(GET_FUNC_ARG_CNT);
+	for (u64 i = 0; i < sizeof frame / 8; i++)
+		frame[i] = 1000 + i;
+	for (int k = 0; k < 4; k++) {
+		int returns = k % 2;
+		frame[FRAME_RUN / 8] = (u64)runs[k];
+		bpftime_resident.session->links[0].kind = returns && k < 2 ? LINK_RETURN : LINK_ENTRY;
+		frame[(FRAME_SESSION + SESSION_STATE) / 8] = (u64)(returns && k >= 2) << SESSION_RETURNS;
+		for (u32 n = 0; n < 6; n++) {
+			v = 7;
+			u64 r = arg(ctx, n, (u64)&v, 0, 0, ctx);
+			check(returns ? r == (u64)-EINVAL && v == 7 : !r && v == *(u64 *)(ctx + order[n]), "%d: argument %u: %ld, %lu", k, n, (long)r, v);
+		}
+		check(arg(ctx, 6, (u64)&v, 0, 0, ctx) == (u64)-EINVAL && arg(ctx, -1, (u64)&v, 0, 0, ctx) == (u64)-EINVAL, "%d: the seventh argument", k);
+		v = 7;
+		u64 r = ret(ctx, (u64)&v, 0, 0, 0, ctx);
+		check(returns ? !r && v == *(u64 *)(ctx + PT_RAX) : r == (u64)-EOPNOTSUPP && v == 7, "%d: the result: %ld, %lu", k, (long)r, v);
+		check(count(ctx, 0, 0, 0, 0, ctx) == (returns ? 0 : 6), "%d: the count", k);
+	}
+}
+
 // Which helpers there are, for the test to compare.
 static void list(void)
 {
@@ -296,7 +323,7 @@ int main(int argc, char **argv)
 		void (*f)(void);
 	} scenarios[] = {
 		{"times", times}, {"no_tsc", no_tsc}, {"cpu", cpu}, {"randoms", randoms}, {"run_record", run_record},
-		{"strings", strings}, {"silent", silent}, {"stacks", stacks}, {"list", list},
+		{"strings", strings}, {"call_record", call_record}, {"silent", silent}, {"stacks", stacks}, {"list", list},
 	};
 	start(0);
 	for (u64 i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
