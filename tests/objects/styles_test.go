@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +150,20 @@ func TestCORE(t *testing.T) {
 		g := globals(t, tr, "core", "bss")
 		if g["answers"] != 0b11111 || g["ip"] != add || g["first"] != 5 || g["second"] != 10 || g["sum"] != 45 || g["stack"]%16 != 8 {
 			t.Errorf("%#x, add is at %#x", g, add)
+		}
+	})
+}
+
+// TestCurrent: the task, numbers in text and a call's registers, by the kernel's helpers and CO-RE.
+func TestCurrent(t *testing.T) {
+	forVariants(t, func(t *testing.T, v variant) {
+		tr := trace(t, v, "objects: [{path: OBJ/current.bpf.o}]\nreads: guarded")
+		host.Run(t, host.Cmd{Args: []string{target(t), "add", "5"}, Dir: host.WorkDir(t)}, tr)
+		wantQuiet(t, tr)
+		g := globals(t, tr, "current", "bss")
+		if g["wrong"] != 0 || g["tgid"] == 0 || g["parent"] != uint64(os.Getpid()) || g["first"] != 5 || g["second"] != 10 ||
+			g["result"] != 15 || g["number"] != 123 {
+			t.Errorf("%v, our pid is %d", g, os.Getpid())
 		}
 	})
 }

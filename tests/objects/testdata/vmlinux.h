@@ -58,6 +58,8 @@ struct pt_regs {
 struct task_struct {
 	int pid;
 	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
 	char comm[16];
 	struct task_struct *no_such_member;
 };
