@@ -15,6 +15,7 @@ type manifest struct {
 	specs   []string
 	exe     string // only in processes of these programs; empty: in all
 	others  []other
+	reads   string // how programs read; empty: the default
 }
 
 // other is a program of an object at a place.
@@ -23,12 +24,18 @@ type other struct{ object, program, spec string }
 // String is the manifest as people write it: the agent judges a plain process.exe without starting its compiler.
 func (m manifest) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "session: %s\nobjects:\n  - gadget: funccount\n    args:\n", m.session)
+	fmt.Fprintf(&text, "session: %s\nobjects:\n", m.session)
+	if len(m.specs) > 0 {
+		text.WriteString("  - gadget: funccount\n    args:\n")
+	}
 	for _, spec := range m.specs {
 		fmt.Fprintf(&text, "      - %q\n", spec)
 	}
 	for _, o := range m.others {
 		fmt.Fprintf(&text, "  - path: %s\n    attach: {%s: %q}\n", o.object, o.program, o.spec)
+	}
+	if m.reads != "" {
+		fmt.Fprintf(&text, "reads: %s\n", m.reads)
 	}
 	if m.exe != "" {
 		fmt.Fprintf(&text, "process:\n  exe: %q\n", m.exe)
@@ -40,12 +47,13 @@ func (m manifest) String() string {
 type agentSession struct {
 	rundir string
 	name   string
+	reads  string
 }
 
 // writeManifest leaves the session's manifest in the workshop and returns its path.
 func (a *agentSession) writeManifest(w *workshop, exe string, specs []string, others ...other) (string, error) {
 	path := w.path(a.name + ".yaml")
-	return path, os.WriteFile(path, []byte(manifest{a.name, specs, exe, others}.String()), 0o644)
+	return path, os.WriteFile(path, []byte(manifest{a.name, specs, exe, others, a.reads}.String()), 0o644)
 }
 
 // env is what makes a process load the agent and join the session.

@@ -42,7 +42,7 @@ func newTestBench(t *testing.T, e experiment) *bench {
 }
 
 func TestEverySiteComputesTheSame(t *testing.T) {
-	for _, e := range []experiment{hot, cold} {
+	for _, e := range []experiment{hot, cold, helpers, asked} {
 		b := newTestBench(t, e)
 		for _, s := range e.sites {
 			if _, err := b.host.check(s.name, 100); err != nil {
@@ -227,7 +227,7 @@ objects:
 process:
   exe: "*/nginx"
 `
-	if got := (manifest{"start", []string{"uprobe/libc:exit", "uretprobe//bin/host:f_ours_both"}, "*/nginx", nil}).String(); got != want {
+	if got := (manifest{"start", []string{"uprobe/libc:exit", "uretprobe//bin/host:f_ours_both"}, "*/nginx", nil, ""}).String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -14,20 +14,21 @@ import (
 
 // kernelProbes are the kernel's uprobes on the running host, by site.
 type kernelProbes struct {
+	w        *workshop
 	programs map[string][]*ebpf.Program
 	links    []link.Link
 }
 
-// attachKernel puts a program that does nothing on the entries and returns of the sites, as often as each asks for.
-func attachKernel(path string, pid int, sites []site) (*kernelProbes, error) {
+// attachKernel puts the programs of the sites on their entries and returns, as often as each asks for.
+func attachKernel(w *workshop, pid int, sites []site) (*kernelProbes, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("kernel eBPF is not to be had here: %w", err)
 	}
-	executable, err := link.OpenExecutable(path)
+	executable, err := link.OpenExecutable(w.path("host"))
 	if err != nil {
 		return nil, err
 	}
-	k := &kernelProbes{programs: map[string][]*ebpf.Program{}}
+	k := &kernelProbes{w: w, programs: map[string][]*ebpf.Program{}}
 	for _, s := range sites {
 		if err := k.attachSite(executable, pid, s); err != nil {
 			k.close()
@@ -54,11 +55,11 @@ func (k *kernelProbes) attachSite(executable *link.Executable, pid int, s site) 
 type attacher func(symbol string, prog *ebpf.Program, opts *link.UprobeOptions) (link.Link, error)
 
 func (k *kernelProbes) attach(s site, pid int, to attacher) error {
-	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type:         ebpf.Kprobe,
-		License:      "MIT",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
+	spec, err := k.spec(s)
+	if err != nil {
+		return err
+	}
+	program, err := ebpf.NewProgram(spec)
 	if err != nil {
 		return err
 	}
@@ -69,6 +70,25 @@ func (k *kernelProbes) attach(s site, pid int, to attacher) error {
 	}
 	k.links = append(k.links, l)
 	return nil
+}
+
+// spec is the site's program: one that does nothing, if it names none.
+func (k *kernelProbes) spec(s site) (*ebpf.ProgramSpec, error) {
+	if s.program == "" {
+		return &ebpf.ProgramSpec{
+			Type:         ebpf.Kprobe,
+			License:      "MIT",
+			Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+		}, nil
+	}
+	if k.w.noPrograms != nil {
+		return nil, k.w.noPrograms
+	}
+	all, err := ebpf.LoadCollectionSpec(k.w.path("programs.bpf.o"))
+	if err != nil {
+		return nil, err
+	}
+	return all.Programs[s.program], nil
 }
 
 // countRuns makes the kernel count how often programs run, at a cost that timing must not pay, until the closer is closed.

@@ -30,6 +30,15 @@ func measureHot(w *workshop) ([]Group, error) { return newBench(w, hot).measure(
 
 func measureCold(w *workshop) ([]Group, error) { return newBench(w, cold).measure() }
 
+func measureHelpers(w *workshop) ([]Group, error) {
+	with, err := newBench(w, helpers).measure()
+	if err != nil {
+		return with, err
+	}
+	without, err := newBench(w, asked).measure()
+	return append(with, without...), err
+}
+
 func newBench(w *workshop, e experiment) *bench {
 	return &bench{experiment: e, w: w, no: map[string]error{}, calls: map[string]uint64{}}
 }
@@ -62,7 +71,7 @@ func (b *bench) start() error {
 		return err
 	}
 	if kernelSites := b.sitesOf(theKernel); len(kernelSites) > 0 {
-		b.kernel, err = attachKernel(b.w.path("host"), b.host.cmd.Process.Pid, kernelSites)
+		b.kernel, err = attachKernel(b.w, b.host.cmd.Process.Pid, kernelSites)
 		if err != nil {
 			b.without(theKernel, fmt.Errorf("%w: %w", errAbsent, err))
 		}
@@ -89,7 +98,7 @@ func (b *bench) loadAgent() ([]string, error) {
 			others = append(others, other{b.w.path("programs.bpf.o"), s.program, places[0]})
 		}
 	}
-	b.agent = &agentSession{rundir: b.w.rundir, name: b.name}
+	b.agent = &agentSession{rundir: b.w.rundir, name: b.name, reads: b.reads}
 	manifest, err := b.agent.writeManifest(b.w, "", specs, others...)
 	return b.agent.env(b.w.o.agent, manifest), err
 }
@@ -196,6 +205,6 @@ func (b *bench) makeRow(r row, t timing) Row {
 	if err := cmp.Or(b.no[r.site], b.no[r.base]); err != nil {
 		return newAbsentRow(r, err)
 	}
-	f := compare(*t.samples[r.site], *t.samples[r.base], t.best, 1)
+	f := compare(*t.samples[r.site], *t.samples[r.base], t.best, 1/float64(max(r.calls, 1)))
 	return Row{Name: r.site, Label: r.label, Goal: r.goal, Figure: &f}
 }

@@ -54,6 +54,11 @@ struct variant {
 	X(kernel_nop5_entry3, SLOW, NO) X(kernel_nop5_both, SLOW, NO)           \
 	X(kernel_push_entry, SLOW, NO) X(kernel_push_both, SLOW, NO)            \
 	X(kernel_mov_entry, TRAPPED, NO) X(kernel_mov_both, TRAPPED, NO)        \
+	X(ours_none, SLOW, NO) X(ours_read, SLOW, NO) X(ours_bad, TRAPPED, NO)  \
+	X(ours_pid, SLOW, NO) X(ours_comm, SLOW, NO) X(ours_ktime, SLOW, NO)    \
+	X(kernel_nop5_none, SLOW, NO) X(kernel_nop5_read, SLOW, NO)             \
+	X(kernel_nop5_bad, TRAPPED, NO) X(kernel_nop5_pid, SLOW, NO)            \
+	X(kernel_nop5_comm, SLOW, NO) X(kernel_nop5_ktime, SLOW, NO)            \
 	X(sweep_plain, SWEEP, NO) X(sweep_limit, SWEEP, STUBS)                  \
 	X(sweep_ours, SWEEP, NO)
 

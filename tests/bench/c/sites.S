@@ -41,7 +41,7 @@ f_\name:
 	.irp	name, entry, entry2, entry3, full, return, both, shadow
 	SITE	limit_\name
 	.endr
-	.irp	name, entry, entry2, entry3, return, both, look, write, offset, offset_look, offset_write, session
+	.irp	name, entry, entry2, entry3, return, both, look, write, offset, offset_look, offset_write, session, none, read, bad, pid, comm, ktime
 	SITE	ours_\name
 	.endr
 
@@ -76,8 +76,9 @@ f_\name:
 	PUSH	\name
 	SITE	kernel_mov_\name
 	.endr
-	NOP5	entry2
-	NOP5	entry3
+	.irp	name, entry2, entry3, none, read, bad, pid, comm, ktime
+	NOP5	\name
+	.endr
 	.p2align 12, 0xcc
 
 	.section .note.GNU-stack, "", @progbits
