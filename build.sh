@@ -78,6 +78,7 @@ wishes_test='perf linux-perf
 /usr/lib/python3.11/test/test_dict.py libpython3.11-testsuite
 node nodejs
 java default-jre-headless
+javac default-jdk-headless
 /usr/lib/x86_64-linux-gnu/libx265.so.199 libx265-199
 /usr/lib/x86_64-linux-gnu/libdav1d.so.6 libdav1d6'
 

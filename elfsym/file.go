@@ -49,6 +49,7 @@ type File struct {
 	blocks     blocks
 	colds      lazy[map[uint64]Func]
 	pointers   lazy[[]uint64]
+	walker     lazy[string]
 	slots      lazy[map[uint64]uint32]
 	markers    lazy[[]USDT]
 }

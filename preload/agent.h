@@ -46,6 +46,7 @@ HIDDEN int slot_claim(u32 *state);
 HIDDEN int slot_claim_abandoned(u32 *state);
 HIDDEN int session_name(const char *name);
 HIDDEN long session_open(const char *rundir, const char *name, const char *exe);
+HIDDEN int file_size_allowed(u64 size);
 HIDDEN long open_owned(const char *path, u64 size);
 HIDDEN void log_line(u32 level, const char *line);
 HIDDEN u32 log_level(const char *name);
@@ -146,6 +147,7 @@ struct outcome {
 	u32 status;       /* wait status or error number */
 };
 HIDDEN struct handoff *handoff_map(long fd);
+HIDDEN u32 handoff_plan_room(void);
 HIDDEN void handoff_unmap(struct handoff *h);
 HIDDEN void compile_in_child(struct handoff *h, struct outcome *o);
 HIDDEN void compile_in_process(long fd, const char *interp, const char *self, struct outcome *o);

@@ -144,8 +144,8 @@ func (h handoff) write(p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	if len(b) > abi.HANDOFF_PLAN_MAX {
-		return fmt.Errorf("the plan has %d bytes, %d are possible: attach to fewer functions", len(b), abi.HANDOFF_PLAN_MAX)
+	if room := len(h) - abi.HANDOFF_PLAN; len(b) > room {
+		return fmt.Errorf("the plan has %d bytes, %d are possible: attach to fewer functions", len(b), room)
 	}
 	copy(h[abi.HANDOFF_PLAN:], b)
 	h.put32(abi.HANDOFF_PLAN_SIZE, uint32(len(b)))

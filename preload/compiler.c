@@ -30,16 +30,47 @@ extern char **environ;
 
 /* ---- handoff ---- */
 
+/* What we have mapped: the compiler can write anything into the handoff. */
+static u32 room;
+
+static struct handoff *map_handoff(long fd, u32 size)
+{
+	long at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+
+	if (failed(at))
+		return 0;
+	room = size;
+	((struct handoff *)at)->room = size;
+	return (struct handoff *)at;
+}
+
+/* A file that shall hold it is made as large; -1: memory without one. */
 struct handoff *handoff_map(long fd)
 {
-	long at = sys_mmap(0, HANDOFF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+	static const u32 sizes[] = {HANDOFF_LARGE, HANDOFF_SIZE};
+	struct handoff *h = 0;
 
-	return failed(at) ? 0 : (struct handoff *)at;
+	for (u32 i = 0; i < sizeof sizes / sizeof *sizes && !h; i++)
+		if (fd < 0 || (file_size_allowed(sizes[i]) && !failed(SYS2(__NR_ftruncate, fd, sizes[i]))))
+			h = map_handoff(fd, sizes[i]);
+	return h;
 }
+
+/* The one that was made for us. */
+static struct handoff *handoff_given(long fd)
+{
+	struct stat st;
+
+	if (failed(SYS2(__NR_fstat, fd, &st)) || (st.st_size != HANDOFF_SIZE && st.st_size != HANDOFF_LARGE))
+		return 0;
+	return map_handoff(fd, (u32)st.st_size);
+}
+
+u32 handoff_plan_room(void) { return room - HANDOFF_PLAN; }
 
 void handoff_unmap(struct handoff *h)
 {
-	sys_munmap((u64)h, HANDOFF_SIZE);
+	sys_munmap((u64)h, room);
 }
 
 /* The compiler's log: "1text\n2text\n", bounded by what it may have written. The line
@@ -346,7 +377,7 @@ HIDDEN void bpftime_compiler_main(long argc, char **argv)
 
 	if (argc == 2 && str_eq(argv[1], "compile") && take_go_start()) {
 		compiler_deadline();
-		h = handoff_map(HANDOFF_FD);
+		h = handoff_given(HANDOFF_FD);
 	}
 	if (!h || h->magic != HANDOFF_MAGIC) {
 		SYS3(__NR_write, 2, usage, sizeof usage - 1);

@@ -155,7 +155,7 @@ const struct plan *plan_take(const struct handoff *h, struct text *why)
 	const char *wrong;
 	long at;
 
-	if (size > HANDOFF_PLAN_MAX || size < PLAN_HDR_SIZE) {
+	if (size > handoff_plan_room() || size < PLAN_HDR_SIZE) {
 		put(why, "the compiler's plan has no size");
 		return 0;
 	}

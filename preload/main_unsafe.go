@@ -19,7 +19,6 @@ import "C"
 import (
 	"unsafe"
 
-	"github.com/bpftime-go/bpftime/internal/abi"
 	_ "github.com/bpftime-go/bpftime/internal/native" // the code that stays
 )
 
@@ -27,7 +26,7 @@ import (
 //
 //export bpftimeCompile
 func bpftimeCompile(h *C.struct_handoff) {
-	compile(handoff(unsafe.Slice((*byte)(unsafe.Pointer(h)), abi.HANDOFF_SIZE)))
+	compile(handoff(unsafe.Slice((*byte)(unsafe.Pointer(h)), int(h.room))))
 }
 
 // resolve asks an IFUNC's resolver, in this copy of the host, where it is what it

@@ -78,7 +78,7 @@ static void init_header(struct session *s)
 }
 
 /* Beyond RLIMIT_FSIZE fallocate fails, and raises a signal that kills. */
-static int file_size_allowed(u64 size)
+int file_size_allowed(u64 size)
 {
 	u64 limit[2] = {0, 0};
 

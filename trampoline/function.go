@@ -21,6 +21,7 @@ type Module interface {
 	Restartable() bool
 	Unsized(vaddr uint64) (elfsym.Func, bool)
 	Import(slot uint64) string
+	StackWalker() string
 }
 
 // Bounds of one analysis: a function and what it jumps to.

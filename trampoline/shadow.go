@@ -15,6 +15,9 @@ func (f *Function) shadowable() error {
 	if f.copier != "" {
 		return refuse("%s is loaded, which copies stacks", f.copier)
 	}
+	if walker := f.mod.StackWalker(); walker != "" {
+		return refuse("it may be called by code that %s has made, which looks up return addresses when it walks a stack", walker)
+	}
 	if !f.returns() {
 		return refuse("it never returns")
 	}

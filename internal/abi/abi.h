@@ -404,6 +404,7 @@
 #define HANDOFF_LEVEL 20    /* u32: LEVEL_*: what to log */
 #define HANDOFF_PLAN_SIZE 24 /* u32 */
 #define HANDOFF_LOG_SIZE 28 /* u32: bytes of log in use: a level digit, text, '\n' each */
+#define HANDOFF_ROOM 32     /* u32: bytes of the mapping: HANDOFF_LARGE, or HANDOFF_SIZE where there is no more */
 #define HANDOFF_SESSION 64  /* 80 bytes: BPFTIME_SESSION in, name chosen out */
 #define HANDOFF_RUNDIR 144  /* 880 bytes */
 #define HANDOFF_EXE 1024    /* 3072 bytes: /proc/self/exe of the host */
@@ -415,6 +416,7 @@
 #define HANDOFF_PLAN 196608
 #define HANDOFF_SIZE 16777216 /* 16 MiB, touched as far as used */
 #define HANDOFF_PLAN_MAX 16580608
+#define HANDOFF_LARGE 134217728 /* 128 MiB: a plan for a hundred thousand functions */
 #define MODE_START 1
 #define MODE_LATE 2
 #define ABORT_UNKNOWN 0     /* the manifest could not be read */

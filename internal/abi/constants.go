@@ -314,6 +314,7 @@ const (
 	HANDOFF_LEVEL              = 20                 // u32: LEVEL_*: what to log
 	HANDOFF_PLAN_SIZE          = 24                 // u32
 	HANDOFF_LOG_SIZE           = 28                 // u32: bytes of log in use: a level digit, text, '\n' each
+	HANDOFF_ROOM               = 32                 // u32: bytes of the mapping: HANDOFF_LARGE, or HANDOFF_SIZE where there is no more
 	HANDOFF_SESSION            = 64                 // 80 bytes: BPFTIME_SESSION in, name chosen out
 	HANDOFF_RUNDIR             = 144                // 880 bytes
 	HANDOFF_EXE                = 1024               // 3072 bytes: /proc/self/exe of the host
@@ -325,6 +326,7 @@ const (
 	HANDOFF_PLAN               = 196608
 	HANDOFF_SIZE               = 16777216 // 16 MiB, touched as far as used
 	HANDOFF_PLAN_MAX           = 16580608
+	HANDOFF_LARGE              = 134217728 // 128 MiB: a plan for a hundred thousand functions
 	MODE_START                 = 1
 	MODE_LATE                  = 2
 	ABORT_UNKNOWN              = 0 // the manifest could not be read

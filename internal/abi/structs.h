@@ -291,12 +291,12 @@ SIZE(plan_want, PLAN_WANT_SIZE);
 
 struct handoff {
 	u64 magic;
-	u32 mode, verdict, abort, level, plan_size, log_size;
-	u8 pad[HANDOFF_SESSION - 32];
+	u32 mode, verdict, abort, level, plan_size, log_size, room;
+	u8 pad[HANDOFF_SESSION - 36];
 	char session[HANDOFF_RUNDIR - HANDOFF_SESSION], rundir[HANDOFF_EXE - HANDOFF_RUNDIR];
 	char exe[HANDOFF_LOG - HANDOFF_EXE], log[HANDOFF_LOG_MAX];
 	char modules[HANDOFF_MANIFEST - HANDOFF_MODULES], manifest[HANDOFF_MANIFEST_MAX];
-	u8 plan[HANDOFF_PLAN_MAX];
+	u8 plan[HANDOFF_PLAN_MAX]; /* and on, as far as there is room */
 };
 AT(handoff, mode, HANDOFF_MODE);
 AT(handoff, verdict, HANDOFF_VERDICT);
@@ -304,6 +304,7 @@ AT(handoff, abort, HANDOFF_ABORT);
 AT(handoff, level, HANDOFF_LEVEL);
 AT(handoff, plan_size, HANDOFF_PLAN_SIZE);
 AT(handoff, log_size, HANDOFF_LOG_SIZE);
+AT(handoff, room, HANDOFF_ROOM);
 AT(handoff, session, HANDOFF_SESSION);
 AT(handoff, modules, HANDOFF_MODULES);
 AT(handoff, manifest, HANDOFF_MANIFEST);

@@ -102,7 +102,7 @@ func readCalls(t testing.TB, path string) (list []call) {
 // atMain returns how many calls the agent has made before main: the last of them gives the first handoff back.
 func atMain(calls []call) int {
 	for i, c := range calls {
-		if c.nr == unix.SYS_MUNMAP && c.args[1] == abi.HANDOFF_SIZE {
+		if c.nr == unix.SYS_MUNMAP && (c.args[1] == abi.HANDOFF_LARGE || c.args[1] == abi.HANDOFF_SIZE) {
 			return i + 1
 		}
 	}

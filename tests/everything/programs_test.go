@@ -3,6 +3,7 @@ package everything
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -134,4 +135,30 @@ func TestTLS(t *testing.T) {
 		t.Errorf("server: exit %d, signal %v\n%s%s", r.Exit, r.Signal, tail(r.Stdout), tail(r.Stderr))
 	}
 	wantHits(t, tr, "libc.so.6", "libcrypto.so.3")
+}
+
+// TestJava: a virtual machine that reads the return addresses of calls into it.
+func TestJava(t *testing.T) {
+	host.Require(t, "java", "javac")
+	classes := t.TempDir()
+	if out, err := exec.Command("javac", "-d", classes, host.Source(t, "Walks.java")).CombinedOutput(); err != nil {
+		t.Fatalf("javac: %v\n%s", err, out)
+	}
+	tr := trace("libjvm")
+	host.Compare(t, host.Cmd{Args: []string{"java", "-Xmx64m", "-XX:+UseSerialGC", "-cp", classes, "Walks"}, Dir: host.WorkDir(t), Limit: 4 * time.Minute}, tr)
+	wantHits(t, tr, "libc.so.6")
+	if l := tr.Links(t)["uretprobe.multi/libjvm:*"]; !host.Baseline() && l.Hits < 100000 {
+		t.Errorf("%d returns of libjvm: %+v", l.Hits, l)
+	}
+}
+
+// TestNode: an engine that does as well, and 77 000 functions at once.
+func TestNode(t *testing.T) {
+	host.Require(t, "node")
+	tr := trace("/proc/self/exe")
+	host.Compare(t, host.Cmd{Args: []string{"node", "--expose-gc", "--stack-size=500", host.Source(t, "walks.js")}, Dir: host.WorkDir(t), Limit: 4 * time.Minute}, tr)
+	wantHits(t, tr, "libc.so.6")
+	if l := tr.Links(t)["uretprobe.multi//proc/self/exe:*"]; !host.Baseline() && l.Hits < 100000 {
+		t.Errorf("%d returns of node: %+v", l.Hits, l)
+	}
 }
