@@ -78,6 +78,9 @@
 #define TASK_COMM 32 /* 16 bytes */
 #define TASK_SIZE 48
 
+#define BLOCKED_FAULTS 6 /* of THREAD_BLOCKED: SIGBUS and SIGSEGV */
+#define RESIDENT_GUARDED 0 /* u32 of struct bpftime_resident: reads may fault, see internal/native/fault.c */
+
 /* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
 #define PRIVATE_ORIGIN 0 /* u64: number of this process image << 48; 0: a child of fork that was not hit yet */
 #define PRIVATE_PROC 8   /* u32: our process slot + 1; 0: not taken yet */

@@ -55,7 +55,9 @@ const (
 	TASK_PARENT                = 16
 	TASK_GROUP_LEADER          = 24
 	TASK_COMM                  = 32 // 16 bytes
-	TASK_SIZE                  = 48 // struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK).
+	TASK_SIZE                  = 48
+	BLOCKED_FAULTS             = 6  // of THREAD_BLOCKED: SIGBUS and SIGSEGV
+	RESIDENT_GUARDED           = 0  // u32 of struct bpftime_resident: reads may fault, see internal/native/fault.c
 	PRIVATE_ORIGIN             = 0  // u64: number of this process image << 48; 0: a child of fork that was not hit yet
 	PRIVATE_PROC               = 8  // u32: our process slot + 1; 0: not taken yet
 	PRIVATE_PID                = 12 // u32: our process id; 0: a child of fork that did not ask yet

@@ -24,7 +24,7 @@ static inline u32 digit(const struct text *t, u32 ahead)
 }
 
 /* "0x" in front of a digit; a base that is not given is told from it. */
-static u64 take_prefix(struct text *t, u64 base)
+static inline u64 take_prefix(struct text *t, u64 base)
 {
 	int hex = !digit(t, 0) && t->at + 1 < t->end && (t->at[1] | 0x20) == 'x';
 
@@ -36,7 +36,7 @@ static u64 take_prefix(struct text *t, u64 base)
 }
 
 /* 0 or -errno. */
-static long take_digits(struct text *t, u64 base, u64 *value)
+static inline long take_digits(struct text *t, u64 base, u64 *value)
 {
 	u64 v = 0, n = 0;
 	int over = 0;
@@ -50,7 +50,7 @@ static long take_digits(struct text *t, u64 base, u64 *value)
 }
 
 /* How many characters were read, or -errno. */
-static long parse(u64 buf, u64 size, u64 flags, u64 *value, int *negative)
+static HOT long parse(u64 buf, u64 size, u64 flags, u64 *value, int *negative)
 {
 	struct text t = {(const u8 *)buf, (const u8 *)buf + (u32)size};
 	u64 base = flags & BASE_MASK;
@@ -105,7 +105,7 @@ static inline u32 fold(u64 sum)
 }
 
 /* csum_partial: the one's complement sum of 32-bit words. */
-static u32 sum_of(u64 from, u64 n, u64 sum)
+static HOT u32 sum_of(u64 from, u64 n, u64 sum)
 {
 	const u8 *at = (const u8 *)from;
 	u32 last = 0;

@@ -36,7 +36,7 @@ static inline int is_guarded(u64 ctx)
 {
 	const struct bpftime_thread *t = &bpftime_self;
 
-	return bpftime_resident.guarded && thread_of(ctx) == t && !(t->blocked & (BLOCKED_SEGV | BLOCKED_BUS));
+	return bpftime_resident.guarded && thread_of(ctx) == t && !(t->blocked & BLOCKED_FAULTS);
 }
 
 static inline int is_near(u64 from, u64 n, u64 ctx)
@@ -90,8 +90,8 @@ static HOT u64 read_slowly(u64 to, u64 n, u64 from, u64 ctx)
 	return error(EFAULT_);
 }
 
-/* long bpf_probe_read(void *dst, u32 size, const void *unsafe_ptr) */
-HOT u64 bpftime_probe_read(BPF_ARGS)
+/* bpf_probe_read, but for what guarded.S has done */
+HOT HIDDEN u64 bpftime_read_any(BPF_ARGS)
 {
 	u64 n = (u32)r2;
 

@@ -13,12 +13,25 @@
 #include "signals.h"
 
 extern const char bpftime_guarded_lo[] HIDDEN, bpftime_guarded_hi[] HIDDEN, bpftime_guarded_fixup[] HIDDEN;
+extern const char bpftime_guarded_word[] HIDDEN, bpftime_guarded_word_fixup[] HIDDEN;
+
+/* Where what faulted goes on; 0: it is not ours. */
+static u64 fixup_of(u64 at)
+{
+	if (at == (u64)bpftime_guarded_word)
+		return (u64)bpftime_guarded_word_fixup;
+	if (at >= (u64)bpftime_guarded_lo && at < (u64)bpftime_guarded_hi)
+		return (u64)bpftime_guarded_fixup;
+	return 0;
+}
 
 static int ours(struct info *info, struct context *c)
 {
-	if (info->code <= 0 || c->rip < (u64)bpftime_guarded_lo || c->rip >= (u64)bpftime_guarded_hi)
+	u64 fixup = info->code > 0 ? fixup_of(c->rip) : 0;
+
+	if (!fixup)
 		return 0;
-	c->rip = (u64)bpftime_guarded_fixup;
+	c->rip = fixup;
 	return 1;
 }
 

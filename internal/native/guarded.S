@@ -1,8 +1,9 @@
 /* Loads and stores at addresses that may be anything: the host's memory as programs
  * read and write it. Where SIGSEGV and SIGBUS are ours (fault.c), a fault at an
  * instruction from bpftime_guarded_lo to bpftime_guarded_hi goes on at
- * bpftime_guarded_fixup. So between the two nothing is pushed, and only registers that
- * a call may change are used: the fixup returns for whoever was interrupted.
+ * bpftime_guarded_fixup, and at the load of bpftime_probe_read at its own. So there
+ * nothing is pushed, and only registers that a call may change are used: the fixup
+ * returns for whoever was interrupted.
  */
 #include "abi.h"
 
@@ -27,6 +28,32 @@
 	.endm
 
 	.section .bpftime_hot, "ax", @progbits
+
+/* long bpf_probe_read(void *dst, u32 size, const void *unsafe_ptr), the sixth argument the context: eight bytes where it
+ * may fault (is_guarded of bpf_read.c says the same), or else as C does it. */
+FUNCTION bpftime_probe_read
+	cmpl	$0, bpftime_resident+RESIDENT_GUARDED(%rip)
+	je	1f
+	cmpl	$8, %esi
+	jne	1f
+	movq	%fs:0, %rax
+	addq	bpftime_self@gottpoff(%rip), %rax
+	cmpq	%rax, FRAME_THREAD-FRAME_REGS(%r9)
+	jne	1f
+	testb	$BLOCKED_FAULTS, THREAD_BLOCKED(%rax)
+	jnz	1f
+LABEL bpftime_guarded_word
+	movq	(%rdx), %rax
+	movq	%rax, (%rdi)
+	xorl	%eax, %eax
+	ret
+LABEL bpftime_guarded_word_fixup
+	movq	$0, (%rdi)
+	movq	$-14, %rax /* EFAULT */
+	ret
+1:	jmp	bpftime_read_any
+END bpftime_probe_read
+
 LABEL bpftime_guarded_lo
 
 /* long bpftime_guarded_copy(void *to, const void *from, u64 n): 0, or -EFAULT with a part of it done */

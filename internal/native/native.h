@@ -39,6 +39,8 @@ struct bpftime_module {
 
 /* What a hit may need. Written once before the first patch, then constant. */
 struct bpftime_resident {
+	u32 guarded;                    /* SIGSEGV and SIGBUS are ours: see fault.c */
+	u32 tick;                       /* nanoseconds: of the coarse clock */
 	struct session *session;
 	u32 proc;                       /* process slot + 1 of the process that was patched */
 	u32 images;                     /* number of this process image: one more in each child that was hit */
@@ -49,12 +51,12 @@ struct bpftime_resident {
 	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
 	u32 names;                      /* calls that change a thread's name are seen: see bpf_task.c */
-	u32 tick;                       /* nanoseconds: of the coarse clock */
-	u32 guarded;                    /* SIGSEGV and SIGBUS are ours: see fault.c */
 	u32 nmodules;
 	struct bpftime_module *modules; /* in the order of addresses; for bpf_get_stack */
 	u8 *scratch;                    /* UNWIND_SCRATCH bytes for each lease; 0: no program asks for stacks */
 };
+
+_Static_assert(offsetof(struct bpftime_resident, guarded) == RESIDENT_GUARDED, "abi.h");
 
 extern struct bpftime_resident bpftime_resident HIDDEN;
 extern struct bpftime_private bpftime_private HIDDEN;

@@ -43,6 +43,7 @@ enum { SA_SIGINFO_ = 4, SA_RESTORER_ = 0x04000000, SA_ONSTACK_ = 0x08000000, SA_
 
 /* Bits of bpftime_thread.blocked. */
 enum { BLOCKED_TRAP = 1, BLOCKED_BUS = 2, BLOCKED_SEGV = 4, BLOCKED_SYS = 8 };
+_Static_assert((BLOCKED_BUS | BLOCKED_SEGV) == BLOCKED_FAULTS, "abi.h");
 
 /* siginfo_t and ucontext_t of x86-64, as far as they are looked at. */
 struct info {
