@@ -54,7 +54,7 @@ extern u32 session_log_level HIDDEN;
 
 /* mapfile.c */
 HIDDEN long map_file(const char *path, u64 size, struct text *why);
-HIDDEN u64 map_file_span(u64 at, u64 size);
+HIDDEN void map_file_drop(u64 at, u64 size);
 
 /* maps.c */
 struct vma {

@@ -120,7 +120,7 @@ void drop_maps(const struct resident *r)
 
 	for (u32 i = 0; i < r->plan->nmaps && !r->stays; i++)
 		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size))
-			sys_munmap(r->maps[i], map_file_span(r->maps[i], map[i].size));
+			map_file_drop(r->maps[i], map[i].size);
 }
 
 /* ---- a unit: prepare ---- */

@@ -13,7 +13,11 @@
 
 static u64 again(const struct map_header *h) { return is_ring(h) ? h->stride : 0; }
 
-u64 map_file_span(u64 at, u64 size) { return size + again((const struct map_header *)at); }
+void map_file_drop(u64 at, u64 size)
+{
+	bpftime_ring_remove((struct map_header *)at);
+	sys_munmap(at, size + again((const struct map_header *)at));
+}
 
 /* A page with the header in it, or -errno. */
 static long read_header(long fd, u64 size)
@@ -44,8 +48,10 @@ static long map_rest(long fd, u64 size, u64 page)
 		r = sys_mprotect(page, PAGE, PROT_READ);
 	if (!failed(r))
 		r = sys6(__NR_mremap, (long)page, PAGE, PAGE, 3 /* MAYMOVE | FIXED */, at, 0);
-	if (!failed(r))
+	if (!failed(r)) {
+		bpftime_ring_add((struct map_header *)at);
 		return at;
+	}
 	sys_munmap((u64)at, size + twice);
 	return r;
 }

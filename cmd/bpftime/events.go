@@ -79,15 +79,39 @@ func newEventSource(s *session.Session, only []string) *eventSource {
 // A ring is one ring buffer that is being read.
 type ring struct {
 	*openMap
-	reader *ringbuf.Reader
-	types  recordTypes
-	lost   uint64 // records, as told
+	reader   *ringbuf.Reader
+	recorder *ringbuf.Recorder // instead, of a flight recorder
+	types    recordTypes
+	lost     uint64 // records, as told
+}
+
+// next are the records that have come, at most so many of a reader's.
+func (r *ring) next(most int) (out []ringbuf.Record, err error) {
+	if r.recorder != nil {
+		return r.recorder.Next(), nil
+	}
+	for range most {
+		record, ok, err := r.reader.Next()
+		if err != nil || !ok {
+			return out, err
+		}
+		out = append(out, record)
+	}
+	return out, nil
+}
+
+func (r *ring) close() {
+	if r.recorder != nil {
+		r.recorder.Close()
+	} else {
+		r.reader.Close()
+	}
+	r.Close()
 }
 
 func (e *eventSource) close() {
 	for _, r := range e.rings {
-		r.reader.Close()
-		r.Close()
+		r.close()
 	}
 	if e.leases != nil {
 		e.leases.Close()
@@ -131,18 +155,27 @@ func (e *eventSource) open(m *openMap) error {
 	if err != nil {
 		return err
 	}
-	reader, err := ringbuf.Open(m.path, e.leases)
+	r := &ring{openMap: m, types: types}
+	if ringbuf.IsRecorder(m.Spec()) {
+		r.recorder, err = ringbuf.OpenRecorder(m.path)
+	} else {
+		r.reader, err = ringbuf.Open(m.path, e.leases)
+	}
 	if err != nil {
 		return err
 	}
-	r := &ring{openMap: m, reader: reader, types: types}
 	r.lost = r.gone()
 	e.rings = append(e.rings, r)
 	return nil
 }
 
 // gone counts records that nobody will see.
-func (r *ring) gone() uint64 { return r.reader.Dropped() + r.reader.Abandoned() }
+func (r *ring) gone() uint64 {
+	if r.recorder != nil {
+		return r.recorder.Dropped() + r.recorder.Gone()
+	}
+	return r.reader.Dropped() + r.reader.Abandoned()
+}
 
 func (e *eventSource) wants(m *openMap) bool {
 	for _, name := range e.only {
@@ -161,15 +194,12 @@ func (e *eventSource) poll() (out []line) {
 		out = append(out, errorLine(err))
 	}
 	for _, r := range e.rings {
-		for range atOnce {
-			record, ok, err := r.reader.Next()
-			if err != nil {
-				out = append(out, errorLine(fmt.Errorf("%s: %w", r.name, err)))
-			}
-			if !ok {
-				break
-			}
+		records, err := r.next(atOnce)
+		for _, record := range records {
 			out = append(out, r.line(record))
+		}
+		if err != nil {
+			out = append(out, errorLine(fmt.Errorf("%s: %w", r.name, err)))
 		}
 		out = append(out, lostLine(e.s.Name(), "records of "+r.name, &r.lost, r.gone())...)
 	}

@@ -275,6 +275,7 @@
 #define MAP_RING_CONSUMER 8192 /* u64: bytes given back to producers */
 #define MAP_RING_READ 8200     /* u64: bytes delivered */
 #define MAP_RING_READER 8208   /* u32: pid of the consumer, to name it */
+#define MAP_RING_SLEEPER 8212  /* u32: 1: it sleeps on this word (futex); who wakes it sets 0 */
 #define MAP_RING_PRODUCER 12288 /* u64: POS, LEN and LEASE of the last record */
 #define MAP_RING_OFF 16384
 #define RING_POS_BITS 34   /* end of the last record / 8 */
@@ -290,6 +291,18 @@
 #define RING_HDR_LEASE 0   /* 9 bits */
 #define RING_HDR_LINK 9    /* 8 bits: its index */
 #define RING_HDR_RUN 17    /* 15 bits: its hits in the lease, low bits */
+#define RING_OVERWRITE 0x80000 /* BPF_F_RB_OVERWRITE: a flight recorder, see map_recorder.c */
+#define RECORDER_CHUNKS 16     /* of the ring, or more: none is larger than RECORDER_LARGEST */
+#define RECORDER_LARGEST 262144
+#define RECORDER_WRITING 63    /* bit of a chunk's state, the u64 at 0 */
+#define RECORDER_TAKEN 48      /* 15 bits: how often it began anew */
+#define RECORDER_FILLED 32     /* 16 bits: its records behind the state, / 8. Low 32 bits: as RING_HEADER */
+#define RECORDER_HEAD 8
+#define RECORDER_SEQ 0         /* u64 of a record: its number, from 1 */
+#define RECORDER_LEN 8         /* u32: bytes of its data, behind RECORDER_RECORD */
+#define RECORDER_RECORD 16
+#define MAP_CTL_NEXT 16        /* u64: flight recorder: how many chunks were taken */
+#define MAP_CTL_SEQ 24         /* u64: and records submitted */
 #define PERF_HEADER 8      /* of a record of a perf_event_array: u32 at 0: CPU; then its data */
 
 /* a stack_trace: buckets of node_stride bytes, a state and the addresses behind it. The

@@ -43,6 +43,6 @@ HOT u64 bpftime_perf_event_output(BPF_ARGS)
 	record[1] = cpu;
 	if (r5)
 		copy_in((u8 *)(record + 2), (const u8 *)r4, r5);
-	bpftime_ring_submit(record);
+	bpftime_ring_submit(h, record, 0);
 	return 0;
 }

@@ -63,7 +63,17 @@ HIDDEN u64 bpftime_ringbuf_query(BPF_ARGS);
 /* A record of a ring for size bytes, reserved, with its header; 0: there is no room, or too
  * many others were faster. */
 HIDDEN u64 *bpftime_ring_reserve(struct map_header *h, u64 size, u64 ctx);
-HIDDEN void bpftime_ring_submit(u64 *record);
+HIDDEN void bpftime_ring_submit(struct map_header *h, u64 *record, u64 flags);
+
+/* For the applier: rings that it has mapped, so that a record is known by its address. */
+HIDDEN void bpftime_ring_add(struct map_header *h);
+HIDDEN void bpftime_ring_remove(struct map_header *h);
+
+/* map_recorder.c: records of rings that overwrite their oldest. */
+HIDDEN u64 bpftime_recorder_reserve(struct map_header *h, u64 size, u64 ctx);
+HIDDEN void bpftime_recorder_end(struct map_header *h, u64 sample, int keep, u64 ctx);
+
+INLINE int is_recorder(const struct map_header *h) { return h->type == TYPE_RINGBUF && h->flags & RING_OVERWRITE; }
 
 INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF || h->type == TYPE_PERF_EVENT_ARRAY; }
 

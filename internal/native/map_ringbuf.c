@@ -24,6 +24,14 @@
  * and run (maps/ringbuf), and passes over it; never by the time that went by, since
  * who is only stopped will go on to write.
  *
+ * A consumer that finds nothing may sleep: it sets SLEEPER and waits on that word. Who
+ * submits a record, sees it set and changes it, makes the one system call that wakes;
+ * while the consumer is awake nobody makes any, and nothing is paid but a load of a line
+ * that was read for the consumer's position. The load may be done before the record is
+ * seen by others, and then nobody wakes: a consumer never sleeps longer than it would
+ * have polled. BPF_RB_NO_WAKEUP leaves it asleep; BPF_RB_FORCE_WAKEUP is the default
+ * here, since who is awake needs no waking.
+ *
  * The applier maps the records twice, one behind the other, so each is contiguous.
  * Positions are in words of 8 bytes here, modulo 2^RING_POS_BITS.
  */
@@ -93,57 +101,125 @@ HOT u64 *bpftime_ring_reserve(struct map_header *h, u64 size, u64 ctx)
 	return 0;
 }
 
-INLINE void end_record(u64 sample, u32 flag)
-{
-	u32 *header = (u32 *)(sample - RING_HEADER);
+/* ---- rings by the addresses of their records ---- */
 
-	store(header, (*header & ~RING_BUSY) | flag);
+#define MOST_RINGS 64
+
+static struct {
+	u64 lo, hi;
+	struct map_header *h;
+} rings[MOST_RINGS];
+static u32 nrings;
+
+void bpftime_ring_add(struct map_header *h)
+{
+	u64 lo = (u64)map_at(h, MAP_RING_OFF);
+
+	if (!is_ring(h) || nrings == MOST_RINGS)
+		return;
+	rings[nrings].lo = lo;
+	rings[nrings].hi = lo + 2 * h->stride;
+	rings[nrings].h = h;
+	store(&nrings, nrings + 1);
 }
 
-HOT void bpftime_ring_submit(u64 *record) { end_record((u64)(record + 1), 0); }
-
-/* r1: map, r2: size, r3: flags */
-HOT u64 bpftime_ringbuf_reserve(BPF_ARGS)
+/* Nobody has records of it any more; others may be looked for meanwhile. */
+void bpftime_ring_remove(struct map_header *h)
 {
-	u64 *record = r3 ? 0 : bpftime_ring_reserve((struct map_header *)r1, r2, ctx);
+	for (u32 i = 0; i < nrings; i++)
+		if (rings[i].h == h)
+			store(&rings[i].hi, 0);
+}
 
+INLINE struct map_header *ring_of(u64 sample)
+{
+	u32 n = load(&nrings);
+
+	for (u32 i = 0; i < n; i++)
+		if (sample >= rings[i].lo && sample < load(&rings[i].hi))
+			return rings[i].h;
+	return 0;
+}
+
+/* ---- records end ---- */
+
+#define FUTEX 202
+#define FUTEX_WAKE 1
+
+static HOT void wake(u32 *sleeper)
+{
+	if (cas(sleeper, 1, 0))
+		bpftime_syscall(FUTEX, (u64)sleeper, FUTEX_WAKE, 1, 0, 0);
+}
+
+INLINE void end_record(struct map_header *h, u64 sample, u32 flag, u64 flags)
+{
+	u32 *header = (u32 *)(sample - RING_HEADER), *sleeper;
+
+	store(header, (*header & ~RING_BUSY) | flag);
+	if (!h || flags & NO_WAKEUP)
+		return;
+	sleeper = (u32 *)map_at(h, MAP_RING_SLEEPER);
+	if (unlikely(load(sleeper) == 1))
+		wake(sleeper);
+}
+
+HOT void bpftime_ring_submit(struct map_header *h, u64 *record, u64 flags) { end_record(h, (u64)(record + 1), 0, flags); }
+
+INLINE u64 end(u64 sample, u64 flags, int keep, u64 ctx)
+{
+	struct map_header *h = ring_of(sample);
+
+	if (h && is_recorder(h))
+		bpftime_recorder_end(h, sample, keep, ctx);
+	else
+		end_record(h, sample, keep ? 0 : RING_DISCARD, flags);
+	return 0;
+}
+
+/* A sample of the ring; 0: there is no room. A recorder's has to be found again. */
+static HOT u64 reserve(struct map_header *h, u64 size, u64 ctx)
+{
+	u64 *record;
+
+	if (is_recorder(h))
+		return ring_of((u64)map_at(h, MAP_RING_OFF)) ? bpftime_recorder_reserve(h, size, ctx) : 0;
+	record = bpftime_ring_reserve(h, size, ctx);
 	return record ? (u64)(record + 1) : 0;
 }
 
-/* r1: sample, r2: flags */
-HOT u64 bpftime_ringbuf_submit(BPF_ARGS)
-{
-	end_record(r1, 0);
-	return 0;
-}
+/* r1: map, r2: size, r3: flags */
+HOT u64 bpftime_ringbuf_reserve(BPF_ARGS) { return r3 ? 0 : reserve((struct map_header *)r1, r2, ctx); }
 
-HOT u64 bpftime_ringbuf_discard(BPF_ARGS)
-{
-	end_record(r1, RING_DISCARD);
-	return 0;
-}
+/* r1: sample, r2: flags */
+HOT u64 bpftime_ringbuf_submit(BPF_ARGS) { return end(r1, r2, 1, ctx); }
+HOT u64 bpftime_ringbuf_discard(BPF_ARGS) { return end(r1, r2, 0, ctx); }
 
 /* r1: map, r2: data, r3: size, r4: flags */
 HOT u64 bpftime_ringbuf_output(BPF_ARGS)
 {
-	u64 *record;
+	struct map_header *h = (struct map_header *)r1;
+	u64 sample;
 
 	if (r4 & ~(u64)(NO_WAKEUP | FORCE_WAKEUP))
 		return error(EINVAL_);
-	record = bpftime_ring_reserve((struct map_header *)r1, r3, ctx);
-	if (!record)
+	sample = reserve(h, r3, ctx);
+	if (!sample)
 		return error(EAGAIN_);
 	if (r3)
-		copy_in((u8 *)(record + 1), (const u8 *)r2, r3);
-	end_record((u64)(record + 1), 0);
+		copy_in((u8 *)sample, (const u8 *)r2, r3);
+	if (is_recorder(h))
+		bpftime_recorder_end(h, sample, 1, ctx);
+	else
+		end_record(h, sample, 0, r4);
 	return 0;
 }
 
-/* r1: map, r2: what */
+/* r1: map, r2: what. A recorder has no positions. */
 HOT u64 bpftime_ringbuf_query(BPF_ARGS)
 {
 	struct map_header *h = (struct map_header *)r1;
-	u64 avail = used(h, load(producer(h))) * 8;
+	u64 avail = is_recorder(h) ? 0 : used(h, load(producer(h))) * 8;
 
 	if (r2 == AVAIL_DATA)
 		return avail;

@@ -21,6 +21,8 @@
 // to nobody or to somebody else, or has run something since. Who is only stopped is
 // waited for: it is going to write there.
 //
+// A flight recorder has another layout and no consumer: see Recorder.
+//
 // All that is read may be spoilt by another process. Lengths and positions are bounded;
 // when they cannot be right, everything up to the producers' position is given up, and
 // an error says so, once.

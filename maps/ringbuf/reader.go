@@ -46,6 +46,7 @@ type Reader struct {
 	read      uint64 // position of the next record
 	waited    suspect
 	abandoned uint64
+	wakeups   bool
 }
 
 // Open locks the ring and reads from where the last consumer ended. leases is the
@@ -59,6 +60,10 @@ func Open(path string, leases Leases) (*Reader, error) {
 	if !m.Spec().Type.IsRing() {
 		m.Close()
 		return nil, fmt.Errorf("ringbuf: %s is %v", path, m.Spec())
+	}
+	if IsRecorder(m.Spec()) {
+		m.Close()
+		return nil, fmt.Errorf("ringbuf: %s is a flight recorder: nobody consumes its records", path)
 	}
 	if err := r.take(path); err != nil {
 		m.Close()
@@ -111,12 +116,29 @@ func (r *Reader) Close() error {
 func (r *Reader) Dropped() uint64   { return r.m.Misses() + r.m.Busy() }
 func (r *Reader) Abandoned() uint64 { return r.abandoned }
 
+// AskForWakeups has Read sleep until a program wakes it, which is a system call of the
+// traced process (futex) for each time that Read has slept: not for one whose filter
+// kills for it. Without, Read looks again and again.
+func (r *Reader) AskForWakeups() { r.wakeups = true }
+
+// longest is how long Read sleeps before it looks again.
+const longest = 10 * time.Millisecond
+
 // Read returns the next record, or the context's error.
 func (r *Reader) Read(ctx context.Context) (Record, error) {
-	for pause := time.Duration(0); ; pause = min(2*pause+100*time.Microsecond, 10*time.Millisecond) {
+	for pause := time.Duration(0); ; pause = min(2*pause+100*time.Microsecond, longest) {
 		rec, ok, err := r.Next()
 		if ok || err != nil {
 			return rec, err
+		}
+		if r.wakeups && pause > time.Millisecond { // while records come fast, nobody has to wake us
+			if rec, ok, err = r.sleep(); ok || err != nil {
+				return rec, err
+			}
+			if ctx.Err() != nil {
+				return Record{}, ctx.Err()
+			}
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -124,6 +146,19 @@ func (r *Reader) Read(ctx context.Context) (Record, error) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// sleep waits for a program to wake us, unless there is a record by the time that
+// programs are told to.
+func (r *Reader) sleep() (Record, bool, error) {
+	sleeper := word32(r.mem, abi.MAP_RING_SLEEPER)
+	atomic.StoreUint32(sleeper, 1)
+	defer atomic.StoreUint32(sleeper, 0)
+	rec, ok, err := r.Next()
+	if !ok && err == nil {
+		waitWord(sleeper, 1, longest)
+	}
+	return rec, ok, err
 }
 
 // Next returns the next record, if it is there.

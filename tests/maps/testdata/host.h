@@ -3,6 +3,7 @@
 #ifndef TEST_HOST_H
 #define TEST_HOST_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,13 @@
 
 struct bpftime_resident bpftime_resident;
 struct bpftime_private bpftime_private;
+
+long bpftime_syscall(long nr, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+	long r = syscall(nr, a, b, c, d, e);
+
+	return r < 0 ? -errno : r;
+}
 
 /* The frame of a thunk, as far as helpers look at it. */
 struct caller {
@@ -86,8 +94,10 @@ static inline struct map_header *map_open(const char *path)
 	if (pread(fd, h, 4096, 0) != 4096 || mprotect(h, 4096, PROT_READ))
 		die(path);
 	close(fd);
-	if (!bpftime_map_check(h, size))
+	if (!bpftime_map_check(h, size)) {
+		bpftime_ring_add(h);
 		return h;
+	}
 	munmap(h, size + again);
 	return 0;
 }

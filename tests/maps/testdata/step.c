@@ -2,6 +2,7 @@
  *
  *   step SESSION MAP OP LEASE KEY VALUE FLAGS     OP: update, delete, add; KEY, VALUE in hex
  *                                                   output, reserve: VALUE of FLAGS bytes
+ *                                                   quiet: output that wakes nobody
  *                                                   stack: VALUE, 8 bytes an address, FLAGS
  *
  * Stops with int3 before it, with 1 in the last counter of the session, writes 2
@@ -26,6 +27,8 @@ static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
 		return bpftime_map_delete_elem((u64)h, (u64)key, 0, 0, 0, ctx);
 	if (*op == 's')
 		return bpftime_stack_put(h, (u64 *)value, h->value_size / 8, flags, ctx);
+	if (*op == 'q')
+		return bpftime_ringbuf_output((u64)h, (u64)value, flags, 1 /* BPF_RB_NO_WAKEUP */, 0, ctx);
 	if (*op == 'o')
 		return bpftime_ringbuf_output((u64)h, (u64)value, flags, 0, 0, ctx);
 	if (*op == 'r') {
