@@ -100,6 +100,9 @@ func mapSpec(m *object.MapSpec) (maps.Spec, error) {
 		}
 	}
 	s := maps.Spec{Type: maps.Type(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
+	if s.Type == maps.BloomFilter {
+		s.Extra = uint32(min(m.Extra, 1<<31))
+	}
 	if s.Type == maps.PerfEventArray && s.MaxEntries == 0 { // as libbpf does
 		s.MaxEntries = possibleCPUs()
 	}

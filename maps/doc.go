@@ -16,6 +16,8 @@
 //	array         header | values                       a value has a multiple of 8 bytes
 //	percpu_array  header | blocks | control
 //	prog_array    header | identities | control            see refer.go
+//	queue, stack  as a hash: its keys are positions (map_queue.c)
+//	bloom_filter  header | bits
 //	hash          header | control | records | heads | free bits | spare bits | nodes
 //	percpu_hash   the same, nodes without values | blocks
 //	ringbuf       header | control | consumer's page | producers' page | records

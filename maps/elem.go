@@ -24,6 +24,8 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 		return nil, err
 	}
 	switch {
+	case m.spec.Type.keyless():
+		return nil, m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case len(key) != int(m.spec.KeySize):
 		return nil, m.fail("lookup: size of the key", unix.EINVAL)
 	case m.spec.Type == LPMTrie:
@@ -58,6 +60,10 @@ func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 		return m.allReferences
 	case m.spec.Type == StackTrace:
 		return m.allStacks
+	case m.spec.Type.isQueue():
+		return m.allQueued
+	case m.spec.Type == BloomFilter:
+		return func(func([]byte, [][]byte) bool) {}
 	}
 	return func(yield func([]byte, [][]byte) bool) {
 		for index := range m.spec.MaxEntries {
@@ -72,6 +78,9 @@ func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 // the others are zero; what a program adds at the same moment may get lost, as in the
 // kernel. Errors wrap the kernel's: E2BIG, EEXIST, ENOENT, EINVAL, EPERM, EBUSY.
 func (m *Map) Update(key, value []byte, flags uint64) error {
+	if m.spec.Type.keyless() && len(key) == 0 {
+		return m.Push(value, flags)
+	}
 	if err := m.writable("update"); err != nil {
 		return err
 	}
@@ -106,6 +115,9 @@ func (m *Map) Delete(key []byte) error {
 	if len(key) != int(m.spec.KeySize) {
 		return m.fail("delete: size of the key", unix.EINVAL)
 	}
+	if m.spec.Type.keyless() {
+		return m.fail("delete", unix.EINVAL)
+	}
 	if m.spec.Type.refers() {
 		return m.deleteReference(binary.LittleEndian.Uint32(key))
 	}
@@ -120,7 +132,7 @@ func (m *Map) Delete(key []byte) error {
 
 // Sum adds up the 8-byte values of a key of an array over all blocks.
 func (m *Map) Sum(key uint32) (sum uint64) {
-	if m.spec.Type.isHash() || key >= m.spec.MaxEntries || m.spec.ValueSize < 8 {
+	if m.spec.Type.isHash() || m.spec.Type.keyless() || key >= m.spec.MaxEntries || m.spec.ValueSize < 8 {
 		return 0
 	}
 	for block := range m.blocksInUse() {

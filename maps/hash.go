@@ -27,14 +27,17 @@ func mix(a uint64) uint64 {
 
 // headOf is where the head of the key's chain lies.
 func (m *Map) headOf(key []byte) uint64 {
+	return m.buckets + 8*(m.hashOf(key)&uint64(m.bucketMask))
+}
+
+func (m *Map) hashOf(key []byte) uint64 {
 	v := m.seed
 	for ; len(key) > 8; key = key[8:] {
 		v = mix(v ^ binary.LittleEndian.Uint64(key))
 	}
 	var tail [8]byte
 	copy(tail[:], key)
-	v = mix(v ^ binary.LittleEndian.Uint64(tail[:]))
-	return m.buckets + 8*(v&uint64(m.bucketMask))
+	return mix(v ^ binary.LittleEndian.Uint64(tail[:]))
 }
 
 // node is where a node lies, and with it its link; n is below nnodes.
@@ -80,7 +83,7 @@ func (m *Map) chain(head uint64) ([]place, bool) {
 	return nil, false
 }
 
-func (m *Map) keyOf(n uint32) []byte { return m.read(m.node(n)+8, m.spec.KeySize) }
+func (m *Map) keyOf(n uint32) []byte { return m.read(m.node(n)+8, m.spec.keyBytes()) }
 
 // givenKey is the key as it was spelled when the entry was written: in a trie it stands
 // behind the one that is looked for.

@@ -72,6 +72,6 @@ func (w *walk) recover() {
 	}
 	w.setHand(0)
 	if n := uint32(victim) - 1; n < w.nnodes && w.u64(w.node(n))&marks != 0 {
-		(&walk{Map: w.Map, key: w.keyOf(n), head: w.headOf(w.keyOf(n)), budget: longest}).find()
+		(&walk{Map: w.Map, key: w.keyOf(n), head: w.headOf(w.keyOf(n)), budget: longest}).sweep()
 	}
 }

@@ -2,6 +2,7 @@ package maps
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -26,6 +27,9 @@ func Make(path string, spec Spec) error { return MakeFilled(path, spec, nil) }
 // .rodata, or the first References of a map that has such. One that is there already keeps what is in it; but constants
 // (ReadOnlyProgram) have to be the same, since programs were verified with them.
 func MakeFilled(path string, spec Spec, contents []byte) error {
+	if spec.Type == BloomFilter {
+		spec.Extra = cmp.Or(spec.Extra, usualHashes)
+	}
 	err := spec.Check()
 	if err == nil && contents != nil && (spec.Type != Array && spec.Type != ProgArray || uint64(len(contents)) > spec.layout().stride) {
 		err = fmt.Errorf("%d bytes are no contents for %v", len(contents), spec)
@@ -68,7 +72,7 @@ func write(path string, spec Spec, contents []byte) error {
 			return err
 		}
 	}
-	if spec.Type.isHash() {
+	if spec.Type.isHash() || spec.Type.isQueue() {
 		return spec.writeHash(f)
 	}
 	_, err = f.WriteAt(contents, abi.MAP_DATA_OFF)
@@ -87,7 +91,7 @@ func reserve(f *os.File, size int64) error {
 
 func (s Spec) seed() uint64 {
 	var b [8]byte
-	if s.Type.isHash() && s.Flags&ZeroSeed == 0 {
+	if (s.Type.isHash() || s.Type.keyless()) && s.Flags&ZeroSeed == 0 {
 		rand.Read(b[:]) // never fails
 	}
 	return binary.LittleEndian.Uint64(b[:])

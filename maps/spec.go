@@ -23,7 +23,10 @@ const (
 	LRUHash        Type = 9
 	LRUPercpuHash  Type = 10
 	LPMTrie        Type = 11
+	Queue          Type = 22
+	Stack          Type = 23
 	Ringbuf        Type = 27
+	BloomFilter    Type = 30
 )
 
 var typeNames = map[Type]string{
@@ -37,7 +40,10 @@ var typeNames = map[Type]string{
 	LRUHash:        "lru_hash",
 	LRUPercpuHash:  "lru_percpu_hash",
 	LPMTrie:        "lpm_trie",
+	Queue:          "queue",
+	Stack:          "stack",
 	Ringbuf:        "ringbuf",
+	BloomFilter:    "bloom_filter",
 }
 
 func (t Type) String() string {
@@ -64,6 +70,7 @@ type Spec struct {
 	ValueSize  uint32 // bytes; in the file a multiple of 8
 	MaxEntries uint32 // of a ringbuf: bytes
 	Flags      uint32
+	Extra      uint32 // of a bloom_filter: hash functions; 0: 5
 }
 
 const (
@@ -120,6 +127,10 @@ func (s Spec) layout() layout {
 		s.hashLayout(&l)
 	case StackTrace:
 		s.stackLayout(&l)
+	case Queue, Stack:
+		s.queueLayout(&l)
+	case BloomFilter:
+		s.filterLayout(&l)
 	case Ringbuf, PerfEventArray:
 		s.ringLayout(&l)
 	}
@@ -183,6 +194,9 @@ func (s Spec) Check() error {
 	if s.Type == StackTrace {
 		return s.checkStacks()
 	}
+	if s.Type.keyless() {
+		return s.checkKeyless()
+	}
 	switch {
 	case typeNames[s.Type] == "":
 		return fmt.Errorf("%v is not supported", s.Type)
@@ -202,6 +216,10 @@ func (s Spec) Check() error {
 	if err := s.checkFlags(); err != nil {
 		return err
 	}
+	return s.checkSize()
+}
+
+func (s Spec) checkSize() error {
 	if size := s.Size(); size > maxSize {
 		return fmt.Errorf("%v of %d entries of %d bytes takes %d MiB; at most %d MiB: use a smaller max_entries", s.Type.article(), s.MaxEntries, s.ValueSize, size>>20, maxSize>>20)
 	}
@@ -212,7 +230,7 @@ func (s Spec) Check() error {
 func (s Spec) header(seed uint64) []byte {
 	h, l, le := make([]byte, abi.MAP_DATA_OFF), s.layout(), binary.LittleEndian
 	for at, v := range map[int]uint32{
-		abi.MAP_HDR_VERSION: abi.MAP_VERSION, abi.MAP_HDR_TYPE: uint32(s.Type), abi.MAP_HDR_KEY_SIZE: s.KeySize,
+		abi.MAP_HDR_VERSION: abi.MAP_VERSION, abi.MAP_HDR_TYPE: uint32(s.Type), abi.MAP_HDR_KEY_SIZE: s.keyBytes(),
 		abi.MAP_HDR_VALUE_SIZE: s.ValueSize, abi.MAP_HDR_MAX_ENTRIES: s.MaxEntries, abi.MAP_HDR_FLAGS: s.Flags,
 		abi.MAP_HDR_NSLOTS: l.nslots, abi.MAP_HDR_VALUE_STRIDE: l.valueStride, abi.MAP_HDR_BUCKET_MASK: l.bucketMask,
 		abi.MAP_HDR_NNODES: l.nnodes, abi.MAP_HDR_NODE_STRIDE: l.nodeStride, abi.MAP_HDR_VALUE_AT: l.valueAt,
@@ -237,6 +255,7 @@ func readHeader(h []byte, size int64) (Spec, error) {
 	}
 	s := Spec{Type: Type(le.Uint32(h[abi.MAP_HDR_TYPE:])), KeySize: le.Uint32(h[abi.MAP_HDR_KEY_SIZE:]),
 		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:])}
+	s.readKeyless(h)
 	if err := s.Check(); err != nil {
 		return Spec{}, err
 	}
@@ -258,6 +277,9 @@ func (s Spec) String() string {
 	if s.Type == Ringbuf {
 		return fmt.Sprintf("a ringbuf of %d bytes, flags %#x", s.MaxEntries, s.Flags)
 	}
+	if s.Type.keyless() {
+		return fmt.Sprintf("%v of %d elements of %d bytes, flags %#x", s.Type.article(), s.MaxEntries, s.ValueSize, s.Flags)
+	}
 	return fmt.Sprintf("%v of %d entries, keys of %d bytes, values of %d, flags %#x", s.Type.article(), s.MaxEntries, s.KeySize, s.ValueSize, s.Flags)
 }
 
@@ -278,6 +300,7 @@ func (s Spec) difference(want Spec) string {
 	}{
 		{"type", s.Type, want.Type}, {"key size", s.KeySize, want.KeySize}, {"value size", s.ValueSize, want.ValueSize},
 		{"max_entries", s.MaxEntries, want.MaxEntries}, {"flags", fmt.Sprintf("%#x", s.Flags), fmt.Sprintf("%#x", want.Flags)},
+		{"hash functions", s.Extra, want.Extra},
 	} {
 		if f.have != f.want {
 			out += fmt.Sprintf(", %s %v, wanted %v", f.name, f.have, f.want)

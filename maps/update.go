@@ -28,6 +28,7 @@ type walk struct {
 	n        uint32 // the node
 	next     uint64 // its own link
 	budget   int
+	oldest   bool // the last node is looked for, whatever its key
 }
 
 // pools of nodes
@@ -151,6 +152,9 @@ func (w *walk) find() (found, ok bool) {
 		w.n = uint32(w.link)
 		w.next = w.u64(w.node(w.n))
 		same := bytes.Equal(w.keyOf(w.n), w.key)
+		if w.oldest {
+			same = w.isLast()
+		}
 		switch {
 		case w.u64(w.at) != w.link:
 			w.fromHead()
@@ -302,7 +306,7 @@ func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
 	}
 	old := w.n
 	if !ours {
-		w.find() // unlinks what is marked
+		w.sweep()
 	}
 	switch {
 	case spare && ours:
@@ -326,21 +330,33 @@ func (w *walk) remove() error {
 		if !found {
 			return w.fail("delete", unix.ENOENT)
 		}
-		n, last := w.n, w.isLast()
 		if w.removing != nil { // what it reads is the node's if it is removed then
-			w.removing(n)
+			w.removing(w.n)
 		}
-		frozen := w.freeze(uint32(w.next), abi.MAP_LINK_DELETED)
-		ours := frozen && w.takeOut(uint32(w.next))
-		switch {
-		case ours:
-			w.give(freeNodes, n)
-		case frozen && !last:
-			w.find() // unlinks what is marked
-		}
-		w.setVictim(0)
-		if ours || frozen && !last {
+		if w.removeFound() {
 			return nil
 		}
 	}
+}
+
+// removeFound removes the node where the walk stands, unless somebody was faster.
+func (w *walk) removeFound() bool {
+	frozen := w.freeze(uint32(w.next), abi.MAP_LINK_DELETED)
+	last := w.isLast()
+	ours := frozen && w.takeOut(uint32(w.next))
+	switch {
+	case ours:
+		w.give(freeNodes, w.n)
+	case frozen && !last:
+		w.sweep()
+	}
+	w.setVictim(0)
+	return ours || frozen && !last
+}
+
+// sweep unlinks what is marked in the key's chain. All keys of a stack are the same.
+func (w *walk) sweep() {
+	w.oldest = w.spec.Type == Stack
+	w.find()
+	w.oldest = false
 }

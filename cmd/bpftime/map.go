@@ -86,6 +86,8 @@ func printMapList(w io.Writer, ms []*openMap) error {
 			key, value = "-", "-"
 		case s.Type.Refers():
 			key, value = "u32", "program"
+		case s.Type.Keyless():
+			key = "-"
 		case !m.isHash():
 			key = "u32"
 		}
@@ -215,6 +217,9 @@ func (o *mapOptions) change(name, keyText string, do func(m *openMap, w *maps.Ma
 func (m *openMap) encodeKey(text string) ([]byte, error) {
 	if m.Spec().Type.IsRing() {
 		return nil, fmt.Errorf("%s is a ring buffer, it has no keys: bpftime events shows its records", m.name)
+	}
+	if t := m.Spec().Type; t.Keyless() {
+		return nil, fmt.Errorf("%s is a %v, which has no keys: bpftime map dump shows its elements", m.name, t)
 	}
 	key, err := show.Encode(m.key, int(m.Spec().KeySize), text)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // all), without those of arrays that are zero.
 func (m *openMap) print(w io.Writer, most int) error {
 	entries := m.entries()
-	if !m.isHash() {
+	if !m.isHash() && !m.Spec().Type.Keyless() {
 		entries = nonZero(entries)
 	}
 	if _, err := fmt.Fprintf(w, "%s  %s\n", show.Clean(m.name), m.summary(len(entries))); err != nil {
@@ -58,9 +58,11 @@ func (m *openMap) summary(n int) string {
 		text = fmt.Sprintf("%v of %d bytes", s.Type, s.Stride())
 	case s.Type == maps.StackTrace:
 		text = fmt.Sprintf("%v of %d, %d used", s.Type, s.MaxEntries, n)
-	case m.isHash() && n == 0:
+	case s.Type == maps.BloomFilter:
+		text = fmt.Sprintf("bloom_filter for %d", s.MaxEntries)
+	case (m.isHash() || s.Type.Keyless()) && n == 0:
 		text = fmt.Sprintf("%v of %d, empty", s.Type, s.MaxEntries)
-	case m.isHash():
+	case m.isHash() || s.Type.Keyless():
 		text = fmt.Sprintf("%v of %d, %d used", s.Type, s.MaxEntries, n)
 	case n == 0:
 		text = fmt.Sprintf("%v of %d, all zero", s.Type, s.MaxEntries)

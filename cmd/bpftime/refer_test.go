@@ -54,3 +54,32 @@ func TestProgramArray(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueShown: the elements of a queue by their place, zeros too; it has no keys to ask for.
+func TestQueueShown(t *testing.T) {
+	u := newUser(t)
+	u.must("run", "-s", "web", "funccount", "uprobe/libc:getppid", "--", "true")
+	path := filepath.Join(u.rundir, "web", "maps", "o.waiting")
+	if err := maps.Make(path, maps.Spec{Type: maps.Queue, ValueSize: 8, MaxEntries: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if got := u.must("map", "dump", "waiting").stdout; got != "o.waiting  queue of 3, empty\n" {
+		t.Errorf("dump: %s", got)
+	}
+	m, err := maps.OpenWriter(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, b := range []byte{9, 0} {
+		if err := m.Push([]byte{b, 0, 0, 0, 0, 0, 0, 0}, maps.Any); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := u.must("map", "dump", "waiting").stdout; got != "o.waiting  queue of 3, 2 used\n  KEY  VALUE\n    0      9\n    1      0\n" {
+		t.Errorf("dump: %s", got)
+	}
+	if r := u.run("map", "lookup", "waiting", "0"); r.code != 1 || !strings.Contains(r.stderr, "o.waiting is a queue, which has no keys") {
+		t.Errorf("lookup: %d %s", r.code, r.stderr)
+	}
+}

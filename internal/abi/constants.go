@@ -187,6 +187,8 @@ const (
 	MAP_CTL_BUSY               = 8    // u64: -EBUSY, and records lost to other producers
 	MAP_CTL_CLOCK              = 16   // u64: LRU types: the node that may go next
 	MAP_CTL_FREED              = 24   // u64: LRU types: how often a free node was given
+	MAP_CTL_PUSHED             = 64   // u64: queue: elements that were ever put in
+	MAP_CTL_POPPED             = 128  // u64: ... and that left; bloom_filter has neither
 	MAP_CTL_TABLE              = 1024 // u16[SESSION_NLEASES]: lease -> block + 1
 	MAP_CTL_OWNERS             = 2048 // u16[SESSION_NLEASES]: block -> lease + 1
 	MAP_CTL_LENGTHS            = 3072 // u64[MAP_NLENGTHS / 64]: lpm_trie: lengths of prefixes that there were

@@ -187,7 +187,11 @@ AT(map_header, frozen, MAP_HDR_FROZEN);
 
 struct map_control {
 	u64 misses, busy, clock, freed;
-	u8 pad[MAP_CTL_TABLE - 32];
+	u8 pad[MAP_CTL_PUSHED - 32];
+	u64 pushed;
+	u8 pad1[MAP_CTL_POPPED - MAP_CTL_PUSHED - 8];
+	u64 popped;
+	u8 pad3[MAP_CTL_TABLE - MAP_CTL_POPPED - 8];
 	u16 table[SESSION_NLEASES], owners[SESSION_NLEASES];
 	u64 lengths[MAP_NLENGTHS / 64];
 	u8 pad2[MAP_CTL_SIZE - MAP_CTL_LENGTHS - MAP_NLENGTHS / 8];
@@ -196,6 +200,8 @@ SIZE(map_control, MAP_CTL_SIZE);
 AT(map_control, busy, MAP_CTL_BUSY);
 AT(map_control, clock, MAP_CTL_CLOCK);
 AT(map_control, freed, MAP_CTL_FREED);
+AT(map_control, pushed, MAP_CTL_PUSHED);
+AT(map_control, popped, MAP_CTL_POPPED);
 AT(map_control, lengths, MAP_CTL_LENGTHS);
 AT(map_control, table, MAP_CTL_TABLE);
 AT(map_control, owners, MAP_CTL_OWNERS);

@@ -34,6 +34,9 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(45, probe_read_str);
 	HELPER(58, override_return);
 	HELPER(67, get_stack);
+	HELPER(87, map_push_elem);
+	HELPER(88, map_pop_elem);
+	HELPER(89, map_peek_elem);
 	HELPER(105, strtol);
 	HELPER(106, strtoul);
 	HELPER(109, send_signal);

@@ -26,7 +26,10 @@ enum {
 	TYPE_LRU_HASH = 9,
 	TYPE_LRU_PERCPU_HASH = 10,
 	TYPE_LPM_TRIE = 11,
-	TYPE_RINGBUF = 27
+	TYPE_QUEUE = 22,
+	TYPE_STACK = 23,
+	TYPE_RINGBUF = 27,
+	TYPE_BLOOM_FILTER = 30
 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
@@ -46,6 +49,11 @@ struct program_table {
 /* What a program's stub of helper 12 calls: r1, the array, the index, a program_table.
  * The code to jump to, or 0. */
 HIDDEN u64 bpftime_tail_call(BPF_ARGS);
+
+/* map_queue.c: 87 to 89 */
+HIDDEN u64 bpftime_map_push_elem(BPF_ARGS);
+HIDDEN u64 bpftime_map_pop_elem(BPF_ARGS);
+HIDDEN u64 bpftime_map_peek_elem(BPF_ARGS);
 
 /* map_each.c: 164 */
 HIDDEN u64 bpftime_for_each_map_elem(BPF_ARGS);
@@ -197,6 +205,14 @@ INLINE int is_hashed(const struct map_header *h)
 HIDDEN u64 bpftime_hash_lookup(struct map_header *h, const u8 *key, u32 lease);
 HIDDEN u64 bpftime_hash_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease);
 HIDDEN u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease);
+/* At the end of map_hash.c, for map_queue.c. */
+HIDDEN u64 bpftime_queue_push(struct map_header *h, const u8 *value, u32 lease);
+HIDDEN u64 bpftime_queue_pop(struct map_header *h, u8 *to, u32 lease);
+HIDDEN u64 bpftime_queue_peek(struct map_header *h, u8 *to, u32 lease);
+HIDDEN u64 bpftime_stack_push(struct map_header *h, const u8 *value, u32 lease);
+HIDDEN u64 bpftime_stack_pop(struct map_header *h, u8 *to, u32 lease);
+HIDDEN u64 bpftime_stack_peek(struct map_header *h, u8 *to, u32 lease);
+HIDDEN u64 bpftime_stack_drop(struct map_header *h, u32 lease); /* the oldest */
 HIDDEN u64 bpftime_lpm_lookup(struct map_header *h, const u8 *key, u32 lease);
 HIDDEN u64 bpftime_lpm_update(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u32 lease);
 HIDDEN u64 bpftime_lpm_delete(struct map_header *h, const u8 *key, u32 lease);

@@ -81,6 +81,13 @@ static HOT int is_unwind(const struct map_header *h)
 	return h->data == MAP_DATA_OFF && inside(h, h->data, h->max_entries, UNWIND_ROW) && path[0] && !path[UNWIND_PATH_MAX - 1];
 }
 
+static HOT int is_filter(const struct map_header *h)
+{
+	u64 bits = h->bucket_mask + 1ul;
+
+	return !(bits & (bits - 1)) && bits >= 64 && h->nnodes && h->nnodes <= 15 && inside(h, h->data, bits / 64, 8);
+}
+
 HOT long bpftime_map_check(const struct map_header *h, u64 size)
 {
 	int ok = h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == size;
@@ -97,6 +104,10 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		ok = ok && is_hash(h);
 	else if (h->type == TYPE_STACK_TRACE)
 		ok = ok && is_stacks(h);
+	else if (h->type == TYPE_QUEUE || h->type == TYPE_STACK)
+		ok = ok && is_hash(h) && h->key_size == 8;
+	else if (h->type == TYPE_BLOOM_FILTER)
+		ok = ok && is_filter(h);
 	else if (!is_ring(h))
 		ok = 0;
 	return ok ? 0 : -(long)EINVAL_;

@@ -154,7 +154,8 @@ INLINE void pass_marked(struct walk *w)
 	w->link = after;
 }
 
-INLINE int find(struct walk *w)
+/* Finds the key; oldest: the last node of the chain, whatever its key. */
+INLINE int find_either(struct walk *w, int oldest)
 {
 	from_head(w);
 	while (w->budget-- > 1) {
@@ -164,7 +165,7 @@ INLINE int find(struct walk *w)
 			return ABSENT;
 		w->node = map_node(w->h, NODE(w->link));
 		w->next = load(&w->node->link);
-		same = same_key(w);
+		same = oldest ? NODE(w->next) >= w->h->nnodes : same_key(w);
 		if (unlikely(load(w->at) != w->link)) {
 			from_head(w);
 		} else if (unlikely(w->next & MARKS)) {
@@ -179,6 +180,8 @@ INLINE int find(struct walk *w)
 	w->budget = 1;
 	return EXHAUSTED;
 }
+
+INLINE int find(struct walk *w) { return find_either(w, 0); }
 
 /* The lease's value of node n in a percpu_hash; 0: there is no block. */
 INLINE u8 *own_value(struct map_header *h, u64 n, u32 lease)
@@ -258,7 +261,7 @@ HOT void bpftime_hash_sweep(struct map_header *h, const u8 *key, u32 lease)
 {
 	struct walk w = {.h = h, .mine = map_record(h, lease), .key = key, .head = map_head(h, map_hash(h, key)), .budget = BUDGET};
 
-	find(&w);
+	find_either(&w, h->type == TYPE_STACK); /* all keys of a stack are the same */
 }
 
 /* ---- nodes ---- */
@@ -501,3 +504,130 @@ HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)
 {
 	return likely(is_brief(h)) ? delete(h, key, lease, 1) : delete(h, key, lease, 0);
 }
+
+/* ---- queues and stacks: map_queue.c ---- */
+
+INLINE void copy_out(u8 *to, const u8 *from, u64 n)
+{
+	for (; n >= 8; n -= 8, to += 8, from += 8)
+		store8(to, load8(from));
+	while (n--)
+		*(volatile u8 *)to++ = *from++;
+}
+
+/* Copies the value where the walk stands; then it was there all the while, or AGAIN. */
+INLINE int read_value(struct walk *w, u8 *to)
+{
+	copy_out(to, (const u8 *)w->node + w->h->value_at, w->h->value_size);
+	return load(w->at) == w->link && load(&w->node->link) == w->next ? DONE : AGAIN;
+}
+
+INLINE int leave_with(struct walk *w, u8 *to, int removes)
+{
+	if (to && read_value(w, to) == AGAIN)
+		return AGAIN;
+	return removes ? discard(w) : DONE;
+}
+
+INLINE struct walk begin_at(struct map_header *h, const u64 *key, u32 lease) { return begin(h, (const u8 *)key, lease, 1); }
+
+/* The same walk, to what its key is now. */
+INLINE void aim(struct walk *w, u64 pos)
+{
+	w->word = pos;
+	w->head = map_head(w->h, mix(w->h->seed ^ pos, GOLDEN));
+}
+
+HOT u64 bpftime_queue_push(struct map_header *h, const u8 *value, u32 lease)
+{
+	u64 *pushed = &map_control(h)->pushed, pos = load(pushed);
+	struct walk w = begin_at(h, &pos, lease);
+	int r = AGAIN;
+
+	while (r == AGAIN) {
+		int found;
+
+		pos = load(pushed);
+		aim(&w, pos);
+		found = find(&w);
+		if (found == EXHAUSTED)
+			return finish(&w, EBUSY_);
+		if (found == FOUND)
+			cas(pushed, pos, pos + 1);
+		else if (load(pushed) == pos)
+			r = insert(&w, value);
+	}
+	if (r != DONE)
+		return finish(&w, r == FULL ? E2BIG_ : EBUSY_);
+	cas(pushed, pos, pos + 1);
+	return finish(&w, 0);
+}
+
+INLINE u64 queue_first(struct map_header *h, u8 *to, u32 lease, int removes)
+{
+	u64 *pushed = &map_control(h)->pushed, *popped = &map_control(h)->popped;
+	u64 pos = load(popped);
+	struct walk w = begin_at(h, &pos, lease);
+
+	for (;;) {
+		u64 end;
+		int found;
+
+		pos = load(popped);
+		end = load(pushed);
+		aim(&w, pos);
+		found = find(&w);
+		if (found == EXHAUSTED)
+			return finish(&w, EBUSY_);
+		if (found == FOUND && end == pos)
+			cas(pushed, pos, pos + 1);
+		if (found == FOUND && leave_with(&w, to, removes) == DONE) {
+			if (removes)
+				cas(popped, pos, pos + 1);
+			return 0;
+		}
+		if (found == ABSENT && end != pos)
+			cas(popped, pos, pos + 1);
+		else if (found == ABSENT && load(popped) == pos)
+			return error(ENOENT_);
+	}
+}
+
+HOT u64 bpftime_queue_pop(struct map_header *h, u8 *to, u32 lease) { return queue_first(h, to, lease, 1); }
+
+HOT u64 bpftime_queue_peek(struct map_header *h, u8 *to, u32 lease) { return queue_first(h, to, lease, 0); }
+
+HOT u64 bpftime_stack_push(struct map_header *h, const u8 *value, u32 lease)
+{
+	u64 key = 0;
+	struct walk w = begin_at(h, &key, lease);
+	int r;
+
+	do {
+		from_head(&w);
+		r = insert(&w, value);
+	} while (r == AGAIN && w.budget--);
+	if (r == DONE)
+		return finish(&w, 0);
+	return finish(&w, r == FULL ? E2BIG_ : EBUSY_);
+}
+
+INLINE u64 stack_end(struct map_header *h, u8 *to, u32 lease, int removes, int oldest)
+{
+	u64 key = 0;
+	struct walk w = begin_at(h, &key, lease);
+	int found;
+
+	do {
+		found = find_either(&w, oldest);
+		if (found != FOUND)
+			return finish(&w, found == ABSENT ? ENOENT_ : EBUSY_);
+	} while (leave_with(&w, to, removes) == AGAIN);
+	return 0;
+}
+
+HOT u64 bpftime_stack_pop(struct map_header *h, u8 *to, u32 lease) { return stack_end(h, to, lease, 1, 0); }
+
+HOT u64 bpftime_stack_peek(struct map_header *h, u8 *to, u32 lease) { return stack_end(h, to, lease, 0, 0); }
+
+HOT u64 bpftime_stack_drop(struct map_header *h, u32 lease) { return stack_end(h, 0, lease, 1, 1); }

@@ -28,7 +28,9 @@ static HOT u64 trail(struct map_header *h, u64 *at, u32 n, int *there)
 {
 	u64 sum = 0;
 
-	for (u32 steps = 0; steps < MOST_STEPS; steps++) {
+	u32 most = h->type == TYPE_STACK ? h->nnodes + 1 : MOST_STEPS; /* a stack is one chain */
+
+	for (u32 steps = 0; steps < most; steps++) {
 		u64 link = load(at);
 
 		sum = mix(sum ^ link, GOLDEN) + steps;

@@ -70,6 +70,7 @@ var lockedBy = map[string]string{
 	"internal/native/map_lost.c":    "the same, to mend what a dead process left",
 	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
 	"internal/native/map_prog.c":    "a tail call to a program that the process does not have: it is counted",
+	"internal/native/map_queue.c":   "bits of a filter that are not set yet",
 	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
 }
 
@@ -156,7 +157,7 @@ var anyRegister = regexp.MustCompile(`\*(\(?)%r([0-9]+|[abcd]x|[sd]i|bp)`)
 // indirectAllowed are the pointers that the hot path follows.
 var indirectAllowed = map[string]string{
 	"call *(%r)": "RUN_FN: a program", "call *(%rsp)": "tactic (a): the body",
-	"call *%r": "a program, the agent's function for _dl_debug_state, and the vDSO's clock", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
+	"call *0x8(%r)": "bpf_for_each_map_elem: a function of the program", "call *%r": "a program, a function of one, the agent's function for _dl_debug_state, and the vDSO's clock", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
 	"call *0x30(%rsp)": "6", "call *0x40(%rsp)": "8", "call *0x50(%rsp)": "10", "call *0x60(%rsp)": "12", "call *0x70(%rsp)": "14",
 	"call *0x80(%rsp)": "16", "call *-0x10(%rsp)": "tactic (d): the body",
 }

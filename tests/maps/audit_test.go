@@ -105,13 +105,17 @@ func (a *audit) chains(nnodes uint32, claim func(uint32, string, *int)) {
 				return
 			}
 			own, key := a.u64(at), a.b[at+8:at+8+keySize]
+			id := string(key)
+			if maps.Type(a.u32(abi.MAP_HDR_TYPE)) == maps.Stack { // all its keys are the same
+				id = fmt.Sprint(n)
+			}
 			if own&(abi.MAP_LINK_DELETED|abi.MAP_LINK_REPLACED) != 0 {
 				a.marked++
 			} else {
-				if _, twice := a.live[string(key)]; twice {
+				if _, twice := a.live[id]; twice {
 					a.complain("key %x is there twice", key)
 				}
-				a.live[string(key)] = a.b[at+valueAt : at+stride-ref]
+				a.live[id] = a.b[at+valueAt : at+stride-ref]
 			}
 			if want := bucketOf(a.u64(abi.MAP_HDR_SEED), key) & uint64(a.u32(abi.MAP_HDR_BUCKET_MASK)); want != bucket {
 				a.complain("key %x is in chain %d, belongs to %d", key, bucket, want)

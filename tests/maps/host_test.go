@@ -140,6 +140,9 @@ const (
 	opDelete
 	opAdd
 	opTail
+	opPush
+	opPop
+	opPeek
 )
 
 func serve(t testing.TB, session, path string, spec maps.Spec, flags ...string) *server {

@@ -7,7 +7,7 @@
  * ends when the map is refused. */
 #include "host.h"
 
-enum { LOOKUP = 1, UPDATE, DELETE, ADD, TAIL };
+enum { LOOKUP = 1, UPDATE, DELETE, ADD, TAIL, PUSH, POP, PEEK };
 
 struct request {
 	u32 op, lease;
@@ -39,6 +39,18 @@ static u64 answer(struct map_header *h, const struct request *q, const u8 *k, co
 		return bpftime_map_update_elem((u64)h, (u64)k, (u64)v, q->flags, 0, ctx);
 	if (q->op == DELETE)
 		return bpftime_map_delete_elem((u64)h, (u64)k, 0, 0, 0, ctx);
+	if (q->op == PUSH)
+		return bpftime_map_push_elem((u64)h, (u64)v, q->flags, 0, 0, ctx);
+	if (q->op == POP || q->op == PEEK) {
+		u8 *to = malloc(h->value_size);
+		u64 r;
+
+		memcpy(to, v, h->value_size);
+		r = q->op == POP ? bpftime_map_pop_elem((u64)h, (u64)to, 0, 0, 0, ctx) : bpftime_map_peek_elem((u64)h, (u64)to, 0, 0, 0, ctx);
+		memcpy(value, to, h->value_size);
+		free(to);
+		return r;
+	}
 	if (q->op == TAIL)
 		return bpftime_tail_call(ctx, (u64)h, q->flags, (u64)programs(), 0, ctx);
 	at = bpftime_map_lookup_elem((u64)h, (u64)k, 0, 0, 0, ctx);

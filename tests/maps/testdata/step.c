@@ -25,6 +25,10 @@ static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
 		return bpftime_map_update_elem((u64)h, (u64)key, (u64)value, flags, 0, ctx);
 	if (*op == 'd')
 		return bpftime_map_delete_elem((u64)h, (u64)key, 0, 0, 0, ctx);
+	if (!strcmp(op, "push"))
+		return bpftime_map_push_elem((u64)h, (u64)value, flags, 0, 0, ctx);
+	if (!strcmp(op, "pop"))
+		return bpftime_map_pop_elem((u64)h, (u64)value, 0, 0, 0, ctx);
 	if (*op == 's')
 		return bpftime_stack_put(h, (u64 *)value, h->value_size / 8, flags, ctx);
 	if (*op == 'q')

@@ -1,0 +1,47 @@
+/* A producer or a consumer of a queue, of as many of each as there are.
+ *
+ *   queue SESSION MAP NUMBER PRODUCERS EACH
+ *
+ * Those below PRODUCERS push {NUMBER, n} for n from 1 to EACH, again when it is full. The
+ * others pop until all have got what there is, which the session's first counter says, and
+ * print what they got. */
+#include <sched.h>
+
+#include "host.h"
+
+struct element {
+	u64 who, n;
+};
+
+int main(int argc, char **argv)
+{
+	struct element e;
+	struct caller c;
+	u64 map, who, producers, each, ctx, *got;
+
+	if (argc != 6)
+		return 2;
+	session_open(argv[1], 1);
+	map = (u64)map_open(argv[2]);
+	if (!map)
+		return 3;
+	who = strtoull(argv[3], 0, 0);
+	producers = strtoull(argv[4], 0, 0);
+	each = strtoull(argv[5], 0, 0);
+	caller_init(&c, (u32)who + 20, 0);
+	ctx = context(&c);
+	bpftime_resident.session->leases[who + 20].owner = 1; /* or others might think it free */
+	for (e = (struct element){who, 1}; who < producers && e.n <= each; e.n++)
+		while (bpftime_map_push_elem(map, (u64)&e, 0, 0, 0, ctx))
+			sched_yield();
+	got = &bpftime_resident.session->counters[0][0];
+	while (who >= producers && load(got) < producers * each) {
+		if (bpftime_map_pop_elem(map, (u64)&e, 0, 0, 0, ctx)) {
+			sched_yield();
+			continue;
+		}
+		map_count(got);
+		printf("%llu %llu\n", (unsigned long long)e.who, (unsigned long long)e.n);
+	}
+	return 0;
+}
