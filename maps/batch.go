@@ -20,6 +20,8 @@ func (m *Map) NextKey(key []byte) ([]byte, error) {
 	}
 	var next []byte
 	switch {
+	case m.spec.Type.keyless():
+		return nil, m.fail("next key", unix.EINVAL)
 	case key != nil && len(key) != int(m.spec.KeySize):
 		return nil, m.fail("next key: size of the key", unix.EINVAL)
 	case m.spec.Type == LPMTrie:
@@ -118,6 +120,9 @@ func (m *Map) LookupBatch(c *Cursor, n int) ([]Entry, error) {
 	const what = "lookup batch"
 	if err := m.readable(what); err != nil {
 		return nil, err
+	}
+	if m.spec.Type.keyless() {
+		return nil, m.fail(what, notSupported)
 	}
 	if m.spec.Type.isHash() && m.spec.Type != LPMTrie {
 		return m.hashBatch(what, c, n, nil)
