@@ -66,6 +66,13 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(183, get_func_arg);
 	HELPER(184, get_func_ret);
 	HELPER(185, get_func_arg_cnt);
+	HELPER(197, dynptr_from_mem);
+	HELPER(198, ringbuf_reserve_dynptr);
+	HELPER(199, ringbuf_submit_dynptr);
+	HELPER(200, ringbuf_discard_dynptr);
+	HELPER(201, dynptr_read);
+	HELPER(202, dynptr_write);
+	HELPER(203, dynptr_data);
 	HELPER(208, ktime_get_tai_ns);
 	HELPER(KFUNC_SESSION_IS_RETURN, session_is_return);
 	HELPER(KFUNC_SESSION_COOKIE, session_cookie);

@@ -90,6 +90,15 @@ INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF 
 HIDDEN u64 bpftime_stack_put(struct map_header *h, const u64 *ips, u64 nr, u64 flags, u64 ctx);
 enum { FAST_STACK_CMP = 1 << 9, REUSE_STACKID = 1 << 10 };
 
+/* bpf_dynptr.c: 197 to 203 */
+HIDDEN u64 bpftime_dynptr_from_mem(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_reserve_dynptr(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_submit_dynptr(BPF_ARGS);
+HIDDEN u64 bpftime_ringbuf_discard_dynptr(BPF_ARGS);
+HIDDEN u64 bpftime_dynptr_read(BPF_ARGS);
+HIDDEN u64 bpftime_dynptr_write(BPF_ARGS);
+HIDDEN u64 bpftime_dynptr_data(BPF_ARGS);
+
 /* bpf_perf.c: 25 */
 HIDDEN u64 bpftime_perf_event_output(BPF_ARGS);
 
