@@ -17,7 +17,8 @@ var helpers = []int32{
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
 	25,     // perf_event_output
 	27, 67, // get_stackid, get_stack
-	58,           // override_return
+	58,     // override_return
+	93, 94, // spin_lock, spin_unlock
 	28, 105, 106, // csum_diff, strtol, strtoul
 	35, 158, 109, 117, // get_current_task, _btf, send_signal, send_signal_thread
 	118, 183, 184, 185, // jiffies64, get_func_arg, get_func_ret, get_func_arg_cnt

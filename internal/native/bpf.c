@@ -37,6 +37,8 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(87, map_push_elem);
 	HELPER(88, map_pop_elem);
 	HELPER(89, map_peek_elem);
+	HELPER(93, spin_lock);
+	HELPER(94, spin_unlock);
 	HELPER(105, strtol);
 	HELPER(106, strtoul);
 	HELPER(109, send_signal);

@@ -101,6 +101,10 @@ HIDDEN u64 bpftime_csum_diff(u64 from, u64 from_size, u64 to, u64 to_size, u64 s
 HIDDEN u64 bpftime_strtol(u64 buf, u64 size, u64 flags, u64 to);
 HIDDEN u64 bpftime_strtoul(u64 buf, u64 size, u64 flags, u64 to);
 
+/* bpf_spin.c: 93, 94 */
+HIDDEN u64 bpftime_spin_lock(BPF_ARGS);
+HIDDEN u64 bpftime_spin_unlock(BPF_ARGS);
+
 /* bpf_string.c: 182 */
 HIDDEN u64 bpftime_strncmp(u64 s1, u64 size, u64 s2);
 

@@ -63,6 +63,7 @@ var lockedBy = map[string]string{
 	"internal/native/shadow.S":      "a place in the table of return addresses, which threads share",
 	"internal/native/shadow.c":      "the same, on the rare way",
 	"internal/native/thread.c":      "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
+	"internal/native/bpf_spin.c":    "bpf_spin_lock and bpf_spin_unlock: what a program asks for",
 	"internal/native/bpf_printk.c":  "bpf_trace_printk: one lock for a line in the ring that all processes write to",
 	"internal/native/map_hash.c":    "chains that processes share: updates, deletions, and what a lookup that gave up counts",
 	"internal/native/map_lru.c":     "who of a full map makes room: nodes that processes share",

@@ -167,3 +167,15 @@ func TestCurrent(t *testing.T) {
 		}
 	})
 }
+
+// TestSpinLock: plain additions by threads, under a lock in the value, are exact.
+func TestSpinLock(t *testing.T) {
+	forVariants(t, func(t *testing.T, v variant) {
+		tr := trace(t, v, "objects: [{path: OBJ/spin.bpf.o}]")
+		host.Run(t, host.Cmd{Args: []string{target(t), "threads", "8", "20000"}, Dir: host.WorkDir(t)}, tr)
+		wantQuiet(t, tr)
+		if g := globals(t, tr, "spin", "bss"); g["locked"] != 8*20000 {
+			t.Errorf("%d additions, want %d", g["locked"], 8*20000)
+		}
+	})
+}

@@ -307,6 +307,92 @@ static void call_record(void)
 	}
 }
 
+// ---- locks ----
+
+enum { LOCKERS = 8, TURNS = 20000 };
+
+static struct shared {
+	u32 lock;
+	volatile u64 sum;
+} *shared;
+
+static void hold_lease(u32 n, u32 proc, pid_t pid)
+{
+	struct session *s = bpftime_resident.session;
+	bpftime_self.lease = n;
+	s->leases[n].owner = proc;
+	s->procs[proc - 1].pid = pid;
+	s->procs[proc - 1].pidns = bpftime_resident.pidns_ino;
+	s->procs[proc - 1].state = SLOT_LIVE;
+}
+
+static void *locker(void *n)
+{
+	hold_lease(10 + (u32)(u64)n, 1, getpid());
+	for (int i = 0; i < TURNS; i++) {
+		call(SPIN_LOCK, &shared->lock);
+		shared->sum++;
+		call(SPIN_UNLOCK, &shared->lock);
+	}
+	return 0;
+}
+
+static u64 misses(void) { return bpftime_resident.session->links[0].misses; }
+
+// A child takes the lock, and does what is asked.
+static pid_t child_with_lock(int stops)
+{
+	pid_t pid = fork();
+	need(pid >= 0, "fork");
+	if (pid)
+		return pid;
+	hold_lease(30, 2, getpid());
+	call(SPIN_LOCK, &shared->lock);
+	if (!stops)
+		kill(getpid(), SIGKILL);
+	raise(SIGSTOP);
+	call(SPIN_UNLOCK, &shared->lock);
+	_exit(0);
+}
+
+static void locks(void)
+{
+	pthread_t t[LOCKERS];
+	int status;
+	shared = pages(1);
+	for (u64 i = 0; i < LOCKERS; i++)
+		need(!pthread_create(&t[i], 0, locker, (void *)i), "pthread_create");
+	for (int i = 0; i < LOCKERS; i++)
+		pthread_join(t[i], 0);
+	check(shared->sum == LOCKERS * TURNS && !shared->lock && !misses(), "%lu of %u", shared->sum, LOCKERS * TURNS);
+
+	hold_lease(29, 1, getpid());
+	call(SPIN_LOCK, &shared->lock);
+	call(SPIN_LOCK, &shared->lock); // left by a longjmp in between
+	call(SPIN_UNLOCK, &shared->lock);
+	check(!shared->lock, "%u", shared->lock);
+
+	pid_t pid = child_with_lock(0);
+	need(waitpid(pid, &status, 0) == pid, "waitpid");
+	check(shared->lock == 31, "the child has not got it: %u", shared->lock);
+	call(SPIN_LOCK, &shared->lock);
+	check(shared->lock == 30 && !misses(), "%u, %lu misses", shared->lock, misses());
+	call(SPIN_UNLOCK, &shared->lock);
+
+	pid = child_with_lock(1);
+	need(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status), "a stopped child");
+	call(SPIN_LOCK, &shared->lock);
+	check(shared->lock == 30 && misses() == 1, "%u, %lu misses", shared->lock, misses());
+	kill(pid, SIGCONT);
+	need(waitpid(pid, &status, 0) == pid, "waitpid");
+	check(shared->lock == 30, "freed by who was robbed: %u", shared->lock);
+	call(SPIN_UNLOCK, &shared->lock);
+
+	shared->lock = 0xdeadbeef; // nobody's
+	call(SPIN_LOCK, &shared->lock);
+	check(shared->lock == 30, "%#x", shared->lock);
+}
+
 // Which helpers there are, for the test to compare.
 static void list(void)
 {
@@ -323,7 +409,7 @@ int main(int argc, char **argv)
 		void (*f)(void);
 	} scenarios[] = {
 		{"times", times}, {"no_tsc", no_tsc}, {"cpu", cpu}, {"randoms", randoms}, {"run_record", run_record},
-		{"strings", strings}, {"call_record", call_record}, {"silent", silent}, {"stacks", stacks}, {"list", list},
+		{"strings", strings}, {"call_record", call_record}, {"locks", locks}, {"silent", silent}, {"stacks", stacks}, {"list", list},
 	};
 	start(0);
 	for (u64 i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
