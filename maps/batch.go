@@ -84,6 +84,10 @@ func (m *Map) nextPrefix(key []byte) []byte {
 // LookupAndDelete removes a key of a hash and returns the values that it had last. The
 // error wraps ENOENT if there is none.
 func (m *Map) LookupAndDelete(key []byte) (values [][]byte, err error) {
+	if m.spec.Type.keyless() && len(key) == 0 {
+		value, err := m.Pop()
+		return [][]byte{value}, err
+	}
 	const what = "lookup and delete"
 	if err := m.readable(what); err != nil {
 		return nil, err

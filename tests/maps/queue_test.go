@@ -168,6 +168,15 @@ func TestQueueErrors(t *testing.T) {
 	if err := g.Update(nil, make([]byte, 8), maps.Any); err != nil || len(elements(g)) != 1 {
 		t.Errorf("update without a key: %v", err)
 	}
+	if _, err := g.NextKey(nil); errnoOf(t, err) != unix.EINVAL {
+		t.Errorf("next key: %v", err)
+	}
+	if _, err := g.LookupBatch(&maps.Cursor{}, 3); errnoOf(t, err) != 524 {
+		t.Errorf("batch: %v", err)
+	}
+	if v, err := g.LookupAndDelete(nil); err != nil || len(v) != 1 || len(elements(g)) != 0 {
+		t.Errorf("lookup and delete: %x, %v", v, err)
+	}
 	if errno := errnoOf(t, g.Delete(nil)); errno != unix.EINVAL {
 		t.Errorf("delete: %v", errno)
 	}
