@@ -37,6 +37,21 @@ func (l *loaded) plan(i int) error {
 	}
 	l.c.plan.Maps = append(l.c.plan.Maps, plan.Map{Path: path, Size: spec.Size()})
 	l.planned[i] = uint32(len(l.c.plan.Maps))
+	return l.planInner(spec)
+}
+
+// planInner makes every map of the object that may be in a map of maps, now or later: a
+// process maps nothing after its start.
+func (l *loaded) planInner(outer maps.Spec) error {
+	for i, m := range l.Maps {
+		spec, err := mapSpec(m)
+		if err != nil || m.IsData() || outer.Inner == (maps.Inner{}) || maps.InnerOf(spec) != outer.Inner {
+			continue
+		}
+		if err := l.plan(i); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -48,6 +63,9 @@ func (l *loaded) contents(m *object.MapSpec) []byte {
 	names := map[uint32]string{}
 	for _, v := range m.Values {
 		names[v.Index] = l.name + "." + v.Name
+		if inner := l.Map(v.Name); inner != nil && m.Type != object.ProgArray {
+			names[v.Index], _ = l.mapName(inner) // one that has none is refused when it is planned
+		}
 	}
 	return maps.References(names)
 }
@@ -91,15 +109,19 @@ func isFileName(name string) bool {
 }
 
 func mapSpec(m *object.MapSpec) (maps.Spec, error) {
-	if m.Inner != nil {
-		return maps.Spec{}, fmt.Errorf("map %s: a %v is not supported yet", m.Name, m.Type)
-	}
 	for _, v := range m.Values {
 		if v.Index >= m.MaxEntries {
 			return maps.Spec{}, fmt.Errorf("map %s: entry %d is initialised, and max_entries is %d", m.Name, v.Index, m.MaxEntries)
 		}
 	}
 	s := maps.Spec{Type: maps.Type(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags}
+	if m.Inner != nil {
+		inner, err := mapSpec(m.Inner)
+		if err != nil {
+			return maps.Spec{}, err
+		}
+		s.Inner = maps.InnerOf(inner)
+	}
 	if s.Type == maps.BloomFilter {
 		s.Extra = uint32(min(m.Extra, 1<<31))
 	}

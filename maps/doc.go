@@ -16,6 +16,7 @@
 //	array         header | values                       a value has a multiple of 8 bytes
 //	percpu_array  header | blocks | control
 //	prog_array    header | identities | control            see refer.go
+//	array_of_maps, hash_of_maps: the same with identities of maps (map_refer.c)
 //	queue, stack  as a hash: its keys are positions (map_queue.c)
 //	bloom_filter  header | bits
 //	hash          header | control | records | heads | free bits | spare bits | nodes

@@ -36,7 +36,7 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 		return m.lookupStack(binary.LittleEndian.Uint32(key))
 	}
 	index := binary.LittleEndian.Uint32(key)
-	if m.spec.Type.refers() {
+	if m.spec.Type.isIndexed() {
 		return m.lookupReference(index)
 	}
 	if index >= m.spec.MaxEntries {
@@ -56,7 +56,7 @@ func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 		return m.allOfTrie
 	case m.spec.Type.isHash():
 		return m.allOfHash
-	case m.spec.Type.refers():
+	case m.spec.Type.isIndexed():
 		return m.allReferences
 	case m.spec.Type == StackTrace:
 		return m.allStacks
@@ -87,7 +87,7 @@ func (m *Map) Update(key, value []byte, flags uint64) error {
 	if len(key) != int(m.spec.KeySize) || len(value) != int(m.spec.ValueBytes()) {
 		return m.fail("update: size of key or value", unix.EINVAL)
 	}
-	if m.spec.Type.refers() {
+	if m.spec.Type.isIndexed() {
 		return m.updateReference(binary.LittleEndian.Uint32(key), value, flags)
 	}
 	if flags > Exist || m.spec.Type == StackTrace {
@@ -118,7 +118,7 @@ func (m *Map) Delete(key []byte) error {
 	if m.spec.Type.keyless() {
 		return m.fail("delete", unix.EINVAL)
 	}
-	if m.spec.Type.refers() {
+	if m.spec.Type.isIndexed() {
 		return m.deleteReference(binary.LittleEndian.Uint32(key))
 	}
 	if m.spec.Type == StackTrace {

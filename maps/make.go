@@ -31,7 +31,7 @@ func MakeFilled(path string, spec Spec, contents []byte) error {
 		spec.Extra = cmp.Or(spec.Extra, usualHashes)
 	}
 	err := spec.Check()
-	if err == nil && contents != nil && (spec.Type != Array && spec.Type != ProgArray || uint64(len(contents)) > spec.layout().stride) {
+	if err == nil && contents != nil && !spec.takes(contents) {
 		err = fmt.Errorf("%d bytes are no contents for %v", len(contents), spec)
 	}
 	if err != nil {
@@ -73,7 +73,10 @@ func write(path string, spec Spec, contents []byte) error {
 		}
 	}
 	if spec.Type.isHash() || spec.Type.isQueue() {
-		return spec.writeHash(f)
+		if err := spec.writeHash(f); err != nil || contents == nil {
+			return err
+		}
+		return fillHash(path, contents)
 	}
 	_, err = f.WriteAt(contents, abi.MAP_DATA_OFF)
 	return err
@@ -139,4 +142,12 @@ func compare(path string, want Spec, contents []byte) error {
 		}
 	}
 	return nil
+}
+
+// takes tells whether a map may begin with these contents.
+func (s Spec) takes(contents []byte) bool {
+	if s.Type == HashOfMaps {
+		return len(contents)%ReferenceSize == 0 && uint64(len(contents))/ReferenceSize <= uint64(s.MaxEntries)
+	}
+	return (s.Type == Array || s.Type.isIndexed()) && uint64(len(contents)) <= s.layout().stride
 }

@@ -2,6 +2,7 @@ package maps
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +37,65 @@ func References(names map[uint32]string) []byte {
 	return b
 }
 
-func (t Type) refers() bool { return t == ProgArray }
+func (t Type) refers() bool { return t == ProgArray || t.ofMaps() }
+func (t Type) ofMaps() bool { return t == ArrayOfMaps || t == HashOfMaps }
+
+// isIndexed holds for those whose entries have an index.
+func (t Type) isIndexed() bool { return t.refers() && !t.isHash() }
+
+// Inner defines the maps in a map of maps.
+type Inner struct {
+	Type               Type
+	KeySize, ValueSize uint32
+	MaxEntries         uint32 // 0: any; an array's is the same for all
+	Flags              uint32
+}
+
+// InnerOf is what a map of maps says of such maps (bpf_map_meta_equal, array_map_meta_equal).
+func InnerOf(s Spec) Inner {
+	in := Inner{s.Type, s.KeySize, s.ValueSize, 0, s.Flags}
+	if s.Type == Array || s.Type == PercpuArray {
+		in.MaxEntries = s.MaxEntries
+	}
+	return in
+}
+
+func (s Spec) checkInner() error {
+	switch {
+	case s.Type.ofMaps() == (s.Inner == Inner{}):
+		return fmt.Errorf("%v, and what is said of inner maps is %v", s.Type.article(), s.Inner)
+	case s.Inner.Type.refers():
+		return fmt.Errorf("%v of %v does not exist", s.Type.article(), s.Inner.Type)
+	}
+	return nil
+}
+
+func (s *Spec) readInner(h []byte) {
+	u32 := func(at int) uint32 { return binary.LittleEndian.Uint32(h[at:]) }
+	s.Inner = Inner{Type(u32(abi.MAP_HDR_INNER_TYPE)), u32(abi.MAP_HDR_INNER_KEY_SIZE), u32(abi.MAP_HDR_INNER_VALUE_SIZE),
+		u32(abi.MAP_HDR_INNER_MAX_ENTRIES), u32(abi.MAP_HDR_INNER_FLAGS)}
+}
+
+// fillHash puts references into a hash that nobody knows yet, by their index.
+func fillHash(path string, contents []byte) error {
+	m, err := OpenWriter(path)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	for i := 0; i < len(contents); i += ReferenceSize {
+		value := contents[i : i+ReferenceSize]
+		if binary.LittleEndian.Uint64(value) == 0 {
+			continue
+		}
+		key := make([]byte, max(4, m.spec.KeySize))
+		binary.LittleEndian.PutUint32(key, uint32(i/ReferenceSize))
+		if err := m.Update(key[:m.spec.KeySize], value, NoExist); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Refers tells whether values are identities.
 func (t Type) Refers() bool { return t.refers() }

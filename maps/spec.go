@@ -23,6 +23,8 @@ const (
 	LRUHash        Type = 9
 	LRUPercpuHash  Type = 10
 	LPMTrie        Type = 11
+	ArrayOfMaps    Type = 12
+	HashOfMaps     Type = 13
 	Queue          Type = 22
 	Stack          Type = 23
 	Ringbuf        Type = 27
@@ -40,6 +42,8 @@ var typeNames = map[Type]string{
 	LRUHash:        "lru_hash",
 	LRUPercpuHash:  "lru_percpu_hash",
 	LPMTrie:        "lpm_trie",
+	ArrayOfMaps:    "array_of_maps",
+	HashOfMaps:     "hash_of_maps",
 	Queue:          "queue",
 	Stack:          "stack",
 	Ringbuf:        "ringbuf",
@@ -55,7 +59,7 @@ func (t Type) String() string {
 
 // isHash: chains of nodes. A trie's are found by prefixes.
 func (t Type) isHash() bool {
-	return t == Hash || t == PercpuHash || t.isLRU() || t == LPMTrie
+	return t == Hash || t == PercpuHash || t.isLRU() || t == LPMTrie || t == HashOfMaps
 }
 
 func (t Type) isLRU() bool { return t == LRUHash || t == LRUPercpuHash }
@@ -71,6 +75,7 @@ type Spec struct {
 	MaxEntries uint32 // of a ringbuf: bytes
 	Flags      uint32
 	Extra      uint32 // of a bloom_filter: hash functions; 0: 5
+	Inner      Inner  // of a map of maps: what they are
 }
 
 const (
@@ -113,7 +118,7 @@ func (s Spec) layout() layout {
 		l.data, l.nslots = abi.MAP_DATA_OFF, 1
 		l.stride = roundUp(times(uint64(s.MaxEntries), uint64(l.valueStride)), 64)
 		l.size = l.data + l.stride
-	case ProgArray:
+	case ProgArray, ArrayOfMaps:
 		s.referenceLayout(&l)
 	case PercpuArray:
 		l.data = abi.MAP_DATA_OFF
@@ -123,7 +128,7 @@ func (s Spec) layout() layout {
 			l.control = roundUp(l.size, 4096)
 			l.size = l.control + abi.MAP_CTL_SIZE
 		}
-	case Hash, PercpuHash, LRUHash, LRUPercpuHash, LPMTrie:
+	case Hash, PercpuHash, LRUHash, LRUPercpuHash, LPMTrie, HashOfMaps:
 		s.hashLayout(&l)
 	case StackTrace:
 		s.stackLayout(&l)
@@ -216,6 +221,9 @@ func (s Spec) Check() error {
 	if err := s.checkFlags(); err != nil {
 		return err
 	}
+	if err := s.checkInner(); err != nil {
+		return err
+	}
 	return s.checkSize()
 }
 
@@ -233,6 +241,8 @@ func (s Spec) header(seed uint64) []byte {
 		abi.MAP_HDR_VERSION: abi.MAP_VERSION, abi.MAP_HDR_TYPE: uint32(s.Type), abi.MAP_HDR_KEY_SIZE: s.keyBytes(),
 		abi.MAP_HDR_VALUE_SIZE: s.ValueSize, abi.MAP_HDR_MAX_ENTRIES: s.MaxEntries, abi.MAP_HDR_FLAGS: s.Flags,
 		abi.MAP_HDR_NSLOTS: l.nslots, abi.MAP_HDR_VALUE_STRIDE: l.valueStride, abi.MAP_HDR_BUCKET_MASK: l.bucketMask,
+		abi.MAP_HDR_INNER_TYPE: uint32(s.Inner.Type), abi.MAP_HDR_INNER_KEY_SIZE: s.Inner.KeySize, abi.MAP_HDR_INNER_VALUE_SIZE: s.Inner.ValueSize,
+		abi.MAP_HDR_INNER_MAX_ENTRIES: s.Inner.MaxEntries, abi.MAP_HDR_INNER_FLAGS: s.Inner.Flags,
 		abi.MAP_HDR_NNODES: l.nnodes, abi.MAP_HDR_NODE_STRIDE: l.nodeStride, abi.MAP_HDR_VALUE_AT: l.valueAt,
 	} {
 		le.PutUint32(h[at:], v)
@@ -256,6 +266,7 @@ func readHeader(h []byte, size int64) (Spec, error) {
 	s := Spec{Type: Type(le.Uint32(h[abi.MAP_HDR_TYPE:])), KeySize: le.Uint32(h[abi.MAP_HDR_KEY_SIZE:]),
 		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:])}
 	s.readKeyless(h)
+	s.readInner(h)
 	if err := s.Check(); err != nil {
 		return Spec{}, err
 	}
@@ -300,7 +311,7 @@ func (s Spec) difference(want Spec) string {
 	}{
 		{"type", s.Type, want.Type}, {"key size", s.KeySize, want.KeySize}, {"value size", s.ValueSize, want.ValueSize},
 		{"max_entries", s.MaxEntries, want.MaxEntries}, {"flags", fmt.Sprintf("%#x", s.Flags), fmt.Sprintf("%#x", want.Flags)},
-		{"hash functions", s.Extra, want.Extra},
+		{"hash functions", s.Extra, want.Extra}, {"inner map", s.Inner, want.Inner},
 	} {
 		if f.have != f.want {
 			out += fmt.Sprintf(", %s %v, wanted %v", f.name, f.have, f.want)

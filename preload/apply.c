@@ -110,6 +110,7 @@ int take_maps(struct resident *r)
 		if (failed(at))
 			return refuse(&t);
 		r->maps[i] = (u64)at;
+		bpftime_map_known(name(r->plan, map[i].path), (u64)at); /* or it is in no map of maps */
 	}
 	return 1;
 }
@@ -119,8 +120,10 @@ void drop_maps(const struct resident *r)
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 
 	for (u32 i = 0; i < r->plan->nmaps && !r->stays; i++)
-		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size))
+		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size)) {
+			bpftime_map_known(name(r->plan, map[i].path), 0);
 			map_file_drop(r->maps[i], map[i].size);
+		}
 }
 
 /* ---- a unit: prepare ---- */

@@ -30,7 +30,7 @@ const keyHelp = mapHelp + `
 KEY and VALUE are written as their types ask for: a number (7, -1, 0x2a), true
 or false, the name of an enumeration's value, text for an array of char, JSON
 for arrays and structs ({"pid": 7, "comm": "sh"}), hex:0a0b for any bytes.
-The values of a prog_array are names of programs.
+The values of a prog_array are names of programs, those of maps of maps of maps.
 Negative numbers stand behind --.`
 
 func (o *mapOptions) command(use, short, long, example string, args []string, run func(c *cobra.Command, args []string) error) *cobra.Command {
@@ -85,7 +85,13 @@ func printMapList(w io.Writer, ms []*openMap) error {
 		case s.Type.IsRing():
 			key, value = "-", "-"
 		case s.Type.Refers():
-			key, value = "u32", "program"
+			value = "map"
+			if s.Type == maps.ProgArray {
+				value = "program"
+			}
+			if !m.isHash() {
+				key = "u32"
+			}
 		case s.Type.Keyless():
 			key = "-"
 		case !m.isHash():
@@ -235,7 +241,7 @@ func (m *openMap) explain(err error, key string) error {
 		return nil
 	case errors.Is(err, unix.ENOENT) && s.Type.Refers():
 		return fmt.Errorf("%s has no entry %s", m.name, key)
-	case errors.Is(err, unix.EINVAL) && s.Type.Refers():
+	case errors.Is(err, unix.EINVAL) && s.Type.Refers() && !m.isHash():
 		return fmt.Errorf("%s is changed with neither --noexist nor --exist", m.name)
 	case errors.Is(err, unix.ENOENT) && !m.isHash(), errors.Is(err, unix.E2BIG) && !m.isHash():
 		return fmt.Errorf("%s has the keys 0 to %d, not %s", m.name, s.MaxEntries-1, key)

@@ -143,7 +143,7 @@ func (m *openMap) entries() (out []entry) {
 
 func (m *openMap) isHash() bool {
 	t := m.Spec().Type
-	return t == maps.Hash || t == maps.PercpuHash || t == maps.LRUHash || t == maps.LRUPercpuHash
+	return t == maps.Hash || t == maps.PercpuHash || t == maps.LRUHash || t == maps.LRUPercpuHash || t == maps.HashOfMaps
 }
 
 func (m *openMap) entry(key []byte, values [][]byte) entry {

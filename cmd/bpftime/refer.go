@@ -12,7 +12,7 @@ import (
 	"github.com/bpftime-go/bpftime/maps"
 )
 
-// Entries that name a program: written and shown by its name, kept as its identity.
+// Entries that name a program or a map: written and shown by its name, kept as its identity.
 
 // objectName is what is before the map's own name; "" of a shared map.
 func (m *openMap) objectName() string { return m.name[:max(0, strings.LastIndexByte(m.name, '.'))] }
@@ -23,11 +23,26 @@ func (m *openMap) referents() (out []string) {
 		return nil
 	}
 	for t, err := range m.types.All() {
-		if f, ok := t.(*btf.Func); err == nil && ok && f.Linkage == btf.GlobalFunc {
-			out = append(out, m.objectName()+"."+f.Name)
+		if name := m.referentName(t); err == nil && name != "" {
+			out = append(out, m.objectName()+"."+name)
 		}
 	}
 	return out
+}
+
+// referentName is the name of what the type defines, if an entry may have it.
+func (m *openMap) referentName(t btf.Type) string {
+	switch t := t.(type) {
+	case *btf.Func:
+		if t.Linkage == btf.GlobalFunc && m.Spec().Type == maps.ProgArray {
+			return t.Name
+		}
+	case *btf.Var:
+		if m.Spec().Type != maps.ProgArray {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 // encodeValue is what an entry holds when a user writes so.
@@ -45,7 +60,7 @@ func (m *openMap) encodeValue(text string) ([]byte, error) {
 	}
 	known := m.referents()
 	if strings.HasPrefix(name, m.objectName()+".") && known != nil && !slices.Contains(known, name) {
-		return nil, fmt.Errorf("%s: value: no program %q%s", m.name, name, didYouMean("", name, known))
+		return nil, fmt.Errorf("%s: value: nothing that can be in it is called %q%s", m.name, name, didYouMean("", name, known))
 	}
 	return binary.LittleEndian.AppendUint64(nil, maps.Identity(name)), nil
 }

@@ -46,7 +46,7 @@ func TestProgramArray(t *testing.T) {
 		{"lookup programs 0", "o.programs has no entry 0"},
 		{"delete programs 1", "o.programs has no entry 1"},
 		{"update programs 3 first", "o.programs has the keys 0 to 2, not 3"},
-		{"update programs 0 frist", `no program "o.frist"; did you mean "o.first"`},
+		{"update programs 0 frist", `is called "o.frist"; did you mean "o.first"`},
 		{"update --noexist programs 0 first", "neither --noexist nor --exist"},
 	} {
 		if r := u.run(append([]string{"map"}, strings.Fields(c.args)...)...); r.code != 1 || !strings.Contains(r.stderr, c.want) {

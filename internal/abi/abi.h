@@ -241,6 +241,11 @@
 #define MAP_HDR_VALUE_AT 116    /* u32: where the value lies in a node */
 #define MAP_HDR_CONTROL 120     /* u64: offset of the control page; 0: there is none */
 #define MAP_HDR_FROZEN 128      /* u32: 1: nothing but programs writes to it any more. May change, once */
+#define MAP_HDR_INNER_TYPE 136  /* u32: of maps of maps: what their entries are; 0: this is none */
+#define MAP_HDR_INNER_KEY_SIZE 140
+#define MAP_HDR_INNER_VALUE_SIZE 144
+#define MAP_HDR_INNER_MAX_ENTRIES 148 /* u32; 0: any */
+#define MAP_HDR_INNER_FLAGS 152
 #define MAP_DATA_OFF 4096       /* MAP_HDR_DATA of arrays and per-CPU arrays */
 
 /* control page: what changes, and belongs to no lease */

@@ -26,6 +26,8 @@ enum {
 	TYPE_LRU_HASH = 9,
 	TYPE_LRU_PERCPU_HASH = 10,
 	TYPE_LPM_TRIE = 11,
+	TYPE_ARRAY_OF_MAPS = 12,
+	TYPE_HASH_OF_MAPS = 13,
 	TYPE_QUEUE = 22,
 	TYPE_STACK = 23,
 	TYPE_RINGBUF = 27,
@@ -54,6 +56,12 @@ HIDDEN u64 bpftime_tail_call(BPF_ARGS);
 HIDDEN u64 bpftime_map_push_elem(BPF_ARGS);
 HIDDEN u64 bpftime_map_pop_elem(BPF_ARGS);
 HIDDEN u64 bpftime_map_peek_elem(BPF_ARGS);
+
+/* map_refer.c. For the applier: the process has the map of this file at base, or no more:
+ * 0. False: there are too many. */
+HIDDEN int bpftime_map_known(const char *path, u64 base);
+/* The map that an entry of outer names; 0: none. */
+HIDDEN u64 bpftime_map_referred(struct map_header *outer, const u64 *entry);
 
 /* map_each.c: 164 */
 HIDDEN u64 bpftime_for_each_map_elem(BPF_ARGS);

@@ -28,7 +28,7 @@ static HOT int is_array(const struct map_header *h)
 {
 	if (h->key_size != 4 || h->data != MAP_DATA_OFF || !has_blocks(h, h->max_entries))
 		return 0;
-	if (h->type == TYPE_PROG_ARRAY)
+	if (h->type == TYPE_PROG_ARRAY || h->type == TYPE_ARRAY_OF_MAPS)
 		return h->nslots == 1 && has_control(h);
 	if (h->type == TYPE_ARRAY || h->control)
 		return h->type == TYPE_ARRAY || has_control(h);
@@ -98,9 +98,9 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		ok = is_good_ring(h);
 	else
 		ok = ok && h->value_size && h->value_stride && h->value_stride == padded(h->value_size);
-	if (h->type == TYPE_ARRAY || h->type == TYPE_PERCPU_ARRAY || h->type == TYPE_PROG_ARRAY)
+	if (h->type == TYPE_ARRAY || h->type == TYPE_PERCPU_ARRAY || h->type == TYPE_PROG_ARRAY || h->type == TYPE_ARRAY_OF_MAPS)
 		ok = ok && is_array(h);
-	else if (is_hashed(h) || h->type == TYPE_LPM_TRIE)
+	else if (is_hashed(h) || h->type == TYPE_LPM_TRIE || h->type == TYPE_HASH_OF_MAPS)
 		ok = ok && is_hash(h);
 	else if (h->type == TYPE_STACK_TRACE)
 		ok = ok && is_stacks(h);

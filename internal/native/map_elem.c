@@ -27,6 +27,10 @@ HOT u64 bpftime_map_lookup_elem(BPF_ARGS)
 
 	if (is_hashed(h))
 		return bpftime_hash_lookup(h, (const u8 *)r2, lease);
+	if (type == TYPE_ARRAY_OF_MAPS)
+		return index_of((const u8 *)r2) < h->max_entries ? bpftime_map_referred(h, (u64 *)map_at(h, h->data) + index_of((const u8 *)r2)) : 0;
+	if (type == TYPE_HASH_OF_MAPS)
+		return bpftime_map_referred(h, (const u64 *)bpftime_hash_lookup(h, (const u8 *)r2, lease));
 	if (type == TYPE_LPM_TRIE)
 		return bpftime_lpm_lookup(h, (const u8 *)r2, lease);
 	if ((type != TYPE_ARRAY && type != TYPE_PERCPU_ARRAY) || index_of((const u8 *)r2) >= h->max_entries)

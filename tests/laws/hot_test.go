@@ -72,6 +72,7 @@ var lockedBy = map[string]string{
 	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
 	"internal/native/map_prog.c":    "a tail call to a program that the process does not have: it is counted",
 	"internal/native/map_queue.c":   "bits of a filter that are not set yet",
+	"internal/native/map_refer.c":   "an entry that names a map which the process does not have: it is counted",
 	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
 }
 
@@ -84,6 +85,7 @@ var beside = map[string]bool{
 // cold are the functions of internal/native that no hit comes through. All others are on the way of one.
 var cold = map[string]string{
 	"bpftime_helper":     "the applier asks it where a helper is",
+	"bpftime_map_known":  "the applier says what it has mapped",
 	"bpftime_bpf_helper": "the same",
 }
 
@@ -153,7 +155,7 @@ func TestHotCallsNobody(t *testing.T) {
 }
 
 // anyRegister matches a pointer in whatever register the compiler had free; rsp is another matter.
-var anyRegister = regexp.MustCompile(`\*(\(?)%r([0-9]+|[abcd]x|[sd]i|bp)`)
+var anyRegister = regexp.MustCompile(`\*((?:0x8)?\(?)%r([0-9]+|[abcd]x|[sd]i|bp)`)
 
 // indirectAllowed are the pointers that the hot path follows.
 var indirectAllowed = map[string]string{

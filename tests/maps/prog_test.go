@@ -1,9 +1,13 @@
 package maps_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -117,9 +121,19 @@ func TestSpoiltProgArray(t *testing.T) {
 	}
 }
 
-// TestCheckProgArray: headers that C has to refuse.
+var (
+	inner  = maps.Spec{Type: maps.Array, KeySize: 4, ValueSize: 8, MaxEntries: 3}
+	nested = maps.Spec{Type: maps.ArrayOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 6, Inner: maps.InnerOf(inner)}
+)
+
+// TestCheckProgArray: headers that C has to refuse; those of an array of maps too.
 func TestCheckProgArray(t *testing.T) {
-	path := makeMap(t, programs)
+	checkReferences(t, programs)
+	checkReferences(t, nested)
+}
+
+func checkReferences(t *testing.T, spec maps.Spec) {
+	path := makeMap(t, spec)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -144,9 +158,56 @@ func TestCheckProgArray(t *testing.T) {
 		}
 	}
 	for _, s := range []maps.Spec{{Type: maps.ProgArray, KeySize: 8, ValueSize: 4, MaxEntries: 1}, {Type: maps.ProgArray, KeySize: 4, ValueSize: 8, MaxEntries: 1},
-		{Type: maps.ProgArray, KeySize: 4, ValueSize: 4}, {Type: maps.ProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 1 << 31}} {
+		{Type: maps.ProgArray, KeySize: 4, ValueSize: 4}, {Type: maps.ArrayOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 1},
+		{Type: maps.Hash, KeySize: 4, ValueSize: 4, MaxEntries: 1, Inner: nested.Inner}, {Type: maps.HashOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 1, Inner: maps.InnerOf(nested)}, {Type: maps.ProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 1 << 31}} {
 		if err := s.Check(); err == nil {
 			t.Errorf("%+v is a definition", s)
+		}
+	}
+}
+
+// TestMapsOfMapsFilled: a map of maps begins with what the object names; Go changes it as the kernel lets user space. A process
+// that has none of the maps finds nothing, and counts that.
+func TestMapsOfMapsFilled(t *testing.T) {
+	for _, spec := range []maps.Spec{nested, {Type: maps.HashOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 6, Inner: maps.InnerOf(inner)}} {
+		path := filepath.Join(shared(t), "o.outer")
+		if err := maps.MakeFilled(path, spec, maps.References(map[uint32]string{1: "o.one", 4: "o.four"})); err != nil {
+			t.Fatal(err)
+		}
+		g, c := openWriter(t, path), serve(t, makeSession(t), path, spec)
+		if g.Spec() != spec {
+			t.Errorf("%v, made of %v", g.Spec(), spec)
+		}
+		for key, name := range map[uint32]string{1: "o.one", 4: "o.four"} {
+			if v, err := g.Lookup(le32(key)); err != nil || !bytes.Equal(v[0], le64(maps.Identity(name))) {
+				t.Errorf("%v: %d: %x, %v", spec.Type, key, v, err)
+			}
+			if _, found := c.lookup(1, le32(key)); found {
+				t.Errorf("%v: a map was found that is not there", spec.Type)
+			}
+		}
+		if n := g.Misses(); n != 2 {
+			t.Errorf("%v: %d misses", spec.Type, n)
+		}
+		for _, op := range []int{opUpdate, opDelete} { // the kernel's verifier refuses such a program
+			if errno := c.do(op, 1, le32(1), le32(1), 0); errno != 524 {
+				t.Errorf("%v: a program's operation %d: %v", spec.Type, op, errno)
+			}
+		}
+		if err := errors.Join(g.Update(le32(2), le64(9), maps.Any), g.Delete(le32(1))); err != nil {
+			t.Error(err)
+		}
+		seen := map[uint32]uint64{}
+		for key, values := range g.All() {
+			seen[binary.LittleEndian.Uint32(key)] = binary.LittleEndian.Uint64(values[0])
+		}
+		if want := map[uint32]uint64{2: 9, 4: maps.Identity("o.four")}; len(seen) != 2 || seen[2] != want[2] || seen[4] != want[4] {
+			t.Errorf("%v: %v, want %v", spec.Type, seen, want)
+		}
+		other := spec
+		other.Inner.ValueSize = 16
+		if err := maps.Make(path, other); err == nil || !strings.Contains(err.Error(), "inner map") {
+			t.Errorf("%v: of other maps: %v", spec.Type, err)
 		}
 	}
 }
