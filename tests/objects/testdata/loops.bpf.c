@@ -72,9 +72,16 @@ static long bump(struct bpf_map *map, u32 *key, u64 *value, void *ctx)
 	return 0;
 }
 
+struct asked {
+	void *regs;
+	u64 n;
+};
+
 static long ask(u32 i, void *ctx)
 {
-	*(u64 *)ctx += bpf_get_attach_cookie(0) == 9 && bpf_get_smp_processor_id() < 1000;
+	struct asked *a = ctx;
+
+	a->n += bpf_get_attach_cookie(a->regs) == 9 && bpf_get_smp_processor_id() < 1000;
 	return 0;
 }
 
@@ -90,7 +97,7 @@ int BPF_KPROBE(many, long a, long b)
 	total += s.keys + s.values; /* 190 and 2190 */
 	few += bpf_for_each_map_elem(&table, add_up, &t, 0);
 	stopped += bpf_loop(1000, stop, &count, 0) + count; /* 5 and 10 */
-	too_many += bpf_loop((1 << 23) + 1, stop, &count, 0) == -7;
+	too_many += (int)bpf_loop((1 << 23) + 1, stop, &count, 0) == -7; /* where the kernel inlines it, of 32 bits */
 	flags += bpf_loop(1, stop, &count, 1) == -22;
 	loops += bpf_loop(0, stop, &count, 0);
 	bpf_loop(3, outer, &n, 0); /* 0 + 1 + 2, three times 28; 0 + 1 */
@@ -102,9 +109,9 @@ int BPF_KPROBE(many, long a, long b)
 SEC("uprobe")
 int BPF_KPROBE(asks, long a, long b)
 {
-	u64 n = 0;
+	struct asked asked = {ctx, 0};
 
-	bpf_loop(5, ask, &n, 0);
-	cookies += n;
+	bpf_loop(5, ask, &asked, 0);
+	cookies += asked.n;
 	return 0;
 }
