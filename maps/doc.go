@@ -22,7 +22,7 @@
 //	hash          header | control | records | heads | free bits | spare bits | nodes
 //	percpu_hash   the same, nodes without values | blocks
 //	ringbuf       header | control | consumer's page | producers' page | records
-//	perf_event_array  the same
+//	perf_event_array, user_ringbuf  the same
 //	stack_trace   header | control | buckets
 //
 // Per-CPU types are per *lease* here: a block of values belongs to one running program

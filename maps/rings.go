@@ -10,6 +10,9 @@ import (
 // IsRing tells the types that package ringbuf reads: records of programs, no keys.
 func (t Type) IsRing() bool { return t == Ringbuf || t == PerfEventArray }
 
+// HasRecords tells the types that hold records, and no keys and values.
+func (t Type) HasRecords() bool { return t.IsRing() || t == UserRingbuf }
+
 // What a perf_event_array has for records. In the kernel the one who reads chooses it,
 // 256 KiB for a CPU in most tools. All CPUs share one ring here, so it is not fuller
 // than any of theirs would be.
@@ -32,9 +35,9 @@ func (s Spec) checkRing() error {
 	case s.Type == PerfEventArray:
 		return s.checkPerf()
 	case s.KeySize != 0 || s.ValueSize != 0:
-		return fmt.Errorf("a ringbuf has no keys and values, but here they have %d and %d bytes", s.KeySize, s.ValueSize)
+		return fmt.Errorf("%v has no keys and values, but here they have %d and %d bytes", s.Type.article(), s.KeySize, s.ValueSize)
 	case s.MaxEntries < 4096 || s.MaxEntries > maxSize/2 || s.MaxEntries&(s.MaxEntries-1) != 0:
-		return fmt.Errorf("max_entries of a ringbuf is its size in bytes: a power of two from 4096 to %d, not %d", maxSize/2, s.MaxEntries)
+		return fmt.Errorf("max_entries of %v is its size in bytes: a power of two from 4096 to %d, not %d", s.Type.article(), maxSize/2, s.MaxEntries)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ const (
 	Stack          Type = 23
 	Ringbuf        Type = 27
 	BloomFilter    Type = 30
+	UserRingbuf    Type = 31
 )
 
 var typeNames = map[Type]string{
@@ -48,6 +49,7 @@ var typeNames = map[Type]string{
 	Stack:          "stack",
 	Ringbuf:        "ringbuf",
 	BloomFilter:    "bloom_filter",
+	UserRingbuf:    "user_ringbuf",
 }
 
 func (t Type) String() string {
@@ -136,7 +138,7 @@ func (s Spec) layout() layout {
 		s.queueLayout(&l)
 	case BloomFilter:
 		s.filterLayout(&l)
-	case Ringbuf, PerfEventArray:
+	case Ringbuf, PerfEventArray, UserRingbuf:
 		s.ringLayout(&l)
 	}
 	return l
@@ -193,7 +195,7 @@ func (s Spec) Offset(key uint32) int64 {
 
 // Check says why no such map can be made.
 func (s Spec) Check() error {
-	if s.Type.IsRing() {
+	if s.Type.HasRecords() {
 		return s.checkRing()
 	}
 	if s.Type == StackTrace {

@@ -82,7 +82,7 @@ func printMapList(w io.Writer, ms []*openMap) error {
 		s := m.Spec()
 		key, value := typeName(m.key, s.KeySize), typeName(m.value, s.ValueSize)
 		switch {
-		case s.Type.IsRing():
+		case s.Type.HasRecords():
 			key, value = "-", "-"
 		case s.Type.Refers():
 			value = "map"
@@ -111,7 +111,7 @@ func mapDumpCommand() *cobra.Command {
 				return err
 			}
 			defer m.Close()
-			if m.Spec().Type.IsRing() {
+			if m.Spec().Type.HasRecords() {
 				return fmt.Errorf("%s is a ring buffer: bpftime events shows its records", m.name)
 			}
 			if o.asJSON {
@@ -221,7 +221,7 @@ func (o *mapOptions) change(name, keyText string, do func(m *openMap, w *maps.Ma
 }
 
 func (m *openMap) encodeKey(text string) ([]byte, error) {
-	if m.Spec().Type.IsRing() {
+	if m.Spec().Type.HasRecords() {
 		return nil, fmt.Errorf("%s is a ring buffer, it has no keys: bpftime events shows its records", m.name)
 	}
 	if t := m.Spec().Type; t.Keyless() {

@@ -45,7 +45,7 @@ func openMaps(s *session.Session) ([]*openMap, error) {
 		}
 		spec := m.Spec()
 		m.key, m.value, m.types = types.of(m.name)
-		if !spec.Type.IsRing() {
+		if !spec.Type.HasRecords() {
 			m.key, m.value = fitting(m.key, spec.KeySize), fitting(m.value, spec.ValueSize)
 		}
 		out = append(out, m)
@@ -206,7 +206,7 @@ func (m *openMap) view(contents bool) mapView {
 	if m.value != nil {
 		v.ValueType = typeName(m.value, s.ValueSize)
 	}
-	if contents && !s.Type.IsRing() {
+	if contents && !s.Type.HasRecords() {
 		entries := []entryView{}
 		for _, e := range m.entries() {
 			entries = append(entries, e.view())

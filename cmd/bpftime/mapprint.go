@@ -54,7 +54,7 @@ func (m *openMap) summary(n int) string {
 		if n == 0 {
 			text += ", all zero"
 		}
-	case s.Type.IsRing():
+	case s.Type.HasRecords():
 		text = fmt.Sprintf("%v of %d bytes", s.Type, s.Stride())
 	case s.Type == maps.StackTrace:
 		text = fmt.Sprintf("%v of %d, %d used", s.Type, s.MaxEntries, n)
@@ -164,7 +164,7 @@ func (m *openMap) printEntry(w io.Writer, e entry) error {
 // histogram is an array whose indexes are powers of two, by its name.
 func (m *openMap) histogram() ([]uint64, bool) {
 	s := m.Spec()
-	if m.isHash() || s.Type.IsRing() || !show.IsHistogram(m.shortName(), int(s.MaxEntries)) {
+	if m.isHash() || s.Type.HasRecords() || !show.IsHistogram(m.shortName(), int(s.MaxEntries)) {
 		return nil, false
 	}
 	var counts []uint64

@@ -44,7 +44,7 @@ func report(rs *runSession, out *output, command string, code int) error {
 	}
 	for _, m := range ms {
 		m.labels = rs.labels[m.name]
-		if m.isConstant() || m.isOfUSDT() || m.Spec().Type.IsRing() {
+		if m.isConstant() || m.isOfUSDT() || m.Spec().Type.HasRecords() {
 			continue // nothing that was found out
 		}
 		fmt.Fprintln(out)

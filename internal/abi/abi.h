@@ -281,6 +281,7 @@
 /* a ring: see maps/ringbuf/doc.go */
 #define MAP_RING_CONSUMER 8192 /* u64: bytes given back to producers */
 #define MAP_RING_READ 8200     /* u64: bytes delivered */
+#define MAP_RING_DRAINED 8200  /* user_ringbuf, instead: u64: 1 << 63 | who drains it, as RING_HEADER; 0: nobody */
 #define MAP_RING_READER 8208   /* u32: pid of the consumer, to name it */
 #define MAP_RING_SLEEPER 8212  /* u32: 1: it sleeps on this word (futex); who wakes it sets 0 */
 #define MAP_RING_PRODUCER 12288 /* u64: POS, LEN and LEASE of the last record */

@@ -76,6 +76,7 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(202, dynptr_write);
 	HELPER(203, dynptr_data);
 	HELPER(208, ktime_get_tai_ns);
+	HELPER(209, user_ringbuf_drain);
 	HELPER(KFUNC_SESSION_IS_RETURN, session_is_return);
 	HELPER(KFUNC_SESSION_COOKIE, session_cookie);
 	}

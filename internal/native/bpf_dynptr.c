@@ -2,7 +2,7 @@
  * bytes of the program's stack, as the kernel's struct bpf_dynptr_kern does:
  *
  *   u64 data     0: it is none
- *   u32 size     24 bits
+ *   u32 size     24 bits, and the highest one: it may only be read
  *   u32 offset   0: nothing here makes one that begins further on
  *
  * Every access is checked against the size. That a program does not write one itself is
@@ -11,13 +11,6 @@
 #pragma GCC target("general-regs-only")
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #include "map.h"
-
-#define MOST 0xffffff /* DYNPTR_MAX_SIZE */
-
-struct dynptr {
-	u64 data;
-	u32 size, offset;
-};
 
 static HOT u64 set(struct dynptr *p, u64 data, u64 size, u64 result)
 {
@@ -29,7 +22,12 @@ static HOT u64 set(struct dynptr *p, u64 data, u64 size, u64 result)
 
 INLINE u64 none(struct dynptr *p, int e) { return set(p, 0, 0, error(e)); }
 
-INLINE int holds(const struct dynptr *p, u64 offset, u64 n) { return n <= p->size && offset <= p->size - n; }
+INLINE int holds(const struct dynptr *p, u64 offset, u64 n)
+{
+	u64 size = p->size & DYNPTR_MOST;
+
+	return n <= size && offset <= size - n;
+}
 
 /* They may overlap. */
 static HOT void move(u8 *to, const u8 *from, u64 n)
@@ -47,7 +45,7 @@ HOT u64 bpftime_dynptr_from_mem(BPF_ARGS)
 {
 	struct dynptr *p = (struct dynptr *)r4;
 
-	if ((u32)r2 > MOST)
+	if ((u32)r2 > DYNPTR_MOST)
 		return none(p, E2BIG_);
 	return r3 ? none(p, EINVAL_) : set(p, r1, (u32)r2, 0);
 }
@@ -60,7 +58,7 @@ HOT u64 bpftime_ringbuf_reserve_dynptr(BPF_ARGS)
 
 	if (r3)
 		return none(p, EINVAL_);
-	if (size > MOST)
+	if (size > DYNPTR_MOST)
 		return none(p, E2BIG_);
 	sample = bpftime_ringbuf_reserve(r1, size, 0, 0, 0, ctx);
 	return sample ? set(p, sample, size, 0) : none(p, EINVAL_);
@@ -105,7 +103,7 @@ HOT u64 bpftime_dynptr_write(BPF_ARGS)
 	const struct dynptr *p = (const struct dynptr *)r1;
 	u64 n = (u32)r4, offset = (u32)r2;
 
-	if (!p->data || r5)
+	if (!p->data || p->size & DYNPTR_RDONLY || r5)
 		return error(EINVAL_);
 	if (!holds(p, offset, n))
 		return error(E2BIG_);
@@ -118,5 +116,5 @@ HOT u64 bpftime_dynptr_data(BPF_ARGS)
 {
 	const struct dynptr *p = (const struct dynptr *)r1;
 
-	return p->data && holds(p, (u32)r2, (u32)r3) ? p->data + (u32)r2 : 0;
+	return p->data && !(p->size & DYNPTR_RDONLY) && holds(p, (u32)r2, (u32)r3) ? p->data + (u32)r2 : 0;
 }

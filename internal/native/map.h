@@ -31,6 +31,7 @@ enum {
 	TYPE_QUEUE = 22,
 	TYPE_STACK = 23,
 	TYPE_RINGBUF = 27,
+	TYPE_USER_RINGBUF = 31,
 	TYPE_BLOOM_FILTER = 30
 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
@@ -91,12 +92,23 @@ HIDDEN void bpftime_recorder_end(struct map_header *h, u64 sample, int keep, u64
 
 INLINE int is_recorder(const struct map_header *h) { return h->type == TYPE_RINGBUF && h->flags & RING_OVERWRITE; }
 
-INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF || h->type == TYPE_PERF_EVENT_ARRAY; }
+INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF || h->type == TYPE_PERF_EVENT_ARRAY || h->type == TYPE_USER_RINGBUF; }
 
 /* map_stack.c: the number of a trace of nr addresses, new or there already, or an error.
  * flags are BPF_F_FAST_STACK_CMP and BPF_F_REUSE_STACKID. */
 HIDDEN u64 bpftime_stack_put(struct map_header *h, const u64 *ips, u64 nr, u64 flags, u64 ctx);
 enum { FAST_STACK_CMP = 1 << 9, REUSE_STACKID = 1 << 10 };
+
+/* map_drain.c: 209 */
+HIDDEN u64 bpftime_user_ringbuf_drain(BPF_ARGS);
+
+/* A bpf_dynptr: see bpf_dynptr.c. */
+struct dynptr {
+	u64 data;
+	u32 size, offset;
+};
+#define DYNPTR_MOST 0xffffff
+#define DYNPTR_RDONLY (1u << 31)
 
 /* bpf_dynptr.c: 197 to 203 */
 HIDDEN u64 bpftime_dynptr_from_mem(BPF_ARGS);

@@ -63,7 +63,7 @@ static HOT int is_hash(const struct map_header *h)
 
 static HOT int is_good_ring(const struct map_header *h)
 {
-	return (h->type != TYPE_RINGBUF || h->stride == h->max_entries) && h->stride >= 4096 && !(h->stride & (h->stride - 1)) && h->stride < 1ul << 31 && h->control == MAP_DATA_OFF &&
+	return (h->type == TYPE_PERF_EVENT_ARRAY || h->stride == h->max_entries) && h->stride >= 4096 && !(h->stride & (h->stride - 1)) && h->stride < 1ul << 31 && h->control == MAP_DATA_OFF &&
 	       h->data == MAP_RING_OFF && h->size == MAP_RING_OFF + h->stride;
 }
 

@@ -21,7 +21,8 @@
 // to nobody or to somebody else, or has run something since. Who is only stopped is
 // waited for: it is going to write there.
 //
-// A flight recorder has another layout and no consumer: see Recorder.
+// A user_ringbuf goes the other way: a Writer here, programs drain it
+// (internal/native/map_drain.c). A flight recorder has another layout and no consumer: see Recorder.
 //
 // All that is read may be spoilt by another process. Lengths and positions are bounded;
 // when they cannot be right, everything up to the producers' position is given up, and

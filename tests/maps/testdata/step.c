@@ -2,6 +2,7 @@
  *
  *   step SESSION MAP OP LEASE KEY VALUE FLAGS     OP: update, delete, add; KEY, VALUE in hex
  *                                                   output, reserve: VALUE of FLAGS bytes
+ *                                                   take: from a user_ringbuf
  *                                                   quiet: output that wakes nobody
  *                                                   stack: VALUE, 8 bytes an address, FLAGS
  *
@@ -15,6 +16,16 @@ static void unhex(u8 *to, const char *from)
 {
 	for (unsigned v; sscanf(from, "%2x", &v) == 1; from += 2)
 		*to++ = (u8)v;
+}
+
+/* What a program does with each record: looks at all of it. */
+static u64 look(u64 dynptr, u64 sum, u64 r3 UNUSED, u64 r4 UNUSED, u64 r5 UNUSED, u64 ctx UNUSED)
+{
+	const struct dynptr *p = (const struct dynptr *)dynptr;
+
+	for (u64 i = 0; i < (p->size & DYNPTR_MOST); i++)
+		*(volatile u8 *)sum += ((const volatile u8 *)p->data)[i];
+	return 0;
 }
 
 static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
@@ -31,6 +42,10 @@ static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
 		return bpftime_map_pop_elem((u64)h, (u64)value, 0, 0, 0, ctx);
 	if (*op == 's')
 		return bpftime_stack_put(h, (u64 *)value, h->value_size / 8, flags, ctx);
+	if (*op == 't') {
+		at = bpftime_user_ringbuf_drain((u64)h, (u64)look, (u64)key, flags, 0, ctx);
+		return (s64)at < 0 ? at : -at; /* what is taken, as an error */
+	}
 	if (*op == 'q')
 		return bpftime_ringbuf_output((u64)h, (u64)value, flags, 1 /* BPF_RB_NO_WAKEUP */, 0, ctx);
 	if (*op == 'o')
