@@ -2,6 +2,7 @@ package maps
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -50,6 +51,12 @@ var typeNames = map[Type]string{
 	Ringbuf:        "ringbuf",
 	BloomFilter:    "bloom_filter",
 	UserRingbuf:    "user_ringbuf",
+}
+
+// missing are types that objects for user space have, and why they are not here.
+var missing = map[Type]string{
+	29: "a task_storage is not supported: use a hash with the thread's number (bpf_get_current_pid_tgid) as its key",
+	33: "an arena is not supported: programs address it with pointers of 32 bits (addr_space_cast), which are not translated",
 }
 
 func (t Type) String() string {
@@ -205,6 +212,8 @@ func (s Spec) Check() error {
 		return s.checkKeyless()
 	}
 	switch {
+	case typeNames[s.Type] == "" && missing[s.Type] != "":
+		return errors.New(missing[s.Type])
 	case typeNames[s.Type] == "":
 		return fmt.Errorf("%v is not supported", s.Type)
 	case s.Type == LPMTrie && (s.KeySize <= 4 || s.KeySize > maxPrefix):

@@ -146,13 +146,20 @@ func (l *linker) resolve(n *node) {
 	}
 }
 
+// because says why some helpers are missing.
+var because = map[int32]string{
+	156: ": there is no task_storage; use a hash with the thread's number as its key",
+	157: ": there is no task_storage; use a hash with the thread's number as its key",
+	195: ": values belong to the programs that run, not to CPUs; bpf_map_lookup_elem gives this one's, and readers fold them all",
+}
+
 // checkCall judges a call that refers to nothing by name.
 func (l *linker) checkCall(n *node) *refusal {
 	switch {
 	case n.OpCode != vm.JMP|vm.CALL:
 		return nil
 	case n.IsHelperCall() && !l.opts.Helper(int32(n.Imm)):
-		return &refusal{fmt.Sprintf("call of %s, which does not exist here", helper.Describe(int32(n.Imm))), ""}
+		return &refusal{fmt.Sprintf("call of %s, which does not exist here%s", helper.Describe(int32(n.Imm)), because[int32(n.Imm)]), ""}
 	case n.Src == vm.PseudoKfunc:
 		return &refusal{fmt.Sprintf("call of a kernel function by its number %d", n.Imm), ""}
 	}

@@ -18,10 +18,33 @@ int BPF_KPROBE(good, long a)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} own SEC(".maps");
+
+struct {
+	__uint(type, 33); /* BPF_MAP_TYPE_ARENA */
+	__uint(map_flags, 1 << 10);
+	__uint(max_entries, 10);
+} arena SEC(".maps");
+
 SEC("?uprobe")
 int helper(struct pt_regs *ctx)
 {
-	return bpf_send_signal(9);
+	u32 key = 0;
+
+	return bpf_map_lookup_percpu_elem(&own, &key, 1) != 0;
+}
+
+SEC("?uprobe")
+int far(struct pt_regs *ctx)
+{
+	u32 key = 0;
+
+	return bpf_map_lookup_elem(&arena, &key) != 0;
 }
 
 SEC("?uprobe")
