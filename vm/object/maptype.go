@@ -25,11 +25,11 @@ var mapTypes = strings.Fields(`
 	cgrp_storage arena
 `)
 
-// ofNetwork are the types that have no meaning in a process, or are not here; a program that
+// ofNetwork are the types that have no meaning in a process; a program that
 // asks whether there is one (enum bpf_map_type) is told no.
 var ofNetwork = strings.Fields(`
 	unspec cgroup_array devmap sockmap cpumap xskmap sockhash cgroup_storage_deprecated reuseport_sockarray
-	percpu_cgroup_storage sk_storage devmap_hash struct_ops inode_storage task_storage cgrp_storage arena
+	percpu_cgroup_storage sk_storage devmap_hash struct_ops inode_storage cgrp_storage arena
 `)
 
 func (t MapType) String() string {
