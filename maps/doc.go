@@ -21,6 +21,8 @@
 //	bloom_filter  header | bits
 //	hash          header | control | records | heads | free bits | spare bits | nodes
 //	percpu_hash   the same, nodes without values | blocks
+//	lru_hash, lru_percpu_hash   as hash and percpu_hash, nodes with a word that counts uses
+//	lpm_trie      a hash of prefixes, nodes with the key as it was given
 //	ringbuf       header | control | consumer's page | producers' page | records
 //	perf_event_array, user_ringbuf  the same
 //	stack_trace   header | control | buckets
@@ -32,10 +34,14 @@
 // value, and a miss is counted. Readers fold the blocks.
 //
 // A hash is chains of nodes, changed by compare-and-swap only; map_hash.c says how and
-// why it is right. There are max_entries nodes for entries and up to 512 spares, with
-// which values are replaced as a whole. Readers walk a chain twice: the same links
+// why it is right, map_lru.c how an entry goes when there is no room, map_lpm.c how
+// prefixes are found, map_steal.c why a map is not full before it is. There are
+// max_entries nodes for entries and up to 512 spares, with which values are replaced as a
+// whole. Readers walk a chain twice: the same links
 // mean that all of them were there at once. Those who write from Go lock the file
 // against each other (flock) and use the last record, which is nobody's lease.
+//
+// Freeze sets the one word of the header that may change: only programs write then.
 //
 // An array whose elements describe something (libbpf's __bpf_usdt_specs) is filled while
 // programs read it: Intern gives out its elements, under the same lock.

@@ -66,7 +66,7 @@ func (w *walk) letGo(n uint32) bool {
 	frozen := at.freeze(uint32(at.next), abi.MAP_LINK_DELETED)
 	ours := frozen && at.takeOut(uint32(at.next))
 	if ours {
-		w.setHand(uint64(n) + 1)
+		w.setHand(inHand(freeNodes, n))
 	} else if frozen && !at.isLast() {
 		at.find() // unlinks what is marked
 	}

@@ -96,6 +96,9 @@ const (
 	spareRoom = 1 << 20
 	minSpares = 64
 	maxSpares = abi.SESSION_NLEASES
+	placeRoom = 16 << 10
+	minPlaces = 4
+	maxPlaces = 64
 )
 
 // layout is where things are: a function of the Spec alone.
@@ -167,7 +170,9 @@ func (s Spec) hashLayout(l *layout) {
 		l.nodeStride += 8
 	}
 	nodes := uint64(s.MaxEntries)
-	if !s.Type.IsPerCPU() {
+	if s.Type.IsPerCPU() { // for those who take another's place only: map_steal.c
+		nodes += between(placeRoom/uint64(l.valueStride), minPlaces, maxPlaces)
+	} else {
 		l.nodeStride += l.valueStride
 		nodes += between(spareRoom/uint64(l.nodeStride), minSpares, maxSpares)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/bits"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -74,6 +75,15 @@ func (w *walk) setSpare(v uint64)  { w.put64(w.record(nobody)+abi.MAP_REC_SPARE,
 func (w *walk) setHand(v uint64)   { w.put64(w.record(nobody)+abi.MAP_REC_HAND, v) }
 func (w *walk) setVictim(v uint64) { w.put64(w.record(nobody)+abi.MAP_REC_VICTIM, v) }
 
+// inHand is what says that a node of a pool is in our hand. Its place is not to be taken:
+// who writes from Go is soon done.
+func inHand(pool int, n uint32) uint64 {
+	if pool == spareNodes {
+		return abi.MAP_HAND_SPARE | uint64(n) + 1
+	}
+	return abi.MAP_HAND_LOCKED | uint64(n) + 1
+}
+
 func poolOfHand(hand uint64) int {
 	if hand&abi.MAP_HAND_SPARE != 0 {
 		return spareNodes
@@ -127,7 +137,7 @@ func (w *walk) take(pool int) bool {
 			if n >= w.nnodes {
 				break
 			}
-			w.setHand(uint64(pool)*abi.MAP_HAND_SPARE | uint64(n) + 1)
+			w.setHand(inHand(pool, n))
 			if w.cas(at, word, word&(word-1)) {
 				return true
 			}
@@ -229,7 +239,7 @@ func (w *walk) fill(n, next uint32, value []byte, used uint64) {
 }
 
 func (w *walk) insert(value []byte) (done bool, errno unix.Errno) {
-	if w.hand() == 0 && !w.take(freeNodes) && !(w.spec.Type.isLRU() && w.evict()) {
+	if w.hand() == 0 && !w.takeOrWait() {
 		return false, w.fullError()
 	}
 	if w.spec.Type == LPMTrie {
@@ -245,6 +255,31 @@ func (w *walk) insert(value []byte) (done bool, errno unix.Errno) {
 	}
 	w.setHand(0)
 	return true, 0
+}
+
+// takeOrWait gets a node for an entry into the hand. Programs take the place of somebody
+// who is stopped with the last free node in hand (map_steal.c); we can wait for it, a
+// little.
+func (w *walk) takeOrWait() bool {
+	for range 20 {
+		if w.take(freeNodes) || w.spec.Type.isLRU() && w.evict() {
+			return true
+		}
+		if !w.inOtherHands() {
+			return w.take(freeNodes)
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+	return false
+}
+
+func (m *Map) inOtherHands() bool {
+	for lease := range min(m.u64(m.control+abi.MAP_CTL_LEASES), nobody) {
+		if hand := m.u64(m.record(lease) + abi.MAP_REC_HAND); hand != 0 && hand&abi.MAP_HAND_SPARE == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // fullError is what the kernel says when there is no room.

@@ -253,6 +253,7 @@
 #define MAP_CTL_BUSY 8     /* u64: -EBUSY, and records lost to other producers */
 #define MAP_CTL_CLOCK 16   /* u64: LRU types: the node that may go next */
 #define MAP_CTL_FREED 24   /* u64: LRU types: how often a free node was given */
+#define MAP_CTL_LEASES 32  /* u64: hashes: leases from here on have had nothing in hand */
 #define MAP_CTL_PUSHED 64  /* u64: queue: elements that were ever put in */
 #define MAP_CTL_POPPED 128 /* u64: ... and that left; bloom_filter has neither */
 #define MAP_CTL_TABLE 1024 /* u16[SESSION_NLEASES]: lease -> block + 1 */
@@ -276,7 +277,13 @@
 #define MAP_REC_CURSOR 24 /* u64: word of the free bits where to look first */
 #define MAP_REC_FAILURES 32 /* u64: how often there was no node */
 #define MAP_REC_SEEN 40 /* u64: MAP_CTL_FREED + 1 when no free node was left */
-#define MAP_HAND_SPARE 0x100000000
+#define MAP_REC_BUCKET 48 /* u32: the chain that REC_HAND is for */
+#define MAP_REC_TURN 52   /* u32: counts what is in REC_HAND */
+#define MAP_REC_THEFT 56  /* u64: lease + 1 whose place is being taken, and the turn of its hand; 0: none */
+#define MAP_HAND_SPARE 0x100000000  /* bit 32: the node goes to the spare ones */
+#define MAP_HAND_LOCKED 0x200000000 /* bit 33: its place is not to be taken; with MAP_HAND_SPARE it was */
+#define MAP_HAND_TURN 34  /* shift: REC_TURN; where the place was taken 10 bits of the thief's lease, then REC_TURN */
+#define MAP_HAND_THIEF 10
 
 /* a ring: see maps/ringbuf/doc.go */
 #define MAP_RING_CONSUMER 8192 /* u64: bytes given back to producers */

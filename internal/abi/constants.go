@@ -192,6 +192,7 @@ const (
 	MAP_CTL_BUSY               = 8    // u64: -EBUSY, and records lost to other producers
 	MAP_CTL_CLOCK              = 16   // u64: LRU types: the node that may go next
 	MAP_CTL_FREED              = 24   // u64: LRU types: how often a free node was given
+	MAP_CTL_LEASES             = 32   // u64: hashes: leases from here on have had nothing in hand
 	MAP_CTL_PUSHED             = 64   // u64: queue: elements that were ever put in
 	MAP_CTL_POPPED             = 128  // u64: ... and that left; bloom_filter has neither
 	MAP_CTL_TABLE              = 1024 // u16[SESSION_NLEASES]: lease -> block + 1
@@ -211,7 +212,13 @@ const (
 	MAP_REC_CURSOR             = 24          // u64: word of the free bits where to look first
 	MAP_REC_FAILURES           = 32          // u64: how often there was no node
 	MAP_REC_SEEN               = 40          // u64: MAP_CTL_FREED + 1 when no free node was left
-	MAP_HAND_SPARE             = 0x100000000 // a ring: see maps/ringbuf/doc.go
+	MAP_REC_BUCKET             = 48          // u32: the chain that REC_HAND is for
+	MAP_REC_TURN               = 52          // u32: counts what is in REC_HAND
+	MAP_REC_THEFT              = 56          // u64: lease + 1 whose place is being taken, and the turn of its hand; 0: none
+	MAP_HAND_SPARE             = 0x100000000 // bit 32: the node goes to the spare ones
+	MAP_HAND_LOCKED            = 0x200000000 // bit 33: its place is not to be taken; with MAP_HAND_SPARE it was
+	MAP_HAND_TURN              = 34          // shift: REC_TURN; where the place was taken 10 bits of the thief's lease, then REC_TURN
+	MAP_HAND_THIEF             = 10          // a ring: see maps/ringbuf/doc.go
 	MAP_RING_CONSUMER          = 8192        // u64: bytes given back to producers
 	MAP_RING_READ              = 8200        // u64: bytes delivered
 	MAP_RING_DRAINED           = 8200        // user_ringbuf, instead: u64: 1 << 63 | who drains it, as RING_HEADER; 0: nobody

@@ -192,8 +192,8 @@ AT(map_header, control, MAP_HDR_CONTROL);
 AT(map_header, frozen, MAP_HDR_FROZEN);
 
 struct map_control {
-	u64 misses, busy, clock, freed;
-	u8 pad[MAP_CTL_PUSHED - 32];
+	u64 misses, busy, clock, freed, leases;
+	u8 pad[MAP_CTL_PUSHED - 40];
 	u64 pushed;
 	u8 pad1[MAP_CTL_POPPED - MAP_CTL_PUSHED - 8];
 	u64 popped;
@@ -206,6 +206,7 @@ SIZE(map_control, MAP_CTL_SIZE);
 AT(map_control, busy, MAP_CTL_BUSY);
 AT(map_control, clock, MAP_CTL_CLOCK);
 AT(map_control, freed, MAP_CTL_FREED);
+AT(map_control, leases, MAP_CTL_LEASES);
 AT(map_control, pushed, MAP_CTL_PUSHED);
 AT(map_control, popped, MAP_CTL_POPPED);
 AT(map_control, lengths, MAP_CTL_LENGTHS);
@@ -213,13 +214,18 @@ AT(map_control, table, MAP_CTL_TABLE);
 AT(map_control, owners, MAP_CTL_OWNERS);
 
 struct map_record {
-	u64 spare, hand, victim, cursor, failures, seen, pad[2];
+	u64 spare, hand, victim, cursor, failures, seen;
+	u32 bucket, turn;
+	u64 theft;
 };
 AT(map_record, hand, MAP_REC_HAND);
 AT(map_record, victim, MAP_REC_VICTIM);
 AT(map_record, cursor, MAP_REC_CURSOR);
 AT(map_record, failures, MAP_REC_FAILURES);
 AT(map_record, seen, MAP_REC_SEEN);
+AT(map_record, bucket, MAP_REC_BUCKET);
+AT(map_record, turn, MAP_REC_TURN);
+AT(map_record, theft, MAP_REC_THEFT);
 SIZE(map_record, MAP_REC_SIZE);
 
 /* A plan: offsets are bytes from its start; tables are 8-aligned. */

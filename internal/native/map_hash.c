@@ -40,6 +40,9 @@
  *   hand     taken from a pool; filled; published
  *   victim   unlinked; given to a pool, or kept as spare
  *
+ * Who finds no free node while another one has it in hand, and may yet find its key
+ * inserted, takes its place: map_steal.c.
+ *
  * The next who uses the lease finds them when its holder was killed; map_lost.c finds
  * out whose the nodes are. Killed anywhere, an operation has happened or has not:
  *
@@ -277,7 +280,7 @@ INLINE int take_free(struct map_header *h, struct map_record *mine)
 	node = at * 64 + (u64)__builtin_ctzl(word | 1ul << 63);
 	if (unlikely(!word || node >= h->nnodes))
 		return bpftime_pool_search(h, mine);
-	store(&mine->hand, node + 1);
+	map_hold(mine, 0, node);
 	return likely(cas(&words[at], word, word & (word - 1))) || bpftime_pool_search(h, mine);
 }
 
@@ -325,17 +328,26 @@ INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value, int used)
 
 /* ---- the three changes. What is in the record may have been spoilt. ---- */
 
+/* Says what for, first: map_steal.c. */
 INLINE int take(struct walk *w)
 {
+	w->mine->bucket = (u32)(w->head - (u64 *)map_at(w->h, w->h->buckets));
+	if (unlikely(!w->mine->turn))
+		bpftime_hand_known(w->h, w->mine);
 	return unlikely(is_lru(w->h)) ? bpftime_lru_node(w->h, w->mine, w->lease) : take_free(w->h, w->mine);
 }
 
 INLINE int insert(struct walk *w, const u8 *value)
 {
+	int taken = 1;
 	u32 n;
 
-	if (!w->mine->hand && !take(w))
-		return FULL;
+	if (unlikely(w->mine->hand) && !bpftime_hand_renew(w->mine))
+		bpftime_pool_give_back(w->h, w->mine);
+	if (!w->mine->hand)
+		taken = take(w);
+	if (unlikely(taken != 1)) /* full; and nobody has inserted the key meanwhile */
+		return taken ? NO_NODE : NODE(load(w->head)) == NODE(w->first) ? FULL : AGAIN;
 	n = NODE(w->mine->hand) - 1;
 	if (n >= w->h->nnodes || !fill(w, n, NODE(w->first), value, 0))
 		return NO_NODE;
@@ -373,6 +385,10 @@ INLINE int replace(struct walk *w, const u8 *value)
 
 	if (unlikely(!r->hand && !r->spare))
 		bpftime_pool_replacement(w->h, r);
+	if (unlikely(r->hand) && bpftime_hand_lock(w->h, r) & MAP_HAND_SPARE) {
+		bpftime_pool_give_back(w->h, r);
+		return AGAIN;
+	}
 	spare = !r->hand;
 	n = (spare ? r->spare : NODE(r->hand)) - 1ul;
 	if (n >= w->h->nnodes)

@@ -59,14 +59,35 @@ INLINE u64 *map_ref(struct map_header *h, struct map_node *node) { return (u64 *
 /* Where the node goes that was marked so. */
 INLINE enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED ? SPARES : FREE; }
 
+#define STOLEN (MAP_HAND_SPARE | MAP_HAND_LOCKED)
+
+/* Node n comes into the hand, or we try; kind are flags. The chain it is for is known. */
+INLINE void map_hold(struct map_record *mine, u64 kind, u64 n)
+{
+	store(&mine->hand, (n + 1) | kind | (u64)++mine->turn << MAP_HAND_TURN);
+}
+
+INLINE u32 lease_of(struct map_header *h, struct map_record *mine) { return (u32)(mine - map_record(h, 0)); }
+
 #define BUDGET (1u << 16) /* steps of a walk, and tries */
 
 /* A node comes into the hand that mine is: a free one; one for replacing, which may be
- * the spare instead. Then its bit is gone. 0: there is none. */
+ * the spare instead. Then its bit is gone. 0: there is none; -1: it is not known. */
 HIDDEN int bpftime_pool_search(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_replacement(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_give_back(struct map_header *h, struct map_record *mine);
 
+HIDDEN int bpftime_is_linked(struct map_header *h, u32 n);
+HIDDEN int bpftime_is_ours(struct map_header *h, u32 lease, u64 number);
+
+/* map_steal.c */
+HIDDEN int bpftime_hand_renew(struct map_record *mine);
+HIDDEN u64 bpftime_hand_lock(struct map_header *h, struct map_record *mine);
+HIDDEN int bpftime_hand_steal(struct map_header *h, struct map_record *mine);
+HIDDEN void bpftime_hand_settle(struct map_header *h, struct map_record *mine);
+HIDDEN void bpftime_hand_known(struct map_header *h, struct map_record *mine);
+
+HIDDEN int bpftime_pool_take_spare(struct map_header *h, struct map_record *mine);
 HIDDEN int bpftime_pool_take(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_reclaim(struct map_header *h);
 

@@ -10,7 +10,8 @@
  *
  * Each is looked at in this order, the records before the pools, and both twice: a
  * node that was taken from a pool behind our back is in a hand at the second look, or
- * has been filled. Filling changes the node's tag, which is compared at the end.
+ * has been filled. Filling changes the node's tag, which is compared at the end; so does
+ * giving back what was in a hand, since that may not have been filled.
  *
  * When in doubt a node is taken to be somebody's. Two leases that were both killed
  * over one node: the one that is asked last finds it.
@@ -44,7 +45,7 @@ static HOT u64 trail(struct map_header *h, u64 *at, u32 n, int *there)
 }
 
 /* Twice the same links: so they all were there at once, in between. */
-static HOT int is_linked(struct map_header *h, u32 n)
+HOT int bpftime_is_linked(struct map_header *h, u32 n)
 {
 	u64 *head = map_head(h, map_hash(h, map_node(h, n)->key));
 
@@ -73,7 +74,7 @@ static HOT int is_named(struct map_header *h, u32 n, u32 not_by)
 
 INLINE int in_pool(struct map_header *h, enum pool p, u32 n) { return load(&map_pool(h, p)[n / 64]) >> n % 64 & 1; }
 
-static HOT int is_ours(struct map_header *h, u32 lease, u64 number)
+HOT int bpftime_is_ours(struct map_header *h, u32 lease, u64 number)
 {
 	u32 n = (u32)number - 1;
 	u64 link;
@@ -81,7 +82,7 @@ static HOT int is_ours(struct map_header *h, u32 lease, u64 number)
 	if (number - 1 >= h->nnodes)
 		return 0;
 	link = load(&map_node(h, n)->link);
-	if (is_linked(h, n))
+	if (bpftime_is_linked(h, n))
 		return 0;
 	for (int look = 0; look < 2; look++)
 		if (is_named(h, n, lease) || in_pool(h, FREE, n) || in_pool(h, SPARES, n))
@@ -89,15 +90,27 @@ static HOT int is_ours(struct map_header *h, u32 lease, u64 number)
 	return load(&map_node(h, n)->link) == link;
 }
 
+static HOT void give_unused(struct map_header *h, enum pool p, u64 n)
+{
+	u64 *link = &map_node(h, n)->link;
+
+	store(link, relinked(load(link), NODE(load(link))));
+	map_give(h, p, n);
+}
+
 /* We hold the lease, and run no operation of it. May itself be killed, and is then
  * done again: a node that was given has its bit, or is the spare. */
 HOT void bpftime_hash_recover(struct map_header *h, u32 lease)
 {
 	struct map_record *r = map_record(h, lease);
-	u64 victim = load(&r->victim), hand = load(&r->hand);
-	int published = r->spare && !is_ours(h, lease, r->spare);
+	u64 victim = load(&r->victim), hand;
+	int published;
 
-	if (victim != r->spare && is_ours(h, lease, victim)) {
+	bpftime_hand_settle(h, r);
+	hand = r->hand ? bpftime_hand_lock(h, r) : 0;
+	published = r->spare && !bpftime_is_ours(h, lease, r->spare);
+
+	if (victim != r->spare && bpftime_is_ours(h, lease, victim)) {
 		if (published)
 			store(&r->spare, victim);
 		else
@@ -107,8 +120,8 @@ HOT void bpftime_hash_recover(struct map_header *h, u32 lease)
 	if (published)
 		store(&r->spare, 0);
 	store(&r->victim, 0);
-	if (hand && NODE(hand) != victim && NODE(hand) != r->spare && is_ours(h, lease, NODE(hand)))
-		map_give(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
+	if (hand && NODE(hand) != victim && NODE(hand) != r->spare && bpftime_is_ours(h, lease, NODE(hand)))
+		give_unused(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
 	store(&r->hand, 0);
 	if (victim - 1 < h->nnodes && map_node(h, victim - 1)->link & MARKS)
 		bpftime_hash_sweep(h, map_node(h, victim - 1)->key, lease);
@@ -123,11 +136,11 @@ static HOT void reclaim_from(struct map_header *h, u32 lease)
 	if (r->hand | r->victim)
 		bpftime_hash_recover(h, lease);
 	spare = r->spare;
-	if (!spare || !is_ours(h, lease, spare))
+	if (!spare || !bpftime_is_ours(h, lease, spare))
 		return;
 	store(&r->hand, MAP_HAND_SPARE | spare);
 	store(&r->spare, 0);
-	map_give(h, SPARES, spare - 1);
+	give_unused(h, SPARES, spare - 1);
 	store(&r->hand, 0);
 }
 
@@ -157,7 +170,7 @@ static HOT int take_bit(struct map_header *h, struct map_record *mine, u64 kind,
 
 		if (!word || node >= h->nnodes)
 			return 0;
-		store(&mine->hand, kind | (node + 1ul));
+		map_hold(mine, kind, node);
 		if (cas(&words[at], word, word & (word - 1)))
 			return 1;
 	}
@@ -181,34 +194,40 @@ static HOT int take_from(struct map_header *h, struct map_record *mine, enum poo
 	return 0;
 }
 
+HOT int bpftime_pool_take_spare(struct map_header *h, struct map_record *mine) { return take_from(h, mine, SPARES); }
+
 HOT int bpftime_pool_take(struct map_header *h, struct map_record *mine) { return take_from(h, mine, FREE); }
 
 HOT int bpftime_pool_search(struct map_header *h, struct map_record *mine)
 {
 	if (take_from(h, mine, FREE))
 		return 1;
-	if (mine->failures++ % RECLAIM_EVERY)
-		return 0;
-	bpftime_pool_reclaim(h);
-	return take_from(h, mine, FREE);
+	if (mine->failures++ % RECLAIM_EVERY == 0) {
+		bpftime_pool_reclaim(h);
+		if (take_from(h, mine, FREE))
+			return 1;
+	}
+	return bpftime_hand_steal(h, mine);
 }
 
 HOT void bpftime_pool_give_back(struct map_header *h, struct map_record *mine)
 {
-	u64 hand = mine->hand;
+	u64 hand = bpftime_hand_lock(h, mine);
 
 	if (NODE(hand) - 1 < h->nnodes)
-		map_give(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
+		give_unused(h, hand & MAP_HAND_SPARE ? SPARES : FREE, NODE(hand) - 1);
 	store(&mine->hand, 0);
 }
 
 /* A node to replace another with comes to be the spare, or into the hand. */
 HOT void bpftime_pool_replacement(struct map_header *h, struct map_record *mine)
 {
+	if (unlikely(!mine->turn))
+		bpftime_hand_known(h, mine);
 	if (take_from(h, mine, SPARES)) {
 		store(&mine->spare, NODE(mine->hand));
 		store(&mine->hand, 0);
 	} else {
-		bpftime_pool_search(h, mine);
+		take_from(h, mine, FREE);
 	}
 }

@@ -76,7 +76,7 @@ static HOT int let_go(struct map_header *h, struct map_record *mine, u32 lease, 
 	if (last || cas(&node->link, p.next, relinked(p.next, NODE(p.next)) | MAP_LINK_DELETED)) {
 		ours = cas(p.at, p.link, relinked(p.link, NODE(p.next)));
 		if (ours)
-			store(&mine->hand, n + 1ul);
+			map_hold(mine, 0, n);
 		else if (!last)
 			bpftime_hash_sweep(h, node->key, lease);
 	}
@@ -153,5 +153,5 @@ HOT int bpftime_lru_node(struct map_header *h, struct map_record *mine, u32 leas
 		return 1;
 	bpftime_pool_reclaim(h);
 	mine->seen = 0;
-	return bpftime_pool_take(h, mine);
+	return bpftime_pool_take(h, mine) || bpftime_hand_steal(h, mine) == 1;
 }

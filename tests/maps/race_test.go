@@ -35,6 +35,26 @@ func TestExact(t *testing.T) {
 	}
 }
 
+// TestExactlyFull: several threads write the keys that a map has room for, all at once.
+// None is told that it is full, though one of them is preempted with a node in hand.
+func TestExactlyFull(t *testing.T) {
+	rounds := 2000
+	if os.Getenv(torture) != "" {
+		rounds = 200_000
+	}
+	for _, spec := range []maps.Spec{
+		{Type: maps.Hash, KeySize: 8, ValueSize: 32, MaxEntries: 8}, {Type: maps.PercpuHash, KeySize: 8, ValueSize: 32, MaxEntries: 8},
+	} {
+		path := makeMap(t, spec)
+		session := makeSession(t)
+		for thread := range 6 {
+			hold(t, session, 3*thread+1)
+		}
+		race(t, session, path, "fill", 6, rounds)
+		auditFile(t, path).atRest(t)
+	}
+}
+
 // TestNothingLost: 8 threads on fewer CPUs add with plain additions, each to its own
 // value, and readers lose none of them.
 func TestNothingLost(t *testing.T) {

@@ -119,10 +119,15 @@ func (f *follower) finish() unix.Errno {
 }
 
 // states follows an operation and returns every state of the file that a process
-// killed in it can leave, the one before it first, the one behind it last.
-func states(t *testing.T, path string, op operation) [][]byte {
+// killed in it can leave, the one before it first, the one behind it last. Some leases
+// are held meanwhile.
+func states(t *testing.T, path string, op operation, held ...int) [][]byte {
 	t.Helper()
-	f, b := follow(t, makeSession(t), path, op), mapped(t, path)
+	session := makeSession(t)
+	for _, lease := range held {
+		hold(t, session, lease)
+	}
+	f, b := follow(t, session, path, op), mapped(t, path)
 	list := [][]byte{bytes.Clone(b)}
 	for f.step() {
 		if !bytes.Equal(b, list[len(list)-1]) {

@@ -5,6 +5,8 @@
  * insert   in each round all try to insert the same key with BPF_NOEXIST: one may
  * delete   ... to delete it: one may
  * update   ... to update it with BPF_EXIST: all may; deletes it in the end
+ * fill     ... to update the keys 0 to 7 with BPF_ANY, each in another order, in a map of
+ *          8: all may; deletes them in the end
  * add      each adds 1 to key 0, ROUNDS times, with plain additions
  * write    each replaces the keys 0 to ROUNDS - 1 by bytes that are all the same, until
  *          it is killed
@@ -19,6 +21,21 @@ static const char *what;
 static u32 nthreads, rounds;
 static pthread_barrier_t round_begins, round_ends;
 static u32 succeeded, wrong;
+
+static void fill(u64 ctx, u64 lease)
+{
+	for (u64 i = 0; i < 8; i++) {
+		u64 key = (i * (lease % 4 * 2 + 1) + lease) % 8, value[4] = {lease, lease, lease, lease};
+
+		u64 r;
+
+		do /* -EBUSY says that it could not find out in time, not that the map is full */
+			r = bpftime_map_update_elem((u64)map, (u64)&key, (u64)value, BPF_ANY, 0, ctx);
+		while (r == error(EBUSY_) && !usleep(100));
+		if (r)
+			__atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
+	}
+}
 
 static void one(u64 ctx, u64 lease, u32 round)
 {
@@ -49,6 +66,10 @@ static void behind(u64 ctx, u32 round)
 {
 	u64 key = round;
 
+	for (u64 i = 0; *what == 'f' && i < 8; i++)
+		wrong += bpftime_map_delete_elem((u64)map, (u64)&i, 0, 0, 0, ctx) != 0;
+	if (*what == 'f')
+		return;
 	wrong += succeeded != (*what == 'u' ? nthreads : 1);
 	if (*what != 'd')
 		wrong += bpftime_map_delete_elem((u64)map, (u64)&key, 0, 0, 0, ctx) != 0;
@@ -88,7 +109,10 @@ static void *thread(void *arg)
 		if (!arg)
 			before(context(&c), i);
 		pthread_barrier_wait(&round_begins);
-		one(context(&c), lease, i);
+		if (*what == 'f')
+			fill(context(&c), lease);
+		else
+			one(context(&c), lease, i);
 		pthread_barrier_wait(&round_ends);
 		if (!arg)
 			behind(context(&c), i);
