@@ -269,8 +269,9 @@ func fillQueue(t *testing.T, path string, spec maps.Spec, lease int, now [][]byt
 	}
 	q.line = q.order() // its own inverse
 	for n := range spec.MaxEntries + 2 {
-		want := q.push(val(60+int(n)), 0)
-		if got := c.do(opPush, lease, nokey, val(60+int(n)), 0); got != want {
+		value := append(val(60+int(n)), make([]byte, 64)...)[:spec.ValueSize]
+		want := q.push(value, 0)
+		if got := c.do(opPush, lease, nokey, value, 0); got != want {
 			t.Errorf("lease %d, push %d: %v, want %v", lease, n, got, want)
 		}
 	}
@@ -333,6 +334,57 @@ func TestManyQueue(t *testing.T) {
 			if a.atRest(t); len(a.live) != 0 {
 				t.Errorf("%d are left", len(a.live))
 			}
+		})
+	}
+}
+
+// TestQueueHammer: processes that put in and take out are killed at any moment, also while they are stopped. No value is torn,
+// and in the end there is room for as many as there ever was.
+func TestQueueHammer(t *testing.T) {
+	kills := 40
+	if os.Getenv(torture) != "" {
+		kills = 3000
+	}
+	for _, typ := range []maps.Type{maps.Queue, maps.Stack} {
+		t.Run(typ.String(), func(t *testing.T) {
+			spec := maps.Spec{Type: typ, ValueSize: 32, MaxEntries: 20}
+			session, path := makeSession(t), makeMap(t, spec)
+			m := openWriter(t, path)
+			var victims [3]*victim
+			start := func(i int) {
+				v := &victim{cmd: exec.Command(build(t, "testdata/queue.c"), session, path, fmt.Sprint(i), "0", "0")}
+				v.cmd.Stderr = &v.said
+				if err := v.cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				victims[i] = v
+			}
+			for i := range victims {
+				start(i)
+			}
+			for n := range kills {
+				i := n % len(victims)
+				if n%7 == 0 {
+					victims[i].cmd.Process.Signal(unix.SIGSTOP)
+				}
+				for range 50 {
+					m.Push(bytes.Repeat(le64(uint64(n)), 4), maps.Exist)
+					if v, err := m.Pop(); err == nil && !bytes.Equal(v[:24], v[8:]) {
+						t.Errorf("torn: %x", v)
+					}
+				}
+				victims[i].kill(t, session, i)
+				start(i)
+			}
+			for i, v := range victims {
+				v.kill(t, session, i)
+			}
+			c := serve(t, session, path, spec)
+			for lease := range abi.SESSION_NLEASES { // each finds what it had in hand
+				c.do(opPop, lease, nokey, nil, 0)
+			}
+			fillQueue(t, path, spec, followed, elements(m))
+			auditFile(t, path).atRest(t)
 		})
 	}
 }

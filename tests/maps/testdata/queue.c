@@ -4,7 +4,8 @@
  *
  * Those below PRODUCERS push {NUMBER, n} for n from 1 to EACH, again when it is full. The
  * others pop until all have got what there is, which the session's first counter says, and
- * print what they got. */
+ * print what they got. With EACH 0 each does both, for ever, also into a full one, with
+ * values of four equal words, and ends when it gets another. */
 #include <sched.h>
 
 #include "host.h"
@@ -12,6 +13,21 @@
 struct element {
 	u64 who, n;
 };
+
+static void endless(u64 map, u64 ctx, u64 who)
+{
+	u64 v[4], n = who << 32;
+
+	for (;; n++) {
+		for (int i = 0; i < 4; i++)
+			v[i] = n;
+		bpftime_map_push_elem(map, (u64)v, n % 3 ? 0 : BPF_EXIST, 0, 0, ctx);
+		if (n % 4 && !bpftime_map_pop_elem(map, (u64)v, 0, 0, 0, ctx) && (v[0] != v[1] || v[1] != v[2] || v[2] != v[3])) {
+			fprintf(stderr, "torn: %llx %llx %llx %llx\n", (unsigned long long)v[0], (unsigned long long)v[1], (unsigned long long)v[2], (unsigned long long)v[3]);
+			exit(1);
+		}
+	}
+}
 
 int main(int argc, char **argv)
 {
@@ -21,7 +37,7 @@ int main(int argc, char **argv)
 
 	if (argc != 6)
 		return 2;
-	session_open(argv[1], 1);
+	session_open(argv[1], (u32)atoi(argv[3]) + 1);
 	map = (u64)map_open(argv[2]);
 	if (!map)
 		return 3;
@@ -30,7 +46,9 @@ int main(int argc, char **argv)
 	each = strtoull(argv[5], 0, 0);
 	caller_init(&c, (u32)who + 20, 0);
 	ctx = context(&c);
-	bpftime_resident.session->leases[who + 20].owner = 1; /* or others might think it free */
+	bpftime_resident.session->leases[who + 20].owner = who + 1; /* or others might think it free */
+	if (!each)
+		endless(map, ctx, who);
 	for (e = (struct element){who, 1}; who < producers && e.n <= each; e.n++)
 		while (bpftime_map_push_elem(map, (u64)&e, 0, 0, 0, ctx))
 			sched_yield();
