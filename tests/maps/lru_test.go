@@ -3,7 +3,6 @@ package maps_test
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -253,7 +252,7 @@ func TestRecentlyUsed(t *testing.T) {
 		slots[at] = string(k)
 		random[slots[at]] = at
 	})
-	t.Log(fmt.Sprintf("of %d: %d hits; a random choice has %d", rounds/2, here, atRandom))
+	t.Logf("of %d: %d hits; a random choice has %d", rounds/2, here, atRandom)
 	if here <= atRandom {
 		t.Errorf("%d hits, a random choice has %d", here, atRandom)
 	}
