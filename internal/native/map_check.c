@@ -2,7 +2,7 @@
  * nobody can change any more: then no operation leaves the file, whatever the rest of
  * it holds. */
 #pragma GCC target("general-regs-only")
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
 #include "map.h"
 
 #define MOST_KEY 512

@@ -11,7 +11,7 @@
  * the next one takes the bucket.
  */
 #pragma GCC target("general-regs-only")
-#pragma GCC optimize("no-tree-loop-distribute-patterns")
+#pragma GCC optimize("no-tree-loop-distribute-patterns,no-jump-tables")
 #include "map.h"
 
 #define FULL (1ul << STACK_FULL)

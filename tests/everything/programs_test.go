@@ -61,7 +61,7 @@ func TestPython(t *testing.T) {
 		"test_contextlib", "test_zlib", "test_thread", "test_cmath"}
 	if host.Torture() {
 		tests = append(tests, "test_json", "test_re", "test_threading", "test_signal", "test_posix", "test_subprocess", "test_ssl", "test_ctypes",
-			"test_asyncio", "test_socket", "test_multiprocessing_fork", "test_decimal", "test_sqlite3", "test_faulthandler")
+			"test_asyncio", "test_multiprocessing_fork", "test_decimal", "test_faulthandler")
 	}
 	tr := trace("/proc/self/exe")
 	r := host.Run(t, host.Cmd{Args: append([]string{python, "-m", "test", "-q"}, tests...), Dir: host.WorkDir(t), Limit: time.Duration(host.Scale(8, 120)) * time.Minute}, tr)

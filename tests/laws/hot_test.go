@@ -60,20 +60,24 @@ var asksKernel = map[string]string{
 
 // lockedBy says where an instruction may lock, and why. Everything else on the way of a hit does not.
 var lockedBy = map[string]string{
-	"internal/native/shadow.S":      "a place in the table of return addresses, which threads share",
-	"internal/native/shadow.c":      "the same, on the rare way",
-	"internal/native/thread.c":      "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
-	"internal/native/bpf_spin.c":    "bpf_spin_lock and bpf_spin_unlock: what a program asks for",
-	"internal/native/bpf_printk.c":  "bpf_trace_printk: one lock for a line in the ring that all processes write to",
-	"internal/native/map_hash.c":    "chains that processes share: updates, deletions, and what a lookup that gave up counts",
-	"internal/native/map_lru.c":     "who of a full map makes room: nodes that processes share",
-	"internal/native/map_lpm.c":     "a trie that processes share: updates, and nodes that are given back",
-	"internal/native/map_lost.c":    "the same, to mend what a dead process left",
-	"internal/native/map_block.c":   "a lease's first use of a map: its block of values",
-	"internal/native/map_prog.c":    "a tail call to a program that the process does not have: it is counted",
-	"internal/native/map_queue.c":   "bits of a filter that are not set yet",
-	"internal/native/map_refer.c":   "an entry that names a map which the process does not have: it is counted",
-	"internal/native/map_ringbuf.c": "records of many producers, in one ring",
+	"internal/native/shadow.S":       "a place in the table of return addresses, which threads share",
+	"internal/native/shadow.c":       "the same, on the rare way",
+	"internal/native/thread.c":       "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
+	"internal/native/bpf_spin.c":     "bpf_spin_lock and bpf_spin_unlock: what a program asks for",
+	"internal/native/bpf_printk.c":   "bpf_trace_printk: one lock for a line in the ring that all processes write to",
+	"internal/native/map_hash.c":     "chains that processes share: updates, deletions, and what a lookup that gave up counts",
+	"internal/native/map_lru.c":      "who of a full map makes room: nodes that processes share",
+	"internal/native/map_lpm.c":      "a trie that processes share: updates, and nodes that are given back",
+	"internal/native/map_recorder.c": "a ring that writers of many processes share, and overwrite",
+	"internal/native/map_stack.c":    "stacks that processes share: who fills an empty place",
+	"internal/native/map_drain.c":    "a ring whose one reader is whoever drains it",
+	"internal/native/map_steal.c":    "nodes in other leases' hands, when a full map needs one",
+	"internal/native/map_lost.c":     "the same, to mend what a dead process left",
+	"internal/native/map_block.c":    "a lease's first use of a map: its block of values",
+	"internal/native/map_prog.c":     "a tail call to a program that the process does not have: it is counted",
+	"internal/native/map_queue.c":    "bits of a filter that are not set yet",
+	"internal/native/map_refer.c":    "an entry that names a map which the process does not have: it is counted",
+	"internal/native/map_ringbuf.c":  "records of many producers, in one ring",
 }
 
 // beside are the files of internal/native that no hit comes through: system calls of the host, which cost a hundred
