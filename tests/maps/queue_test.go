@@ -264,9 +264,7 @@ func fillQueue(t *testing.T, path string, spec maps.Spec, lease int, now [][]byt
 	overwrite(t, file, b)
 	c, q := serve(t, makeSession(t), file, spec), &waiting{spec: spec}
 	defer c.stop()
-	for _, v := range now {
-		q.line = append(q.line, v)
-	}
+	q.line = append(q.line, now...)
 	q.line = q.order() // its own inverse
 	for n := range spec.MaxEntries + 2 {
 		value := append(val(60+int(n)), make([]byte, 64)...)[:spec.ValueSize]
