@@ -12,7 +12,7 @@
  * A failure has one reason. It is kept, and told by who asked for the plan.
  */
 #include "apply.h"
-#include "native.h"
+#include "map.h"
 
 static struct text refusal = {.max = sizeof refusal.s};
 
