@@ -78,9 +78,6 @@ var lockedBy = map[string]string{
 	"internal/native/map_queue.c":    "bits of a filter that are not set yet",
 	"internal/native/map_refer.c":    "an entry that names a map which the process does not have: it is counted",
 	"internal/native/map_ringbuf.c":  "records of many producers, in one ring",
-	"internal/native/map_recorder.c": "a chunk of a flight recorder for this run, and the number of its record",
-	"internal/native/map_stack.c":    "a new trace in a map of stacks, which processes share",
-	"internal/native/map_drain.c":    "who drains a user_ringbuf, alone",
 }
 
 // beside are the files of internal/native that no hit comes through: system calls of the host, which cost a hundred
