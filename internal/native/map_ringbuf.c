@@ -177,11 +177,14 @@ INLINE u64 end(u64 sample, u64 flags, int keep, u64 ctx)
 	return 0;
 }
 
-/* A sample of the ring; 0: there is no room. A recorder's has to be found again. */
+/* A sample of the ring; 0: there is no room, or the map is no ring: nothing before us has
+ * looked at its type. A recorder's has to be found again. */
 static HOT u64 reserve(struct map_header *h, u64 size, u64 ctx)
 {
 	u64 *record;
 
+	if (unlikely(h->type != TYPE_RINGBUF))
+		return 0;
 	if (is_recorder(h))
 		return ring_of((u64)map_at(h, MAP_RING_OFF)) ? bpftime_recorder_reserve(h, size, ctx) : 0;
 	record = bpftime_ring_reserve(h, size, ctx);
@@ -219,8 +222,11 @@ HOT u64 bpftime_ringbuf_output(BPF_ARGS)
 HOT u64 bpftime_ringbuf_query(BPF_ARGS)
 {
 	struct map_header *h = (struct map_header *)r1;
-	u64 avail = is_recorder(h) ? 0 : used(h, load(producer(h))) * 8;
+	u64 avail;
 
+	if (h->type != TYPE_RINGBUF)
+		return error(EINVAL_);
+	avail = is_recorder(h) ? 0 : used(h, load(producer(h))) * 8;
 	if (r2 == AVAIL_DATA)
 		return avail;
 	if (r2 == RING_SIZE)
