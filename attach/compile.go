@@ -61,6 +61,7 @@ type compiler struct {
 	unnamed  []binding                           // by a name that no loaded module has
 	modules  []*touched                          // that have a site, in the order they were met
 	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that signals can be ours
+	onCalls  []onCall                            // programs at system calls
 	told     bool                                // what the verifier does not promise
 	tables   map[string]string                   // unwind tables of the plan, by path of the module
 	lost     int                                 // programs that can be attached nowhere, and so have no link

@@ -26,6 +26,10 @@ type programs struct {
 
 // resolve turns a binding's specification into sites.
 func (c *compiler) resolve(b binding) {
+	if onCallKind(b.spec.Kind) {
+		c.systemCall(b)
+		return
+	}
 	var first *elfsym.Module
 	for _, m := range c.Modules {
 		switch {

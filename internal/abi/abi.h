@@ -95,6 +95,20 @@
 #define RUN_SKIP 32    /* u64: code that returns for the function (bpf_override_return); 0: none */
 #define RUN_SIZE 40
 
+/* What a program at a system call is given: RUN_SESSION of its struct bpftime_run. Behind
+ * the call it is one more. Each begins with, or leads to, the struct pt_regs of the call as
+ * the kernel has it: orig_rax the number, rax -ENOSYS or the result, rcx = rip behind the
+ * instruction, r11 the flags. That lies SYSCALL_REGS behind the context, whatever its kind. */
+#define SYSCALL_RAW 16        /* raw_tracepoint: u64 args[2] = {pt_regs *, number}; behind: {pt_regs *, result} */
+#define SYSCALL_TRACEPOINT 18 /* 64 bytes: {pt_regs *, s64 number, u64 args[6]}; behind: {pt_regs *, number, result}. The */
+                              /* first word is hidden from programs (the kernel's common fields, which it hides too) */
+#define SYSCALL_KSYSCALL 20   /* a struct pt_regs whose rdi points to that of the call (CONFIG_ARCH_HAS_SYSCALL_WRAPPER), */
+                              /* behind it rax has the result; the rest of it is zero */
+#define SYSCALL_EXIT 1        /* added: behind the call */
+#define SYSCALL_RAW_SIZE 16   /* bytes of the contexts */
+#define SYSCALL_TRACEPOINT_SIZE 64
+#define SYSCALL_REGS 168
+
 /* A stub's return address (or a body) lies this far behind the 8-byte pointer
  * to its list of runs: `.quad runs; call *thunk(%rip)`, `.quad runs; body:`, and
  * `.quad runs; lea -128(%rsp), %rsp; call *thunk(%rip)`. */

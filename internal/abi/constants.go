@@ -68,6 +68,13 @@ const (
 	RUN_IP                     = 24 // bpf_get_func_ip
 	RUN_SKIP                   = 32 // u64: code that returns for the function (bpf_override_return); 0: none
 	RUN_SIZE                   = 40
+	SYSCALL_RAW                = 16 // raw_tracepoint: u64 args[2] = {pt_regs *, number}; behind: {pt_regs *, result}
+	SYSCALL_TRACEPOINT         = 18 // 64 bytes: {pt_regs *, s64 number, u64 args[6]}; behind: {pt_regs *, number, result}. The
+	SYSCALL_KSYSCALL           = 20 // a struct pt_regs whose rdi points to that of the call (CONFIG_ARCH_HAS_SYSCALL_WRAPPER),
+	SYSCALL_EXIT               = 1  // added: behind the call
+	SYSCALL_RAW_SIZE           = 16 // bytes of the contexts
+	SYSCALL_TRACEPOINT_SIZE    = 64
+	SYSCALL_REGS               = 168
 	STUB_RUNS                  = (-14)
 	BODY_RUNS                  = (-8)
 	OFFSET_RUNS                = (-19)
