@@ -28,7 +28,7 @@ usage: ./build.sh [VERB]
   build     the agent build/libbpftime-agent.so and the command build/bpftime (the default); needs Go and gcc
   demo      build, and run eBPF programs in sort, perl and bash, which know nothing of it
   test      every check and test with reduced counts, less than 40 minutes; as root also as an unprivileged user
-  bench     cost of probes, start-up and memory, and of programs beside native code; [--short] [--json FILE]
+  bench     cost of probes, maps, helpers, start-up and memory, and of programs beside native code; [--short] [--json FILE]
   torture   the tests with their full counts; hours
   clean     remove build/
   help      this text
@@ -407,7 +407,7 @@ run_as_nobody() { # DIR PACKAGE_DIR BINARY TIMEOUT
 	fi
 }
 
-# Probes, start-up and memory; then machine code beside native code, where clang and the programs to compile are there.
+# Probes, maps, helpers, start-up and memory; then machine code beside native code, where clang and the programs to compile are there.
 run_bench() { # [--short] [--json FILE]
 	local arg before='' rounds=300 vm=()
 	go run ./tests/bench --agent "$agent" "$@"

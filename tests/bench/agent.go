@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/bpftime-go/bpftime/session"
@@ -18,8 +19,20 @@ type manifest struct {
 	reads   string // how programs read; empty: the default
 }
 
-// other is a program of an object at a place.
-type other struct{ object, program, spec string }
+// other is a program of an object at some places.
+type other struct {
+	object, program string
+	specs           []string
+}
+
+// list is the places as YAML has them.
+func (o other) list() string {
+	var quoted []string
+	for _, spec := range o.specs {
+		quoted = append(quoted, strconv.Quote(spec))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
 
 // String is the manifest as people write it: the agent judges a plain process.exe without starting its compiler.
 func (m manifest) String() string {
@@ -31,8 +44,11 @@ func (m manifest) String() string {
 	for _, spec := range m.specs {
 		fmt.Fprintf(&text, "      - %q\n", spec)
 	}
-	for _, o := range m.others {
-		fmt.Fprintf(&text, "  - path: %s\n    attach: {%s: %q}\n", o.object, o.program, o.spec)
+	for i, o := range m.others {
+		if i == 0 || o.object != m.others[i-1].object {
+			fmt.Fprintf(&text, "  - path: %s\n    attach:\n", o.object)
+		}
+		fmt.Fprintf(&text, "      %s: %s\n", o.program, o.list())
 	}
 	if m.reads != "" {
 		fmt.Fprintf(&text, "reads: %s\n", m.reads)

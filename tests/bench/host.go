@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -93,7 +94,8 @@ type timing struct {
 	best    float64           // reference level of a quiet core
 }
 
-func (h *host) time(o options, sites []string) (timing, error) {
+// time has the sites timed. What some of them need before each sample, prepare does.
+func (h *host) time(o options, sites []string, prepare func(string) error) (timing, error) {
 	t := timing{samples: map[string]*series{}, calls: map[string]uint64{}}
 	if err := h.say("time %d %d %s", o.rounds, o.wait, strings.Join(sites, " ")); err != nil {
 		return t, err
@@ -103,7 +105,12 @@ func (h *host) time(o options, sites []string) (timing, error) {
 		if err != nil {
 			return t, err
 		}
-		if err := t.take(line); err != nil {
+		if name, found := strings.CutPrefix(line, "prepare "); found {
+			err = cmp.Or(prepare(name), h.say("prepared"))
+		} else {
+			err = t.take(line)
+		}
+		if err != nil {
 			return t, fmt.Errorf("host: %q: %w", line, err)
 		}
 	}

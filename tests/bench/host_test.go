@@ -42,7 +42,7 @@ func newTestBench(t *testing.T, e experiment) *bench {
 }
 
 func TestEverySiteComputesTheSame(t *testing.T) {
-	for _, e := range []experiment{hot, cold, helpers, asked} {
+	for _, e := range []experiment{hot, cold, helpers, asked, inMaps} {
 		b := newTestBench(t, e)
 		for _, s := range e.sites {
 			if _, err := b.host.check(s.name, 100); err != nil {
@@ -87,7 +87,7 @@ func TestMissingProbeIsNotTimed(t *testing.T) {
 
 func TestTimeReportsEveryRoundAndCall(t *testing.T) {
 	b := newTestBench(t, hot)
-	got, err := b.host.time(b.w.o, []string{"plain", "limit_both"})
+	got, err := b.host.time(b.w.o, []string{"plain", "limit_both"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,6 +228,28 @@ process:
   exe: "*/nginx"
 `
 	if got := (manifest{"start", []string{"uprobe/libc:exit", "uretprobe//bin/host:f_ours_both"}, "*/nginx", nil, ""}).String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestManifestOfPrograms(t *testing.T) {
+	const want = `session: use
+objects:
+  - path: /o/maps.bpf.o
+    attach:
+      key: ["uprobe//bin/host:f_ours_key"]
+      hash: ["uprobe//bin/host:f_ours_hash", "uprobe//bin/host:f_ours_hash+0x3"]
+reads: guarded
+`
+	var others []other
+	for _, o := range []other{
+		{"/o/maps.bpf.o", "key", []string{"uprobe//bin/host:f_ours_key"}},
+		{"/o/maps.bpf.o", "hash", []string{"uprobe//bin/host:f_ours_hash"}},
+		{"/o/maps.bpf.o", "hash", []string{"uprobe//bin/host:f_ours_hash+0x3"}},
+	} {
+		others = addPlaces(others, o)
+	}
+	if got := (manifest{"use", nil, "", others, "guarded"}).String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }

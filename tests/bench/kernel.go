@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -14,13 +16,13 @@ import (
 
 // kernelProbes are the kernel's uprobes on the running host, by site.
 type kernelProbes struct {
-	w        *workshop
+	maps     *kernelMaps // of the object that the sites' programs are in
 	programs map[string][]*ebpf.Program
 	links    []link.Link
 }
 
 // attachKernel puts the programs of the sites on their entries and returns, as often as each asks for.
-func attachKernel(w *workshop, pid int, sites []site) (*kernelProbes, error) {
+func attachKernel(w *workshop, pid int, object string, sites []site) (*kernelProbes, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("kernel eBPF is not to be had here: %w", err)
 	}
@@ -28,7 +30,10 @@ func attachKernel(w *workshop, pid int, sites []site) (*kernelProbes, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kernelProbes{w: w, programs: map[string][]*ebpf.Program{}}
+	k := &kernelProbes{programs: map[string][]*ebpf.Program{}}
+	if k.maps, err = loadFor(w, object, sites); err != nil {
+		return nil, err
+	}
 	for _, s := range sites {
 		if err := k.attachSite(executable, pid, s); err != nil {
 			k.close()
@@ -55,11 +60,7 @@ func (k *kernelProbes) attachSite(executable *link.Executable, pid int, s site) 
 type attacher func(symbol string, prog *ebpf.Program, opts *link.UprobeOptions) (link.Link, error)
 
 func (k *kernelProbes) attach(s site, pid int, to attacher) error {
-	spec, err := k.spec(s)
-	if err != nil {
-		return err
-	}
-	program, err := ebpf.NewProgram(spec)
+	program, err := k.program(s)
 	if err != nil {
 		return err
 	}
@@ -72,23 +73,37 @@ func (k *kernelProbes) attach(s site, pid int, to attacher) error {
 	return nil
 }
 
-// spec is the site's program: one that does nothing, if it names none.
-func (k *kernelProbes) spec(s site) (*ebpf.ProgramSpec, error) {
-	if s.program == "" {
-		return &ebpf.ProgramSpec{
-			Type:         ebpf.Kprobe,
-			License:      "MIT",
-			Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-		}, nil
+// loadFor makes what programs of the sites need, if there are any.
+func loadFor(w *workshop, object string, sites []site) (*kernelMaps, error) {
+	if !slices.ContainsFunc(sites, func(s site) bool { return s.program != "" }) {
+		return &kernelMaps{}, nil
 	}
-	if k.w.noPrograms != nil {
-		return nil, k.w.noPrograms
+	if w.noPrograms != nil {
+		return nil, w.noPrograms
 	}
-	all, err := ebpf.LoadCollectionSpec(k.w.path("programs.bpf.o"))
+	k, err := loadMaps(w.path(object + ".bpf.o"))
 	if err != nil {
 		return nil, err
 	}
-	return all.Programs[s.program], nil
+	if object == withMaps {
+		err = cmp.Or(k.link(), fill(k))
+	}
+	if err != nil {
+		return nil, errors.Join(err, k.close())
+	}
+	return k, nil
+}
+
+// program is the site's: one that does nothing, if it names none.
+func (k *kernelProbes) program(s site) (*ebpf.Program, error) {
+	if s.program != "" {
+		return k.maps.program(s.program)
+	}
+	return ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type:         ebpf.Kprobe,
+		License:      "MIT",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
 }
 
 // countRuns makes the kernel count how often programs run, at a cost that timing must not pay, until the closer is closed.
@@ -119,5 +134,5 @@ func (k *kernelProbes) close() error {
 			errs = append(errs, p.Close())
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, k.maps.close())...)
 }

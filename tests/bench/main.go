@@ -7,7 +7,8 @@
 // called a known number of times and compares results and hits (the agent's from its session, the host's from its own
 // counters, the kernel's from its run statistics). A site whose count is wrong is reported as failed and never timed: a
 // probe that is not there must not become a fast row. The sites that are left are timed interleaved, and afterwards the
-// counts must still be exact. The host ends when its standard input does; a deadline ends it in any case.
+// counts must still be exact. Where programs use maps, the driver fills them before, sees to the other end of a ring before
+// each sample, and asks the programs' own counters whether a use ever failed: such a row is failed too. The host ends when its standard input does; a deadline ends it in any case.
 //
 // Start-up and memory are measured on programs of the system, /bin/true and sleep, under several environments, interleaved
 // in the same way, and with the same rule: without the expected hit there is no figure.

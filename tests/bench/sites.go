@@ -27,7 +27,8 @@ type site struct {
 	pattern          string // of a sweep: the functions that it calls
 	offset           int    // of the instruction that is probed instead of the entry
 	session          bool   // one program runs at the entry and at the return
-	program          string // of c/programs.bpf.c; empty: one that only counts
+	program          string // of the experiment's object; empty: one that only counts
+	prepared         bool   // somebody sees to a ring before each sample
 }
 
 // symbol is what the site's probes are attached to: a function, or a pattern of functions.
@@ -66,6 +67,7 @@ type experiment struct {
 	name   string
 	sites  []site
 	tables []table
+	object string // of c/, what the sites' programs are in
 	reads  string // of the agent's manifest; empty: the default
 }
 
@@ -97,7 +99,7 @@ func (e experiment) sitesOf(by prober) []site {
 }
 
 // hot is the experiment with one function that is called again and again.
-var hot = experiment{name: "hot", sites: hotSites, tables: hotTables}
+var hot = experiment{name: "hot", sites: hotSites, tables: hotTables, object: "programs"}
 
 // secondInstruction of WORK in c/sites.S.
 const secondInstruction = 3
@@ -190,51 +192,4 @@ var cold = experiment{
 		{label: "limit: by hand, one thunk for all", site: "sweep_limit", base: "sweep_plain"},
 		{label: "ours", site: "sweep_ours", base: "sweep_plain", limit: "sweep_limit", goal: goal{most: 12, ratio: 1.7}},
 	}}},
-}
-
-// helperCalls is how often a program calls its helper: CALLS in c/programs.bpf.c.
-const helperCalls = 32
-
-// helpers is the experiment with programs that call one helper again and again, with guarded reads, and with them the
-// sight of prctl that names of threads are kept by.
-var helpers = experiment{
-	name: "helpers",
-	sites: slices.Concat(
-		helperSites("ours_", theAgent, "none", "read", "bad", "pid", "comm", "ktime"),
-		helperSites("kernel_nop5_", theKernel, "none", "read", "bad", "pid", "comm", "ktime")),
-	tables: []table{
-		{"one call of a helper, reads: guarded", append(helperRows("ours, ", "ours_", map[string]goal{
-			"read": {most: 2}, "bad": {}, "pid": {most: 1}, "comm": {most: 2}, "ktime": {most: 15},
-		}), helperRows("kernel, ", "kernel_nop5_", map[string]goal{"read": {}, "bad": {}, "pid": {}, "comm": {}, "ktime": {}})...)},
-	},
-	reads: "guarded",
-}
-
-// asked is the same as the agent comes, where the kernel is asked to read, and for names.
-var asked = experiment{
-	name:   "asked",
-	sites:  helperSites("ours_", theAgent, "none", "read", "bad", "comm"),
-	tables: []table{{"one call of a helper, reads: kernel", helperRows("ours, ", "ours_", map[string]goal{"read": {}, "bad": {}, "comm": {}})}},
-}
-
-func helperSites(prefix string, by prober, programs ...string) (sites []site) {
-	for _, p := range programs {
-		sites = append(sites, site{name: prefix + p, by: by, entries: 1, program: p})
-	}
-	return sites
-}
-
-var helperLabels = []struct{ program, label string }{
-	{"read", "bpf_probe_read_user, 8 bytes"}, {"bad", "bpf_probe_read_user, a bad address"}, {"pid", "bpf_get_current_pid_tgid"},
-	{"comm", "bpf_get_current_comm"}, {"ktime", "bpf_ktime_get_ns"},
-}
-
-// helperRows are those of the programs that have an entry in goals.
-func helperRows(who, prefix string, goals map[string]goal) (rows []row) {
-	for _, l := range helperLabels {
-		if g, ok := goals[l.program]; ok {
-			rows = append(rows, row{label: who + l.label, site: prefix + l.program, base: prefix + "none", goal: g, calls: helperCalls})
-		}
-	}
-	return rows
 }

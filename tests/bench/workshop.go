@@ -69,12 +69,14 @@ func (w *workshop) build() error {
 	)
 }
 
-// compilePrograms makes programs.bpf.o, if there is a compiler for it.
+// compilePrograms makes the objects, if there is a compiler for them.
 func (w *workshop) compilePrograms() error {
-	clang := exec.CommandContext(w.ctx, "clang", "-target", "bpf", "-O2", "-g", "-Wall", "-Werror", "-c", "programs.bpf.c", "-o", w.path("programs.bpf.o"))
-	clang.Dir = w.path("c")
-	if out, err := clang.CombinedOutput(); err != nil {
-		return fmt.Errorf("clang: %w %s", err, out)
+	for _, name := range []string{"programs.bpf", withMaps + ".bpf"} {
+		clang := exec.CommandContext(w.ctx, "clang", "-target", "bpf", "-O2", "-g", "-Wall", "-Werror", "-c", name+".c", "-o", w.path(name+".o"))
+		clang.Dir = w.path("c")
+		if out, err := clang.CombinedOutput(); err != nil {
+			return fmt.Errorf("clang: %w %s", err, out)
+		}
 	}
 	return nil
 }

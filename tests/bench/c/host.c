@@ -5,6 +5,7 @@
  *   check CALLS NAME              calls the variant and compares each result
  *     -> checked NAME WRONG HITS  HITS is what the host's own trampoline counted, 0 where it has none
  *   time ROUNDS WAIT NAME...      times the variants, interleaved; WAIT bounds in seconds the waiting for a quiet core
+ *     -> prepare NAME             before a sample of some: goes on when any line comes
  *     -> sample NAME ROUND NS REFERENCE   ns per function called; the worse of the two reference runs beside it
  *     -> calls NAME CALLS         all calls of this command, warm-up included
  *     -> timed BEST               the reference level of a quiet core; ends the answer
@@ -12,6 +13,7 @@
  * Anything else is answered by "error …" and exit status 2. The end of input ends the host.
  */
 #define _GNU_SOURCE
+#include "helpers.h"
 #include "sample.h"
 
 #include <fcntl.h>
@@ -31,13 +33,16 @@ struct variant {
 	const uint64_t *hits; /* counted by the trampoline's up to three programs, or none */
 	long calls;           /* per sample: a fraction of a millisecond */
 	long functions;       /* that one call runs, their results added up */
+	int prepared;         /* before each sample the driver sees to a ring */
 };
 
-/* Calls per sample, functions per call. */
-#define FAST 200000, 1
-#define SLOW 1000, 1
-#define TRAPPED 60, 1
-#define SWEEP 16, 4096
+/* Calls per sample, functions per call, whether the driver prepares a sample. */
+#define FAST 200000, 1, 0
+#define SLOW 1000, 1, 0
+#define TRAPPED 60, 1, 0
+#define LONG 200, 1, 0
+#define RING 1000, 1, 1
+#define SWEEP 16, 4096, 0
 
 #define VARIANTS(X)                                                             \
 	X(plain, FAST, NO) X(jump, FAST, JUMP)                                  \
@@ -54,13 +59,11 @@ struct variant {
 	X(kernel_nop5_entry3, SLOW, NO) X(kernel_nop5_both, SLOW, NO)           \
 	X(kernel_push_entry, SLOW, NO) X(kernel_push_both, SLOW, NO)            \
 	X(kernel_mov_entry, TRAPPED, NO) X(kernel_mov_both, TRAPPED, NO)        \
-	X(ours_none, SLOW, NO) X(ours_read, SLOW, NO) X(ours_bad, TRAPPED, NO)  \
-	X(ours_pid, SLOW, NO) X(ours_comm, SLOW, NO) X(ours_ktime, SLOW, NO)    \
-	X(kernel_nop5_none, SLOW, NO) X(kernel_nop5_read, SLOW, NO)             \
-	X(kernel_nop5_bad, TRAPPED, NO) X(kernel_nop5_pid, SLOW, NO)            \
-	X(kernel_nop5_comm, SLOW, NO) X(kernel_nop5_ktime, SLOW, NO)            \
 	X(sweep_plain, SWEEP, NO) X(sweep_limit, SWEEP, STUBS)                  \
 	X(sweep_ours, SWEEP, NO)
+
+#define DECLARE_HELPER(name, size) extern function f_ours_##name, f_kernel_nop5_##name;
+HELPER_SITES(DECLARE_HELPER)
 
 #define DECLARE_NO(name)
 #define DECLARE_JUMP(name) extern char t_##name[];
@@ -74,7 +77,9 @@ VARIANTS(DECLARE)
 #define FIELDS_LIMIT(name) t_##name, hits_##name
 #define FIELDS_STUBS(name) NULL, hits_##name
 #define ROW(name, size, kind) { #name, f_##name, FIELDS_##kind(name), size },
-static const struct variant variants[] = { VARIANTS(ROW) };
+#define HELPER_ROWS(name, ...) { "ours_" #name, f_ours_##name, NULL, NULL, __VA_ARGS__ }, \
+	{ "kernel_nop5_" #name, f_kernel_nop5_##name, NULL, NULL, __VA_ARGS__ },
+static const struct variant variants[] = { VARIANTS(ROW) HELPER_SITES(HELPER_ROWS) };
 
 enum { NVARIANTS = sizeof variants / sizeof variants[0] };
 
@@ -175,11 +180,25 @@ static long preemptions(void)
 	return used.ru_nivcsw;
 }
 
+/* Rings are emptied, or filled, by who is at their other end. */
+static void prepare(const struct variant *v)
+{
+	char line[16];
+
+	if (!v->prepared)
+		return;
+	printf("prepare %s\n", v->name);
+	fflush(stdout);
+	if (!fgets(line, sizeof line, stdin))
+		exit(0);
+}
+
 /* A sample during which the host was preempted gets the reference of a core that nobody takes for quiet. */
 static struct sample take_once(struct sampler *s, const struct variant *v, long *calls)
 {
 	long warm = v->calls / 20 + 1;
 
+	prepare(v);
 	sampler_wait(s);
 	long preempted = preemptions();
 	time_calls(v->f, warm);

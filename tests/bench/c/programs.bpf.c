@@ -1,7 +1,5 @@
 /* Programs that do little. First, nothing but what takes a thunk of its own: they look at what they are given, or write to it. */
-struct pt_regs {
-	unsigned long r[21];
-};
+#include "programs.h"
 
 __attribute__((section("uprobe"), used)) int look(struct pt_regs *ctx)
 {
@@ -14,8 +12,7 @@ __attribute__((section("uprobe"), used)) int rewrite(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Programs that call a helper so often that one call is what is left over from a hit: CALLS times, see sites.go. */
-#define CALLS 32
+/* Programs that call a helper so often that one call is what is left over from a hit. */
 
 static long (*const bpf_probe_read_user)(void *to, unsigned size, const void *from) = (void *)112;
 static unsigned long (*const bpf_get_current_pid_tgid)(void) = (void *)14;

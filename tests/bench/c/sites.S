@@ -4,6 +4,8 @@
  * Each has a cache line of its own, unwind information as a compiler would give it, and a size.
  */
 
+#include "helpers.h"
+
 /* The first two instructions, eight bytes, are what a five-byte jump displaces. */
 	.macro WORK name
 	movslq	%esi, %rsi
@@ -41,9 +43,11 @@ f_\name:
 	.irp	name, entry, entry2, entry3, full, return, both, shadow
 	SITE	limit_\name
 	.endr
-	.irp	name, entry, entry2, entry3, return, both, look, write, offset, offset_look, offset_write, session, none, read, bad, pid, comm, ktime
+	.irp	name, entry, entry2, entry3, return, both, look, write, offset, offset_look, offset_write, session
 	SITE	ours_\name
 	.endr
+#define OURS(name, calls) SITE ours_##name;
+HELPER_SITES(OURS)
 
 /*
  * What the kernel does with a uprobe depends on the first instruction: a five-byte nop becomes a call, a push is emulated,
@@ -76,9 +80,11 @@ f_\name:
 	PUSH	\name
 	SITE	kernel_mov_\name
 	.endr
-	.irp	name, entry2, entry3, none, read, bad, pid, comm, ktime
+	.irp	name, entry2, entry3
 	NOP5	\name
 	.endr
+#define KERNELS(name, calls) NOP5 name;
+HELPER_SITES(KERNELS)
 	.p2align 12, 0xcc
 
 	.section .note.GNU-stack, "", @progbits
