@@ -62,6 +62,9 @@ func (l *loaded) compileNew(name string) (*code, error) {
 			return nil, err
 		}
 	}
+	if err := l.foldable(p); err != nil {
+		return nil, err
+	}
 	return &code{machine, l, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), where(p, reading...) != "",
 		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE), where(p, vm.TailCall) != "", asksForStacks(p)}, nil
 }

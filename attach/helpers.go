@@ -13,6 +13,7 @@ var helpers = []int32{
 	7, 8, // get_prandom_u32, get_smp_processor_id
 	12,       // tail_call
 	164, 181, // for_each_map_elem, loop
+	195,        // map_lookup_percpu_elem
 	87, 88, 89, // map_push_elem, map_pop_elem, map_peek_elem
 	14, 15, 16, 120, // get_current_pid_tgid, _uid_gid, _comm, get_ns_current_pid_tgid
 	25,     // perf_event_output

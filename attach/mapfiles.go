@@ -2,11 +2,8 @@ package attach
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/bpftime-go/bpftime/config"
@@ -125,19 +122,11 @@ func mapSpec(m *object.MapSpec) (maps.Spec, error) {
 	if s.Type == maps.BloomFilter {
 		s.Extra = uint32(min(m.Extra, 1<<31))
 	}
+	if s.Type.IsPerCPU() {
+		s.Lanes = lanesOf(m.Value, m.ValueSize)
+	}
 	if s.Type == maps.PerfEventArray && s.MaxEntries == 0 { // as libbpf does
-		s.MaxEntries = possibleCPUs()
+		s.MaxEntries = maps.PossibleCPUs()
 	}
 	return s, nil
-}
-
-// possibleCPUs is how many the kernel has room for: the end of a list such as "0-3".
-func possibleCPUs() uint32 {
-	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
-	text := strings.TrimSpace(string(b))
-	last, parsed := strconv.ParseUint(text[strings.LastIndexAny(text, "-,")+1:], 10, 16)
-	if err != nil || parsed != nil {
-		return uint32(runtime.NumCPU())
-	}
-	return uint32(last) + 1
 }

@@ -85,6 +85,7 @@ type Spec struct {
 	Flags      uint32
 	Extra      uint32 // of a bloom_filter: hash functions; 0: 5
 	Inner      Inner  // of a map of maps: what they are
+	Lanes      string // of a per-CPU type: where numbers end in a value; "": UsualLanes
 }
 
 const (
@@ -270,6 +271,7 @@ func (s Spec) header(seed uint64) []byte {
 	} {
 		le.PutUint64(h[at:], v)
 	}
+	s.writeLanes(h)
 	return h
 }
 
@@ -283,11 +285,13 @@ func readHeader(h []byte, size int64) (Spec, error) {
 		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:])}
 	s.readKeyless(h)
 	s.readInner(h)
+	s.readLanes(h)
 	if err := s.Check(); err != nil {
 		return Spec{}, err
 	}
 	want := s.header(le.Uint64(h[abi.MAP_HDR_SEED:]))
 	want[abi.MAP_HDR_FROZEN] = h[abi.MAP_HDR_FROZEN] & 1
+	copy(want[abi.MAP_HDR_NCPUS:][:4], h[abi.MAP_HDR_NCPUS:])
 	for at := range h {
 		if h[at] != want[at] {
 			return Spec{}, fmt.Errorf("byte %d of the header is %#x, but %#x in that of %v", at, h[at], want[at], s)
@@ -328,6 +332,7 @@ func (s Spec) difference(want Spec) string {
 		{"type", s.Type, want.Type}, {"key size", s.KeySize, want.KeySize}, {"value size", s.ValueSize, want.ValueSize},
 		{"max_entries", s.MaxEntries, want.MaxEntries}, {"flags", fmt.Sprintf("%#x", s.Flags), fmt.Sprintf("%#x", want.Flags)},
 		{"hash functions", s.Extra, want.Extra}, {"inner map", s.Inner, want.Inner},
+		{"numbers in values", fmt.Sprintf("%x", s.Lanes), fmt.Sprintf("%x", want.Lanes)},
 	} {
 		if f.have != f.want {
 			out += fmt.Sprintf(", %s %v, wanted %v", f.name, f.have, f.want)

@@ -260,6 +260,10 @@
 #define MAP_HDR_INNER_VALUE_SIZE 144
 #define MAP_HDR_INNER_MAX_ENTRIES 148 /* u32; 0: any */
 #define MAP_HDR_INNER_FLAGS 152
+#define MAP_HDR_NCPUS 156 /* u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for */
+#define MAP_HDR_LANES 160 /* u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words */
+#define MAP_NLANES 256
+#define MAP_SCRATCH 4096  /* bytes for a lease: copies of values, the oldest go first */
 #define MAP_DATA_OFF 4096       /* MAP_HDR_DATA of arrays and per-CPU arrays */
 
 /* control page: what changes, and belongs to no lease */

@@ -194,6 +194,10 @@ const (
 	MAP_HDR_INNER_VALUE_SIZE   = 144
 	MAP_HDR_INNER_MAX_ENTRIES  = 148 // u32; 0: any
 	MAP_HDR_INNER_FLAGS        = 152
+	MAP_HDR_NCPUS              = 156 // u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for
+	MAP_HDR_LANES              = 160 // u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words
+	MAP_NLANES                 = 256
+	MAP_SCRATCH                = 4096 // bytes for a lease: copies of values, the oldest go first
 	MAP_DATA_OFF               = 4096 // MAP_HDR_DATA of arrays and per-CPU arrays
 	MAP_CTL_MISSES             = 0    // u64: a value had no place: no block for the lease, or the ring was full
 	MAP_CTL_BUSY               = 8    // u64: -EBUSY, and records lost to other producers

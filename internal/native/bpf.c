@@ -68,6 +68,7 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(183, get_func_arg);
 	HELPER(184, get_func_ret);
 	HELPER(185, get_func_arg_cnt);
+	HELPER(195, map_lookup_percpu_elem);
 	HELPER(197, dynptr_from_mem);
 	HELPER(198, ringbuf_reserve_dynptr);
 	HELPER(199, ringbuf_submit_dynptr);

@@ -67,6 +67,12 @@ HIDDEN u64 bpftime_map_referred(struct map_header *outer, const u64 *entry);
 /* map_each.c: 164 */
 HIDDEN u64 bpftime_for_each_map_elem(BPF_ARGS);
 
+/* map_percpu.c: 195 */
+HIDDEN u64 bpftime_map_lookup_percpu_elem(BPF_ARGS);
+
+/* n bytes, at most MAP_SCRATCH, for the lease: its until as many more were asked for. */
+HIDDEN u8 *bpftime_scratch(u32 lease, u32 n);
+
 /* For the table of helpers: 1, 2, 3, 130 to 134. */
 HIDDEN u64 bpftime_map_lookup_elem(BPF_ARGS);
 HIDDEN u64 bpftime_map_update_elem(BPF_ARGS);

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
 
 	map.header = (struct map_header){.magic = MAP_MAGIC, .version = MAP_VERSION, .type = 6, .key_size = 4, .value_size = 12,
 					 .max_entries = 3, .flags = 8, .nslots = SESSION_NLEASES, .stride = STRIDE, .value_stride = 16, .data = MAP_DATA_OFF, .size = sizeof map};
+	memset(map.header.lanes, 0x88, sizeof map.header.lanes); /* numbers of 4 bytes, since 12 is no multiple of 8 */
 	for (u32 i = 0; i < SESSION_NLEASES; i++) {
 		u8 *slot = map.bytes + MAP_DATA_OFF + i * STRIDE;
 		u64 v = i + 1, k = i == 0 || i == SESSION_NLEASES - 1 ? 1000 : 0;

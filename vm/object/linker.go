@@ -150,8 +150,10 @@ func (l *linker) resolve(n *node) {
 var because = map[int32]string{
 	156: ": there is no task_storage; use a hash with the thread's number as its key",
 	157: ": there is no task_storage; use a hash with the thread's number as its key",
-	195: ": values belong to the programs that run, not to CPUs; bpf_map_lookup_elem gives this one's, and readers fold them all",
+	169: noTimers, 170: noTimers, 171: noTimers, 172: noTimers,
 }
+
+const noTimers = ": a timer fires while no probe is hit, and the agent has no thread and no signal; keep the time in a map, and compare it at the next probe"
 
 // checkCall judges a call that refers to nothing by name.
 func (l *linker) checkCall(n *node) *refusal {

@@ -25,7 +25,10 @@ const (
 	context
 	mapValue
 	function
+	folded // what bpf_map_lookup_percpu_elem returned
 )
+
+const lookupPerCPU = 195
 
 // pointer is what a register is known to point to.
 type pointer struct {
@@ -139,6 +142,9 @@ func (c *checker) effect(i int, in vm.Instruction, s *state) error {
 				return err
 			}
 			clear(s[vm.R0 : vm.R5+1])
+			if in.IsHelperCall() && in.Imm == lookupPerCPU {
+				s[vm.R0] = pointer{base: folded}
+			}
 		}
 	}
 	return nil
@@ -237,6 +243,10 @@ func (c *checker) access(i int, p pointer, off, size int64, write bool) error {
 		}
 		if from < 0 || to > int64(c.opts.Context) {
 			return c.refuse(i, "%d bytes at byte %d of the context, which has %d", size, from, c.opts.Context)
+		}
+	case folded:
+		if write {
+			return c.refuse(i, "writes to what bpf_map_lookup_percpu_elem returned, which is a sum: a program writes its own value only, which bpf_map_lookup_elem returns")
 		}
 	case mapValue:
 		m := c.opts.Maps[p.mapp]

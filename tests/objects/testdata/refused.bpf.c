@@ -18,12 +18,22 @@ int BPF_KPROBE(good, long a)
 	return 0;
 }
 
+struct bpf_timer {
+	u64 opaque[2];
+};
+
+struct with_timer {
+	struct bpf_timer timer;
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, u64);
-} own SEC(".maps");
+	__type(value, struct with_timer);
+} timers SEC(".maps");
+
+static int expired(void *map, int *key, struct with_timer *value) { return 0; }
 
 struct {
 	__uint(type, 33); /* BPF_MAP_TYPE_ARENA */
@@ -35,8 +45,13 @@ SEC("?uprobe")
 int helper(struct pt_regs *ctx)
 {
 	u32 key = 0;
+	struct with_timer *v = bpf_map_lookup_elem(&timers, &key);
 
-	return bpf_map_lookup_percpu_elem(&own, &key, 1) != 0;
+	if (!v)
+		return 0;
+	bpf_timer_init(&v->timer, &timers, 1 /* CLOCK_MONOTONIC */);
+	bpf_timer_set_callback(&v->timer, expired);
+	return bpf_timer_start(&v->timer, 1000000, 0);
 }
 
 SEC("?uprobe")

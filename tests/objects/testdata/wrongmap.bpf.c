@@ -119,6 +119,7 @@ static __always_inline void try(void *ctx, void *map)
 	void *sample;
 
 	bpf_map_lookup_elem(map, key);
+	bpf_map_lookup_percpu_elem(map, key, 0);
 	bpf_map_update_elem(map, key, value, 0);
 	bpf_map_delete_elem(map, key);
 	bpf_map_push_elem(map, value, 0);
