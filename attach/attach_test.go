@@ -292,7 +292,7 @@ func TestMalformed(t *testing.T) {
 		"uprobe":     `"uprobe": nothing is named to attach to; write uprobe/libc:malloc`,
 		"uprobe:f":   `"uprobe:f": a '/' must follow the kind uprobe; write uprobe/f`,
 		"uprob/lib:": `"uprob/lib:": unknown kind "uprob"; did you mean "uprobe"?`,
-		"first":      `"first": unknown kind "first"; known: uprobe, uretprobe, uprobe.multi, uretprobe.multi, uprobe.session, usdt, tracepoint, tp, raw_tracepoint, raw_tp, ksyscall, kretsyscall`,
+		"first":      `"first": unknown kind "first"; known: uprobe, uretprobe, uprobe.multi, uretprobe.multi, uprobe.session, usdt, tracepoint, tp, raw_tracepoint, raw_tp, tp_btf, ksyscall, kretsyscall`,
 	} {
 		newBench(t).wantError("objects:\n- gadget: funccount\n  args: [uprobe/lib:first, \""+arg+"\"]\n",
 			"m.yaml:2:3: funccount: "+want+"; use: funccount SPEC…")

@@ -59,16 +59,24 @@ func (e Errors) sorted() Errors {
 
 // suggest is the hint for a word that is none of the known ones.
 func suggest(word string, known []string) string {
+	if near, ok := closest(word, known); ok {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "known: " + strings.Join(known, ", ")
+}
+
+// closest is the known word that was meant, if one is near.
+func closest(word string, known []string) (string, bool) {
 	best, at := 3, -1 // more than two letters apart is another word
 	for i, k := range known {
 		if d := distance(word, k, best); d < best && d < len(k) {
 			best, at = d, i
 		}
 	}
-	if at >= 0 {
-		return fmt.Sprintf("did you mean %q?", known[at])
+	if at < 0 {
+		return "", false
 	}
-	return "known: " + strings.Join(known, ", ")
+	return known[at], true
 }
 
 // distance is the number of letters to insert, remove or replace between a and b, or limit if it is not below that.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/bpftime-go/bpftime/internal/syscalls"
 )
 
 // ErrNoTarget is what the error of a bare kind, such as "uprobe", is to errors.Is. libbpf accepts it as the section of a program
@@ -73,7 +75,7 @@ func unprintable(s string) string {
 
 // kernelKinds attach inside the kernel, where this library has no business.
 var kernelKinds = [...]string{"kprobe", "kretprobe", "kprobe.multi", "kretprobe.multi", "kprobe.session", "fentry", "fexit", "fmod_ret",
-	"tp_btf", "raw_tp.w", "raw_tracepoint.w", "lsm", "iter", "perf_event", "xdp", "tc", "tcx", "socket", "cgroup", "struct_ops", "syscall"}
+	"raw_tp.w", "raw_tracepoint.w", "lsm", "iter", "perf_event", "xdp", "tc", "tcx", "socket", "cgroup", "struct_ops", "syscall"}
 
 func unknownKind(s, name string) error {
 	fail := func(msg, hint string) error { return &SpecError{s, msg, hint, nil} }
@@ -118,7 +120,7 @@ func (p *specParser) example() string {
 		return p.kindName + "/PATH:PROVIDER:NAME"
 	case Tracepoint:
 		return p.kindName + "/syscalls/sys_enter_openat"
-	case RawTracepoint:
+	case RawTracepoint, BTFTracepoint:
 		return p.kindName + "/sys_enter"
 	case Ksyscall, Kretsyscall:
 		return p.kindName + "/openat"
@@ -130,7 +132,7 @@ func (p *specParser) parseTarget(text string) error {
 	switch p.Kind {
 	case Tracepoint:
 		return p.tracepoint(text)
-	case RawTracepoint:
+	case RawTracepoint, BTFTracepoint:
 		return p.sysEvent(text)
 	case Ksyscall, Kretsyscall:
 		return p.syscall(text)
@@ -270,9 +272,17 @@ func (p *specParser) syscall(name string) error {
 	if bare := strings.TrimPrefix(strings.TrimPrefix(name, "__x64_"), "sys_"); bare != name && bare != "" {
 		return p.fail(name+" is the name of a kernel function", "write the system call's: "+bare)
 	}
-	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-		return p.fail(fmt.Sprintf("%q is no system call", name), "write "+p.example()+", or raw_tracepoint/sys_enter for all")
+	if call, ok := syscalls.ByName(name); !ok || call.Event == "" {
+		return p.fail(fmt.Sprintf("%q is no system call", name), p.nearest(name))
 	}
 	p.Syscall = name
 	return nil
+}
+
+// nearest is the hint for a name that no call has.
+func (p *specParser) nearest(name string) string {
+	if near, ok := closest(name, syscalls.Names()); ok {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "write " + p.example() + ", or raw_tracepoint/sys_enter for all"
 }

@@ -17,6 +17,7 @@ const (
 	USDT                           // usdt/PATH:PROVIDER:NAME, a static marker
 	Tracepoint                     // tracepoint/CATEGORY/EVENT of system calls; alias tp
 	RawTracepoint                  // raw_tracepoint/sys_enter or sys_exit; alias raw_tp
+	BTFTracepoint                  // tp_btf/sys_enter or sys_exit: the same, read by types
 	Ksyscall                       // ksyscall/NAME, a system call's entry
 	Kretsyscall                    // kretsyscall/NAME, a system call's return
 )
@@ -33,10 +34,11 @@ var kindNames = [...]struct {
 	{"uretprobe.multi", UretprobeMulti, true},
 	{"uprobe.session", UprobeSession, true},
 	{"usdt", USDT, true},
-	{"tracepoint", Tracepoint, false},
-	{"tp", Tracepoint, false},
-	{"raw_tracepoint", RawTracepoint, false},
-	{"raw_tp", RawTracepoint, false},
+	{"tracepoint", Tracepoint, true},
+	{"tp", Tracepoint, true},
+	{"raw_tracepoint", RawTracepoint, true},
+	{"raw_tp", RawTracepoint, true},
+	{"tp_btf", BTFTracepoint, true},
 	{"ksyscall", Ksyscall, false},
 	{"kretsyscall", Kretsyscall, false},
 }
@@ -67,8 +69,9 @@ type Spec struct {
 	Provider, Name string // usdt
 
 	Category string // tracepoint: "syscalls" or "raw_syscalls"
-	Event    string // tracepoint and raw_tracepoint: "sys_enter", "sys_exit_openat"
-	Syscall  string // the system call's name, where Event or ksyscall name one: "openat"; else empty, all of them
+	Event    string // tracepoint, raw_tracepoint, tp_btf: "sys_enter", "sys_exit_openat"
+	Syscall  string // the system call's name, where Event or ksyscall name one: "openat"; else empty, all of them.
+	// One of both names that internal/syscalls knows it by.
 }
 
 // String writes the specification so that ParseSpec reads the same Spec: aliases in full, the offset in hexadecimal.
@@ -93,7 +96,7 @@ func (s Spec) target() string {
 		return s.Path + ":" + s.Provider + ":" + s.Name
 	case Tracepoint:
 		return s.Category + "/" + s.Event
-	case RawTracepoint:
+	case RawTracepoint, BTFTracepoint:
 		return s.Event
 	}
 	return s.Syscall
@@ -104,7 +107,7 @@ func (s Spec) OnReturn() bool {
 	switch s.Kind {
 	case Uretprobe, UretprobeMulti, Kretsyscall:
 		return true
-	case Tracepoint, RawTracepoint:
+	case Tracepoint, RawTracepoint, BTFTracepoint:
 		return strings.HasPrefix(s.Event, "sys_exit")
 	}
 	return false

@@ -28,10 +28,11 @@ var kinds = []struct {
 	{"uretprobe.multi", "uretprobe.multi", true},
 	{"uprobe.session", "uprobe.session", true},
 	{"usdt", "usdt", true},
-	{"tracepoint", "tracepoint", false},
-	{"tp", "tracepoint", false},
-	{"raw_tracepoint", "raw_tracepoint", false},
-	{"raw_tp", "raw_tracepoint", false},
+	{"tracepoint", "tracepoint", true},
+	{"tp", "tracepoint", true},
+	{"raw_tracepoint", "raw_tracepoint", true},
+	{"raw_tp", "raw_tracepoint", true},
+	{"tp_btf", "tp_btf", true},
 	{"ksyscall", "ksyscall", false},
 	{"kretsyscall", "kretsyscall", false},
 }
@@ -39,7 +40,7 @@ var kinds = []struct {
 // kernelOnly are the beginnings of names that mean something to the kernel, and
 // what to do instead.
 var kernelOnly = []struct{ names, instead string }{
-	{"kprobe kretprobe kprobe.multi kretprobe.multi kprobe.session fentry fexit fmod_ret raw_tracepoint.w raw_tp.w tp_btf iter",
+	{"kprobe kretprobe kprobe.multi kretprobe.multi kprobe.session fentry fexit fmod_ret raw_tracepoint.w raw_tp.w iter",
 		"functions of the kernel are out of reach of a process; uprobe/PATH:SYMBOL and ksyscall/NAME are not"},
 	{"lsm lsm_cgroup freplace syscall struct_ops perf_event", "it attaches inside the kernel"},
 	{"xdp tc tcx netkit classifier action socket sk_skb sk_msg sk_lookup sk_reuseport sockops flow_dissector netfilter " +
