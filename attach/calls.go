@@ -1,9 +1,11 @@
 package attach
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/syscalls"
 )
 
 // This file is where the two halves of system calls meet.
@@ -39,14 +41,34 @@ func (c *compiler) systemCall(b binding) {
 }
 
 // callOf is what a specification of a system call asks for; but for the binding.
-func callOf(config.Spec) (onCall, error) {
-	return onCall{}, errors.New("programs at system calls are not built yet")
+func callOf(s config.Spec) (onCall, error) {
+	call := onCall{exit: s.OnReturn(), number: anyCall, context: contextKind(s.Kind)}
+	if s.Syscall == "" {
+		return call, nil
+	}
+	known, ok := syscalls.ByName(s.Syscall)
+	if !ok {
+		return onCall{}, fmt.Errorf("%q is no system call", s.Syscall)
+	}
+	call.number = int32(known.Number)
+	return call, nil
+}
+
+// contextKind is by which of its layouts a program is given the call.
+func contextKind(k config.Kind) uint32 {
+	switch k {
+	case config.Tracepoint:
+		return abi.SYSCALL_TRACEPOINT
+	case config.Ksyscall, config.Kretsyscall:
+		return abi.SYSCALL_KSYSCALL
+	}
+	return abi.SYSCALL_RAW
 }
 
 // onCallKind tells which specifications are for system calls.
 func onCallKind(k config.Kind) bool {
 	switch k {
-	case config.Tracepoint, config.RawTracepoint, config.Ksyscall, config.Kretsyscall:
+	case config.Tracepoint, config.RawTracepoint, config.BTFTracepoint, config.Ksyscall, config.Kretsyscall:
 		return true
 	}
 	return false

@@ -13,42 +13,41 @@ import (
 	"github.com/bpftime-go/bpftime/vm/verifier"
 )
 
-// contextSize is that of struct pt_regs, all that probes of functions give.
-const contextSize = abi.PT_SIZE
-
-// code is a compiled program; it lies once in every unit that has a site of it, or of
-// one that may go on with it.
+// code is a program compiled for a context; it lies once in every unit that has a site of
+// it, or of one that may go on with it.
 type code struct {
 	*jit.Code
 	of       *loaded
+	context  object.Context
 	maps     []uint32   // of the plan, by index of the object's map
 	specs    *usdtSpecs // nil: it asks for no arguments of a marker
 	constant bool       // it only returns a number
 	writes   bool       // it may write to its context
 	reads    bool       // it reads or writes memory of the host by a helper
-	// Where it returns for the probed function, and where it asks about its session;
-	// "" if it never does.
-	overrides, asks string
-	tails           bool // it may go on with another program: see tailcall.go
-	stacks          bool // it walks up the stack
+	// Where it returns for the probed function, where it asks about its session, and where
+	// for the function's arguments; "" if it never does.
+	overrides, asks, wantsArgs string
+	tails                      bool // it may go on with another program: see tailcall.go
+	stacks                     bool // it walks up the stack
 }
 
-// compile compiles a program, once.
-func (l *loaded) compile(name string) (*code, error) {
-	if done, ok := l.compiled[name]; ok {
+// compile compiles a program for a context, once.
+func (l *loaded) compile(name string, context object.Context) (*code, error) {
+	key := purpose{name, context}
+	if done, ok := l.compiled[key]; ok {
 		return done.code, done.err
 	}
-	k, err := l.compileNew(name)
-	l.compiled[name] = compiled{k, err}
+	k, err := l.compileNew(name, context)
+	l.compiled[key] = compiled{k, err}
 	return k, err
 }
 
-func (l *loaded) compileNew(name string) (*code, error) {
+func (l *loaded) compileNew(name string, context object.Context) (*code, error) {
 	p, err := l.Program(name)
 	if err != nil {
 		return nil, err
 	}
-	proof, err := p.Verify(contextSize)
+	proof, err := p.Verify(context)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +64,12 @@ func (l *loaded) compileNew(name string) (*code, error) {
 	if err := l.foldable(p); err != nil {
 		return nil, err
 	}
-	return &code{machine, l, l.planned, l.usdtSpecs(p.Maps()), isConstant(p.Prog), proof.WritesContext(), where(p, reading...) != "",
-		where(p, overrideReturn), where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE), where(p, vm.TailCall) != "", asksForStacks(p)}, nil
+	return &code{
+		Code: machine, of: l, context: context, maps: l.planned, specs: l.usdtSpecs(p.Maps()),
+		constant: isConstant(p.Prog), writes: context.Writable && proof.WritesContext(), reads: where(p, reading...) != "",
+		overrides: where(p, overrideReturn), asks: where(p, abi.KFUNC_SESSION_IS_RETURN, abi.KFUNC_SESSION_COOKIE), wantsArgs: where(p, functionArgs...),
+		tails: where(p, vm.TailCall) != "", stacks: asksForStacks(p),
+	}, nil
 }
 
 // where says where the program first calls one of these helpers.
@@ -84,6 +87,9 @@ func where(p *object.Program, ids ...int64) string {
 }
 
 const overrideReturn = 58
+
+// functionArgs are bpf_get_func_arg, _ret and _arg_cnt.
+var functionArgs = []int64{183, 184, 185}
 
 // reading are the helpers that go to addresses which may be anything: bpf_probe_read and
 // its family, probe_write_user, copy_from_user, get_stackid, get_stack.

@@ -14,14 +14,20 @@ import (
 // loaded is an object of the manifest on its way into the plan.
 type loaded struct {
 	*object.Object
-	c       *compiler
-	spec    *object.Spec
-	name    string // in the session
-	conf    *config.Object
-	planned []uint32 // by index of a map: its index in the plan + 1; 0: no program has asked for it
-	several bool     // programs, so that links name theirs
-	// By name of a program.
-	compiled map[string]compiled
+	c        *compiler
+	spec     *object.Spec
+	name     string // in the session
+	conf     *config.Object
+	planned  []uint32 // by index of a map: its index in the plan + 1; 0: no program has asked for it
+	several  bool     // programs, so that links name theirs
+	compiled map[purpose]compiled
+}
+
+// A purpose is a program and what it is given: what is good for one context may not be
+// for another.
+type purpose struct {
+	program string
+	context object.Context
 }
 
 type compiled struct {
@@ -45,7 +51,7 @@ func (c *compiler) load(name string, conf *config.Object) (*loaded, []config.Pro
 	if err != nil {
 		return nil, nil, c.located(conf.Pos, err)
 	}
-	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1, compiled: map[string]compiled{}}
+	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1, compiled: map[purpose]compiled{}}
 	l.Object, err = object.Link(spec, object.Options{Constants: c.constants(conf.Rodata), Maps: c.mapOptions(options), Helper: offered})
 	if err != nil {
 		return nil, nil, err
@@ -120,11 +126,11 @@ func (l *loaded) attach(programs []config.Program) error {
 	}
 	for i := range programs {
 		p := &programs[i]
-		code, err := l.compile(p.Program)
-		if err == nil && code.tails {
-			err = l.joinTargets(code)
-		}
 		for _, at := range p.At {
+			code, err := l.compile(p.Program, contextOf(at.Spec))
+			if err == nil && code.tails {
+				err = l.joinTargets(code)
+			}
 			l.c.bindCode(l.linkOwner(p.Program), code, at, err)
 		}
 	}
@@ -204,13 +210,18 @@ func supported(s config.Spec) error {
 	return fmt.Errorf("%v is not supported yet; uprobe, uretprobe and usdt are", s.Kind)
 }
 
+// contextOf is what programs are given there.
+func contextOf(s config.Spec) object.Context { return object.ContextOf(s.Kind.String(), s.OnReturn()) }
+
 // fits tells whether what the program calls means something there: only at the entry
 // of a function there is a body to skip.
 func (k *code) fits(s config.Spec) error {
-	entry := !s.OnReturn() && s.Offset == 0 && s.Kind != config.USDT
+	entry := !s.OnReturn() && s.Offset == 0 && s.Kind != config.USDT && !onCallKind(s.Kind)
 	switch {
 	case k.overrides != "" && !entry:
 		return fmt.Errorf("only at a function's entry can a program return for it: bpf_override_return (%s)", k.overrides)
+	case k.wantsArgs != "" && onCallKind(s.Kind):
+		return fmt.Errorf("the arguments of a system call are in the context of its program: bpf_get_func_arg, _ret and _arg_cnt are about functions (%s)", k.wantsArgs)
 	case k.asks != "" && s.Kind != config.UprobeSession:
 		return fmt.Errorf("only uprobe.session programs have a session: bpf_session_is_return or _cookie (%s)", k.asks)
 	}

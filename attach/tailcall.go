@@ -20,30 +20,26 @@ import (
 //	stub    mov $table,%rcx; mov $bpftime_tail_call,%rax; jmp *%rax
 //	table   struct program_table (internal/native/map.h)
 //
-// once for each object. So every program of the object that could be attached at such a
+// once for each object and kind of context. So every program of the object that could be attached at such a
 // site can be put into the array later, and is found without anything being compiled.
 
-// targets are the programs of the object that tail calls may lead to.
-func (l *loaded) targets() (out []*object.ProgramSpec) {
+// targets are the programs of the object that tail calls of one with that context may lead
+// to: those that are given the same.
+func (l *loaded) targets(context object.Context) (out []*object.ProgramSpec) {
 	for _, p := range l.spec.Programs {
-		if runsAtSites(p.SEC.Kind) {
+		if p.SEC.Kind != "" && p.SEC.Context() == context {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// runsAtSites holds for kinds that are given struct pt_regs.
-func runsAtSites(kind string) bool {
-	return slices.Contains([]string{"uprobe", "uretprobe", "uprobe.multi", "uretprobe.multi", "uprobe.session", "usdt"}, kind)
-}
-
 // joinTargets gives a program that makes tail calls the properties of all that it may go
 // on with. Those that the object itself puts into an array have to be there; another
 // one that cannot be compiled is none that the process has.
 func (l *loaded) joinTargets(k *code) error {
-	for _, p := range l.targets() {
-		t, err := l.compile(p.Name)
+	for _, p := range l.targets(k.context) {
+		t, err := l.compile(p.Name, k.context)
 		if err != nil && l.puts(p.Name) {
 			return fmt.Errorf("it may go on with %s: %w", p.Name, err)
 		}
@@ -72,6 +68,9 @@ func (k *code) join(t *code) {
 	if k.asks == "" {
 		k.asks = t.asks
 	}
+	if k.wantsArgs == "" {
+		k.wantsArgs = t.wantsArgs
+	}
 }
 
 // put returns where a program's code is in the unit.
@@ -81,7 +80,7 @@ func (u *unit) put(k *code) uint32 {
 	}
 	tails := uint32(0)
 	if k.tails {
-		tails = u.tailCalls(k.of)
+		tails = u.tailCalls(family{k.of, k.context})
 	}
 	if at, ok := u.code[k]; ok { // as one that itself may go on with
 		return at
@@ -91,33 +90,39 @@ func (u *unit) put(k *code) uint32 {
 	return at
 }
 
-// tailCalls returns where the stub of an object's tail calls is.
-func (u *unit) tailCalls(l *loaded) uint32 {
-	if at, ok := u.tails[l]; ok {
+// A family is the programs of an object that may go on with each other.
+type family struct {
+	*loaded
+	context object.Context
+}
+
+// tailCalls returns where the stub of a family's tail calls is.
+func (u *unit) tailCalls(f family) uint32 {
+	if at, ok := u.tails[f]; ok {
 		return at
 	}
 	at := u.Align(16)
-	u.tails[l] = at
+	u.tails[f] = at
 	u.Emit(0x48, 0xb9) // mov $table,%rcx
 	u.Field(abi.RELOC_ARENA_ABS64, 0, int64(at)+tableAfter)
 	u.Emit(0x48, 0xb8) // mov $helper,%rax
 	u.Field(abi.RELOC_HELPER_ABS64, abi.HELPER_BPF+vm.TailCall, 0)
 	u.Emit(0xff, 0xe0) // jmp *%rax
 	u.Align(8)
-	u.programTable(l)
+	u.programTable(f)
 	return at
 }
 
 const tableAfter = 24 // the stub has 22 bytes
 
-// programTable writes the table of an object's targets, then the targets, of which some
+// programTable writes the table of a family's targets, then the targets, of which some
 // may be in the unit by now.
-func (u *unit) programTable(l *loaded) {
+func (u *unit) programTable(f family) {
 	ids := map[*code]uint64{}
 	var order []*code
-	for _, p := range l.targets() {
-		if k, err := l.compile(p.Name); err == nil {
-			ids[k], order = maps.Identity(l.name+"."+p.Name), append(order, k)
+	for _, p := range f.targets(f.context) {
+		if k, err := f.compile(p.Name, f.context); err == nil {
+			ids[k], order = maps.Identity(f.name+"."+p.Name), append(order, k)
 		}
 	}
 	slots := uint64(1) << bits.Len(uint(len(order)))

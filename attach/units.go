@@ -19,14 +19,14 @@ import (
 // unit is one module's part of the plan while it is written.
 type unit struct {
 	*trampoline.Arena
-	code  map[*code]uint32   // programs already in it
-	tails map[*loaded]uint32 // and the stubs of the tail calls of objects
+	code  map[*code]uint32  // programs already in it
+	tails map[family]uint32 // and the stubs of tail calls
 }
 
 // units writes one unit for each module that has a site.
 func (c *compiler) units() error {
 	for _, m := range c.modules {
-		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}, map[*loaded]uint32{}}
+		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}, map[family]uint32{}}
 		if err := c.guard(u.Arena, m.Module); err != nil {
 			return err
 		}

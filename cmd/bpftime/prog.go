@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
-	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/vm/object"
 	"github.com/bpftime-go/bpftime/vm/verifier"
 )
@@ -133,7 +132,7 @@ func verdicts(file string) (out []verdict, err error) {
 		linkedProgram, err := linked.Program(p.Name)
 		if err == nil {
 			v.Insns = linkedProgram.Prog.NumSlots()
-			_, err = linkedProgram.Verify(abi.PT_SIZE)
+			_, err = linkedProgram.Verify(p.SEC.Context())
 		}
 		if err == nil && p.SEC.Kind == "" { // with a kind, a manifest can say where
 			if _, err = p.SEC.AttachSpec(); err != nil {

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
-	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/x86"
 	"github.com/bpftime-go/bpftime/vm/helper"
 	"github.com/bpftime-go/bpftime/vm/jit"
@@ -22,7 +21,7 @@ import (
 //	; u64 *slot = bpf_map_lookup_elem(&counts, &key); @ count.bpf.c:12
 //	   4f:  call   bpf_map_lookup_elem#1
 func dumpJited(w io.Writer, o *object.Object, p *object.Program) error {
-	verified, err := p.Verify(abi.PT_SIZE)
+	verified, err := p.Verify(p.SEC.Context())
 	if err != nil {
 		return err
 	}

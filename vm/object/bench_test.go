@@ -36,7 +36,7 @@ func Benchmark(b *testing.B) {
 		})
 		b.Run(c.name+"/verify", func(b *testing.B) {
 			for b.Loop() {
-				_, _ = p.Verify(sizeOfContext)
+				_, _ = p.Verify(object.ContextOf("uprobe", false))
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func runChecked(t testing.TB, o *object.Object, name string) error {
 	for i := range values {
 		values[i] = uint64(i+1) << 24
 	}
-	v, err := p.Verify(sizeOfContext)
+	v, err := p.Verify(object.ContextOf("uprobe", false))
 	if err != nil {
 		return wellFormed(t, err)
 	}

@@ -112,11 +112,20 @@ func (w *world) put(t *testing.T, name string, key, value []byte) {
 func (w *world) verify(t *testing.T, name string) *verifier.Verified {
 	t.Helper()
 	p := program(t, w.object, name)
-	v, err := p.Verify(sizeOfContext)
+	v, err := p.Verify(p.SEC.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// regs is the address of a struct pt_regs.
+func (w *world) regs(regs map[int]uint64) uint64 {
+	addr := w.alloc(sizeOfContext)
+	for at, value := range regs {
+		binary.LittleEndian.PutUint64(w.at(addr, sizeOfContext)[at:], value)
+	}
+	return addr
 }
 
 // run runs a program with the registers rdi, rsi … given.

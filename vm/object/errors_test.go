@@ -139,14 +139,14 @@ func TestRefusedBesideFine(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	_, err := link(t, load(t, "testdata/externs.o"), object.Options{}).Program("needs_config")
-	wantEqual(t, "whole text", err.Error(), "testdata/externs.o: program needs_config: insn 0 (./testdata/externs.bpf.c:41): "+
+	wantEqual(t, "whole text", err.Error(), "testdata/externs.o: program needs_config: insn 0 (./testdata/externs.bpf.c:46): "+
 		"CONFIG_NEEDED: a process does not know how its kernel was configured; declare it __weak and it is 0")
 }
 
 // What the verifier refuses is told at the line of the source.
 func TestVerifierErrorText(t *testing.T) {
 	forEach(t, "refused", func(t *testing.T, spec *object.Spec) {
-		_, err := program(t, link(t, spec, object.Options{}), "writes_context").Verify(80)
+		_, err := program(t, link(t, spec, object.Options{}), "writes_context").Verify(object.Context{Size: 80, Writable: true})
 		var where *vm.Error
 		if !errors.As(err, &where) {
 			t.Errorf("%v names no instruction", err)

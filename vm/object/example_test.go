@@ -27,7 +27,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	verified, err := p.Verify(sizeOfContext)
+	verified, err := p.Verify(object.ContextOf("uprobe", false))
 	if err != nil {
 		log.Fatal(err) // names the line of the source
 	}

@@ -2,6 +2,7 @@ package object
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -9,14 +10,20 @@ import (
 )
 
 // config is what is known of the configuration of a kernel that is not there
-// (.kconfig). The first three are libbpf's own: programs learn by the second
-// that USDT arguments come by cookie, and by the third that the registers of a
-// system call are in the context itself.
+// (.kconfig). Those that begin with LINUX are libbpf's own: programs learn by the
+// second that USDT arguments come by cookie. By the others they learn where the
+// arguments of a system call are: the context's first argument points to the
+// registers of the call, as it does in every kernel for x86-64 since 4.17.
 var config = map[string]uint64{
-	"LINUX_KERNEL_VERSION":      KernelVersion,
-	"LINUX_HAS_BPF_COOKIE":      1,
-	"LINUX_HAS_SYSCALL_WRAPPER": 0,
+	"LINUX_KERNEL_VERSION":            KernelVersion,
+	"LINUX_HAS_BPF_COOKIE":            1,
+	"LINUX_HAS_SYSCALL_WRAPPER":       1,
+	"CONFIG_ARCH_HAS_SYSCALL_WRAPPER": yes,
+	"CONFIG_X86_64":                   yes,
 }
+
+// yes is an option that is built in, whatever type a program gives it.
+const yes = math.MaxUint64
 
 // configure writes the configuration into the map ".kconfig". What is not known
 // is 0 where that is allowed, and refused where a program uses it.
@@ -35,14 +42,32 @@ func (o *Object) configure() error {
 		if err != nil || uint64(x.Offset)+uint64(size) > uint64(len(m.Contents)) {
 			return failure(`section ".kconfig"`, "%s is a %s at byte %d of %d", x.Name, typeName(x.Type), x.Offset, len(m.Contents))
 		}
-		if isBool(t) && value != 0 {
-			value = 1
-		}
+		value = configValue(t, value)
 		if err := putBits(m.Contents[x.Offset:], 0, 8*size, value); err != nil {
 			return failure(`section ".kconfig"`, "%s %w", x.Name, err)
 		}
 	}
 	return nil
+}
+
+// configValue is a value of the configuration in a program's type for it, as libbpf has
+// it: a bool, a char ('y') or an enum libbpf_tristate (TRI_YES, which is 2).
+func configValue(t btf.Type, value uint64) uint64 {
+	switch {
+	case isBool(t):
+		return min(value, 1)
+	case value != yes:
+		return value
+	}
+	switch t := t.(type) {
+	case *btf.Enum:
+		return 2
+	case *btf.Int:
+		if t.Size == 1 {
+			return 'y'
+		}
+	}
+	return 1
 }
 
 func isBool(t btf.Type) bool {

@@ -84,11 +84,11 @@ func (p *Program) Maps() []int {
 	return slices.Compact(out)
 }
 
-// Verify has the program verified, for a context of so many bytes, to which it may
-// write: whoever attaches it where that means nothing asks WritesContext. The error
-// says where in the object it is; it wraps a *vm.Error.
-func (p *Program) Verify(context int) (*verifier.Verified, error) {
-	opts := verifier.Options{Helper: p.object.opts.Helper, Context: context, WriteContext: true}
+// Verify has the program verified for a context. Whoever attaches it where writing there
+// means nothing asks WritesContext. The error says where in the object it is; it wraps a
+// *vm.Error.
+func (p *Program) Verify(context Context) (*verifier.Verified, error) {
+	opts := verifier.Options{Helper: p.object.opts.Helper, Context: context.Size, HiddenContext: context.Hidden, WriteContext: context.Writable}
 	for _, m := range p.object.Maps {
 		opts.Maps = append(opts.Maps, verifier.Map{
 			Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,

@@ -244,6 +244,9 @@ func (c *checker) access(i int, p pointer, off, size int64, write bool) error {
 		if from < 0 || to > int64(c.opts.Context) {
 			return c.refuse(i, "%d bytes at byte %d of the context, which has %d", size, from, c.opts.Context)
 		}
+		if from < int64(c.opts.HiddenContext) {
+			return c.refuse(i, "%d bytes at byte %d of the context, whose first %d no program may read", size, from, c.opts.HiddenContext)
+		}
 	case folded:
 		if write {
 			return c.refuse(i, "writes to what bpf_map_lookup_percpu_elem returned, which is a sum: a program writes its own value only, which bpf_map_lookup_elem returns")

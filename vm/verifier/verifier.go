@@ -43,6 +43,8 @@ type Options struct {
 	// unless WriteContext is set.
 	Context      int
 	WriteContext bool
+	// HiddenContext is how many bytes at its beginning are nobody's to read.
+	HiddenContext int
 }
 
 // Verify proves the program, as far as Limits says. The error is a *vm.Error.

@@ -2,6 +2,7 @@ package verifier_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/bpftime-go/bpftime/vm"
@@ -89,6 +90,28 @@ func TestRefused(t *testing.T) {
 		var where *vm.Error
 		if !errors.As(err, &where) {
 			t.Errorf("%s: %T names no instruction", c.text, err)
+		}
+	}
+}
+
+// TestHiddenContext: what is in place of a tracepoint's common fields is not to be read.
+func TestHiddenContext(t *testing.T) {
+	for text, want := range map[string]string{
+		"r0 = *(u64 *)(r1 + 8); exit":                   "",
+		"r0 = *(u64 *)(r1 + 16); exit":                  "",
+		"r0 = *(u64 *)(r1 + 0); exit":                   "insn 0: r0 = *(u64 *)(r1 + 0): 8 bytes at byte 0 of the context, whose first 8 no program may read",
+		"r0 = *(u16 *)(r1 + 7); exit":                   "insn 0: r0 = *(u16 *)(r1 + 7): 2 bytes at byte 7 of the context, whose first 8 no program may read",
+		"r2 = r1; r2 += 4; r0 = *(u32 *)(r2 + 0); exit": "insn 2: r0 = *(u32 *)(r2 + 0): 4 bytes at byte 4 of the context, whose first 8 no program may read",
+		"r0 = *(u64 *)(r1 + 24); exit":                  "insn 0: r0 = *(u64 *)(r1 + 24): 8 bytes at byte 24 of the context, which has 24",
+		"*(u64 *)(r1 + 16) = 1; r0 = 0; exit":           "insn 0: *(u64 *)(r1 + 16) = 1: writes to the context",
+	} {
+		p, err := vm.Validate(vm.MustAssemble(text), vm.Options{})
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		_, err = verifier.Verify(p, verifier.Options{Context: 24, HiddenContext: 8})
+		if got := fmt.Sprint(err); got != want && (want != "" || err != nil) {
+			t.Errorf("%s\n got %v\nwant %s", text, err, want)
 		}
 	}
 }

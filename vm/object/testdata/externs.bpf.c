@@ -1,9 +1,13 @@
 /* What an object may want from a kernel. */
 #include "bpf.h"
 
+enum libbpf_tristate { TRI_NO, TRI_MODULE, TRI_YES };
+
 extern int LINUX_KERNEL_VERSION __kconfig;
 extern bool LINUX_HAS_BPF_COOKIE __kconfig __weak;
 extern bool LINUX_HAS_SYSCALL_WRAPPER __kconfig;
+extern enum libbpf_tristate CONFIG_ARCH_HAS_SYSCALL_WRAPPER __kconfig;
+extern char CONFIG_X86_64 __kconfig;
 extern u32 CONFIG_OF_SOMETHING __kconfig __weak;
 extern u64 CONFIG_NEEDED __kconfig;
 extern const void init_task __ksym __weak;
@@ -16,7 +20,8 @@ const volatile bool use_kfunc;
 SEC("uprobe")
 u64 known(struct pt_regs *ctx)
 {
-	return (LINUX_KERNEL_VERSION >> 8) + LINUX_HAS_BPF_COOKIE * 1000000 + LINUX_HAS_SYSCALL_WRAPPER * 10000000ull;
+	return (LINUX_KERNEL_VERSION >> 8) + LINUX_HAS_BPF_COOKIE * 1000000 + LINUX_HAS_SYSCALL_WRAPPER * 10000000ull +
+	       CONFIG_ARCH_HAS_SYSCALL_WRAPPER * 100000000ull + CONFIG_X86_64 * 1000000000ull;
 }
 
 SEC("uprobe")
