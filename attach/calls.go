@@ -37,6 +37,7 @@ func (c *compiler) systemCall(b binding) {
 		return
 	}
 	call.binding = b
+	c.partial[b.link] = true // some sites cannot be rewritten
 	c.onCalls = append(c.onCalls, call)
 }
 

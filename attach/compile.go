@@ -62,6 +62,7 @@ type compiler struct {
 	modules  []*touched                          // that have a site, in the order they were met
 	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that signals can be ours
 	onCalls  []onCall                            // programs at system calls
+	sites    map[*elfsym.File][]syscallhook.Site // where these are made
 	told     bool                                // what the verifier does not promise
 	tables   map[string]string                   // unwind tables of the plan, by path of the module
 	lost     int                                 // programs that can be attached nowhere, and so have no link
@@ -81,6 +82,7 @@ func Compile(r Request) (*plan.Plan, error) {
 	}
 	c.resolveNames()
 	c.guards()
+	c.findCalls()
 	if err := c.units(); err != nil {
 		return nil, err
 	}

@@ -110,6 +110,9 @@ func (c *compiler) guard(a *trampoline.Arena, m *elfsym.Module) error {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("a trap, or a read of a bad address, may kill a thread that blocks its signal by itself: %v", err))
 	}
 	for _, s := range c.calls[m.File] {
+		if c.watched(m, s) {
+			continue
+		}
 		if err := syscallhook.Guard(a, s); err != nil {
 			return fmt.Errorf("%s: the system call at %#x: %w", m.Path, s.Vaddr, err)
 		}

@@ -27,6 +27,9 @@ type unit struct {
 func (c *compiler) units() error {
 	for _, m := range c.modules {
 		u := &unit{c.arena(c.newUnit(m.Module), m.Module, m.order), map[*code]uint32{}, map[family]uint32{}}
+		if err := c.rewriteCalls(u, m.Module); err != nil {
+			return err
+		}
 		if err := c.guard(u.Arena, m.Module); err != nil {
 			return err
 		}

@@ -44,3 +44,7 @@ type Module interface {
 }
 
 var _ Module = (*elfsym.File)(nil)
+
+// IsSignalReturn tells whether the site is left as it is because it returns from a signal
+// handler.
+func (s Site) IsSignalReturn() bool { return s.Why == whySignal }

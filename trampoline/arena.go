@@ -1,6 +1,8 @@
 package trampoline
 
 import (
+	"slices"
+
 	"github.com/bpftime-go/bpftime/internal/x86"
 )
 
@@ -11,6 +13,16 @@ func (a *Arena) Call(helper uint32) { a.callSlot(a.slot(helper)) }
 
 // Reserve makes room for a helper's address, before a stub is begun.
 func (a *Arena) Reserve(helper uint32) { a.slot(helper) }
+
+// Runs writes the list of struct bpftime_run of programs that run at no function. It is
+// for many sites, so links do not count it.
+func (a *Arena) Runs(programs []Program) uint32 {
+	programs = slices.Clone(programs)
+	for i := range programs {
+		programs[i].again = 1
+	}
+	return a.runs(programs, 0, 0)
+}
 
 // Move appends the module's code in [lo, hi), so that it does here what it does there.
 // Control goes on behind it, or where the last of its instructions leads.

@@ -22,6 +22,9 @@ type Program struct {
 	// Overrides: it may return for the function. Then it also Writes.
 	Overrides bool
 
+	// Context, of one at a system call, is what it is given: one of abi.SYSCALL_*.
+	Context uint32
+
 	session uint32 // its number among the session programs of the function, from 1
 	again   int64  // 1: the list is the second of one site, which is counted once
 }
@@ -87,9 +90,13 @@ func (a *Arena) runs(programs []Program, ip uint64, skip uint32) uint32 {
 	for _, p := range programs {
 		a.Field(abi.RELOC_ARENA_ABS64, 0, int64(p.Code))
 		a.Field(abi.RELOC_LINK_COUNTER32, p.Link, p.again)
-		a.Emit32(p.session)
+		a.Emit32(p.session | p.Context)
 		a.Emit64(p.Cookie)
-		a.Field(abi.RELOC_MODULE_ABS64, 0, int64(ip))
+		if p.Context == 0 {
+			a.Field(abi.RELOC_MODULE_ABS64, 0, int64(ip))
+		} else {
+			a.Emit64(0)
+		}
 		if p.Overrides && skip != 0 {
 			a.Field(abi.RELOC_ARENA_ABS64, 0, int64(skip))
 		} else {

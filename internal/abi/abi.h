@@ -109,6 +109,26 @@
 #define SYSCALL_TRACEPOINT_SIZE 64
 #define SYSCALL_REGS 168
 
+/* The frame of a thunk at a system call: as others up to the context, then struct pt_regs of
+ * the call: see thunks_syscall.S. */
+#define FRAME_CALL_REGS 184 /* FRAME_REGS + SYSCALL_REGS */
+#define FRAME_CALL_SIZE 352 /* FRAME_CALL_REGS + PT_SIZE */
+
+/* struct bpftime_call_site: what the stub of a syscall instruction has in rcx. */
+#define CALL_SITE_IP 0     /* behind the instruction */
+#define CALL_SITE_CALLS 8  /* struct bpftime_calls; where INDEX is not 0, the first of a table */
+#define CALL_SITE_INDEX 16 /* u16[SYSCALL_NUMBERS + 1]: number -> which of the table; the last is for all higher numbers */
+#define CALL_SITE_NUMBER 24 /* where it is known */
+#define CALL_SITE_SIZE 32
+#define SYSCALL_NUMBERS 512
+
+/* struct bpftime_calls: what is to be done at a call. The first one of a table is for nothing. */
+#define CALLS_ENTER 0 /* list of struct bpftime_run; 0: none */
+#define CALLS_EXIT 8
+#define CALLS_GUARD 16 /* u64: 1: the call touches signals of ours, see signals.h */
+#define CALLS_SIZE_SHIFT 5
+#define CALLS_SIZE 32
+
 /* A stub's return address (or a body) lies this far behind the 8-byte pointer
  * to its list of runs: `.quad runs; call *thunk(%rip)`, `.quad runs; body:`, and
  * `.quad runs; lea -128(%rsp), %rsp; call *thunk(%rip)`. */
@@ -410,6 +430,10 @@
 #define HELPER_OFFSET_WRITE 40
 #define HELPER_SESSION_ENTRY 41 /* the entry of a function with session programs: see thunks_session.S */
 #define HELPER_SESSION_RETURN 42
+#define HELPER_SYSCALL 43       /* a system call that programs see: see thunks_syscall.S */
+#define HELPER_SYSCALL_ANY 44   /* the same where the number is not known */
+#define HELPER_SYSCALL_ENTER 45 /* only what comes before the call */
+#define HELPER_SYSCALL_EXIT 46  /* and behind it */
 #define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
 #define HELPER_RETURN_D 49      /* tactic (d) */
 #define HELPER_RETURN_D_WRITE 50

@@ -47,6 +47,24 @@ AT(bpftime_run, ip, RUN_IP);
 AT(bpftime_run, skip, RUN_SKIP);
 SIZE(bpftime_run, RUN_SIZE);
 
+struct bpftime_calls {
+	u64 enter, exit, guard, pad;
+};
+AT(bpftime_calls, enter, CALLS_ENTER);
+AT(bpftime_calls, exit, CALLS_EXIT);
+AT(bpftime_calls, guard, CALLS_GUARD);
+SIZE(bpftime_calls, CALLS_SIZE);
+SIZE(bpftime_calls, 1 << CALLS_SIZE_SHIFT);
+
+struct bpftime_call_site {
+	u64 ip, calls, index, number;
+};
+AT(bpftime_call_site, ip, CALL_SITE_IP);
+AT(bpftime_call_site, calls, CALL_SITE_CALLS);
+AT(bpftime_call_site, index, CALL_SITE_INDEX);
+AT(bpftime_call_site, number, CALL_SITE_NUMBER);
+SIZE(bpftime_call_site, CALL_SITE_SIZE);
+
 struct bpftime_shadow {
 	u64 key, ra, site, depth;
 };

@@ -24,6 +24,9 @@
 static inline struct bpftime_thread *thread_of(u64 ctx) { return *(struct bpftime_thread **)(ctx - FRAME_REGS + FRAME_THREAD); }
 static inline struct bpftime_run *run_of(u64 ctx) { return *(struct bpftime_run **)(ctx - FRAME_REGS + FRAME_RUN); }
 
+/* struct pt_regs, from whatever context. */
+static inline u64 regs_of(u64 ctx) { return run_of(ctx)->session >= SYSCALL_RAW ? ctx + SYSCALL_REGS : ctx; }
+
 /* A function of the program, handed to a helper by its address. The context is what lets
  * the helpers that it calls in turn find theirs. */
 typedef u64 callback(u64 r1, u64 r2, u64 r3, u64 r4, u64 r5, u64 ctx);

@@ -23,6 +23,8 @@ static inline int is_return(u64 ctx)
 {
 	struct bpftime_run *run = run_of(ctx);
 
+	if (run->session >= SYSCALL_RAW)
+		return run->session & SYSCALL_EXIT;
 	if (run->session)
 		return (int)bpftime_session_is_return(0, 0, 0, 0, 0, ctx);
 	return bpftime_resident.session->links[run->counter / 8].kind == LINK_RETURN;

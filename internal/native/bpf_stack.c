@@ -201,7 +201,7 @@ static HOT int up(struct walk *w, const struct bpftime_module *m)
 /* The addresses of at most max frames, but for the first skip, and how many these are. */
 static HOT u64 walk(u64 ctx, u64 *to, u64 max, u64 skip)
 {
-	const u64 *regs = (const u64 *)ctx;
+	const u64 *regs = (const u64 *)regs_of(ctx);
 	struct walk w = {
 		.pc = regs[PT_RIP / 8], .sp = regs[PT_RSP / 8], .bp = regs[PT_RBP / 8], .first = 1, .regs = regs, .ctx = ctx,
 		.piece = scratch_of(ctx) + 128,

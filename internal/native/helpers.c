@@ -20,6 +20,10 @@ THUNK(bpftime_session_entry_thunk);
 THUNK(bpftime_session_return_thunk);
 THUNK(bpftime_dl_state_thunk);
 THUNK(bpftime_syscall_guard);
+THUNK(bpftime_syscall_known);
+THUNK(bpftime_syscall_any);
+THUNK(bpftime_syscall_enter);
+THUNK(bpftime_syscall_exit);
 THUNK(bpftime_return_copy2);
 THUNK(bpftime_return_copy4);
 THUNK(bpftime_return_copy6);
@@ -90,6 +94,14 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_dl_state_thunk;
 	case HELPER_SYSCALL_GUARD:
 		return (u64)bpftime_syscall_guard;
+	case HELPER_SYSCALL:
+		return (u64)bpftime_syscall_known;
+	case HELPER_SYSCALL_ANY:
+		return (u64)bpftime_syscall_any;
+	case HELPER_SYSCALL_ENTER:
+		return (u64)bpftime_syscall_enter;
+	case HELPER_SYSCALL_EXIT:
+		return (u64)bpftime_syscall_exit;
 	COPY(2);
 	COPY(4);
 	COPY(6);

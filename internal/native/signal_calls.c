@@ -231,3 +231,16 @@ long bpftime_signal_call(struct syscall_regs *r)
 	}
 	return as_it_is(r);
 }
+
+/* Called by thunks_syscall.S: the same for the call whose pt_regs are in the frame. */
+long bpftime_call_guarded(struct syscall_regs *r, u64 frame)
+{
+	const u64 *regs = (const u64 *)(frame + FRAME_CALL_REGS);
+
+	*r = (struct syscall_regs){
+		regs[PT_ORIG_RAX / 8],
+		{regs[PT_RDI / 8], regs[PT_RSI / 8], regs[PT_RDX / 8], regs[PT_R10 / 8], regs[PT_R8 / 8], regs[PT_R9 / 8]},
+		regs[PT_EFLAGS / 8],
+	};
+	return bpftime_signal_call(r);
+}

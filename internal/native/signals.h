@@ -89,5 +89,6 @@ struct syscall_regs {
 	u64 nr, a[6], flags;
 };
 HIDDEN long bpftime_signal_call(struct syscall_regs *r);
+HIDDEN long bpftime_call_guarded(struct syscall_regs *r, u64 frame);
 
 #endif

@@ -204,6 +204,15 @@ static inline u32 seconds(void)
 	return (u32)t[0] & 0x7fffffff;
 }
 
+/* Runs one program at a system call, as its thunk does. */
+static inline void run_call(u64 counters, struct bpftime_run *run, u64 frame)
+{
+	++*(volatile u64 *)(counters + run->counter);
+	*(volatile u64 *)(frame + FRAME_RUN) = (u64)run;
+	bpftime_call_context(run->session, frame);
+	((u64 (*)(u64))run->fn)(frame + FRAME_REGS);
+}
+
 /* Runs one program of a list, as the thunk does. Of a session program, what it returns at
  * the entry says whether it wants the return. */
 static inline __attribute__((always_inline)) void run_one(u64 counters, struct bpftime_run *run, u64 frame)
@@ -245,7 +254,10 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 	t.holder = frame;
 	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)&t;
 	for (; runs->fn; runs++)
-		run_one(t.counters, runs, frame);
+		if (runs->session >= SYSCALL_RAW)
+			run_call(t.counters, runs, frame);
+		else
+			run_one(t.counters, runs, frame);
 	cas(&s->leases[lease].owner, mark, 0);
 	return 0;
 }

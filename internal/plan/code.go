@@ -41,6 +41,9 @@ func (u *Unit) Emit64(v uint64) uint32 {
 	return at
 }
 
+// Put32 overwrites a 32-bit field.
+func (u *Unit) Put32(at, v uint32) { binary.LittleEndian.PutUint32(u.Code[at:], v) }
+
 // Rel32 appends a 4-byte field that holds the distance to an offset in Code.
 func (u *Unit) Rel32(to uint32) { u.Emit32(to - (u.Len() + 4)) }
 
