@@ -187,9 +187,6 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 	c.plan.Links = append(c.plan.Links, plan.Link{Name: linkName(owner, at.Spec.String()), Kind: linkKind(at.Spec)})
 	err := compiled
 	if err == nil {
-		err = supported(at.Spec)
-	}
-	if err == nil {
 		err = code.fits(at.Spec)
 	}
 	switch {
@@ -200,14 +197,6 @@ func (c *compiler) bindCode(owner string, code *code, at config.Attachment, comp
 	case !c.Late:
 		c.fail(b, err)
 	}
-}
-
-func supported(s config.Spec) error {
-	switch s.Kind {
-	case config.Uprobe, config.Uretprobe, config.UprobeMulti, config.UretprobeMulti, config.UprobeSession, config.USDT:
-		return nil
-	}
-	return fmt.Errorf("%v is not supported yet; uprobe, uretprobe and usdt are", s.Kind)
 }
 
 // contextOf is what programs are given there.
