@@ -1,7 +1,6 @@
 package object
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
@@ -96,13 +95,12 @@ func functionIDs(has func(int32) bool) *btf.Enum {
 	return e
 }
 
-// mapTypeIDs is enum bpf_map_type.
+// mapTypeIDs is enum bpf_map_type: a program that asks whether there is one of the
+// network's is told no.
 func mapTypeIDs() *btf.Enum {
 	e := &btf.Enum{Name: "bpf_map_type", Size: 4}
-	for n, name := range mapTypes {
-		if !slices.Contains(ofNetwork, name) {
-			e.Values = append(e.Values, btf.EnumValue{Name: "BPF_MAP_TYPE_" + strings.ToUpper(name), Value: uint64(n)})
-		}
+	for _, t := range helper.MapTypes() {
+		e.Values = append(e.Values, btf.EnumValue{Name: "BPF_MAP_TYPE_" + strings.ToUpper(helper.MapTypeName(t)), Value: uint64(t)})
 	}
 	return e
 }

@@ -58,6 +58,8 @@ type Program struct {
 	Origin []Origin
 
 	object *Object
+	// pruned links it again without what constants decide is never run.
+	pruned func() (*Program, error)
 }
 
 // Origin is an instruction of the object.
@@ -86,16 +88,39 @@ func (p *Program) Maps() []int {
 
 // Verify has the program verified for a context. Whoever attaches it where writing there
 // means nothing asks WritesContext. The error says where in the object it is; it wraps a
-// *vm.Error.
+// *vm.Error. As in the kernel, what constants decide is never run may be anything: then
+// it is no longer in the program.
 func (p *Program) Verify(context Context) (*verifier.Verified, error) {
+	v, err := p.verify(context)
+	if err == nil {
+		return v, nil
+	}
+	less, failed := p.pruned()
+	if failed != nil || less.Prog.Len() == p.Prog.Len() {
+		return nil, err
+	}
+	*p = *less
+	p.pruned = func() (*Program, error) { return p, nil }
+	return p.verify(context)
+}
+
+func (p *Program) verify(context Context) (*verifier.Verified, error) {
 	opts := verifier.Options{Helper: p.object.opts.Helper, Context: context.Size, HiddenContext: context.Hidden, WriteContext: context.Writable}
 	for _, m := range p.object.Maps {
-		opts.Maps = append(opts.Maps, verifier.Map{
-			Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
-		})
+		opts.Maps = append(opts.Maps, *described(m))
 	}
 	v, err := verifier.Verify(p.Prog, opts)
 	return v, p.locate(err)
+}
+
+// described is what the verifier has to know of a map.
+func described(m *MapSpec) *verifier.Map {
+	if m == nil {
+		return nil
+	}
+	return &verifier.Map{
+		Name: m.Name, Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags, Inner: described(m.Inner),
+	}
 }
 
 // locate names the place in the object of the verifier's error, which names an

@@ -15,7 +15,7 @@ import (
 //	place    the function and what it refers to, one after the other
 //	resolve  every reference; what cannot be had is marked as bad
 //	relocate CO-RE
-//	prune    if anything is bad: what constants decide
+//	prune    if anything is bad, or the verifier refuses it: what constants decide
 //	encode   distances, and vm.Validate
 type linker struct {
 	*Object
@@ -43,9 +43,25 @@ func (l *linker) link(spec *ProgramSpec) (*Program, error) {
 	if err := l.relocate(l.nodes); err != nil {
 		return nil, &Error{Program: spec.Name, Insn: -1, Reason: "CO-RE: " + err.Error(), Err: err}
 	}
-	if err := l.prune(); err != nil {
-		return nil, err
+	if l.hasBad() {
+		if err := l.prune(); err != nil {
+			return nil, err
+		}
 	}
+	p, err := l.program(spec)
+	if err == nil {
+		p.pruned = func() (*Program, error) {
+			if err := l.prune(); err != nil {
+				return nil, err
+			}
+			return l.program(spec)
+		}
+	}
+	return p, err
+}
+
+// program encodes what was linked.
+func (l *linker) program(spec *ProgramSpec) (*Program, error) {
 	prog, err := vm.Validate(l.encode(), vm.Options{Maps: len(l.Maps)})
 	var invalid *vm.Error
 	if errors.As(err, &invalid) {

@@ -2,20 +2,18 @@ package object
 
 import "github.com/bpftime-go/bpftime/vm"
 
-// prune is asked for when something in the program cannot run. It follows the
-// program with what is constant (immediates, CO-RE's answers, absent weak
-// symbols, read-only data), takes a branch that constants decide only one way,
-// and removes what is then never reached. If what cannot run is reached, the
-// program is refused.
+// prune is asked for when something in the program cannot run, or the verifier refuses
+// something: objects hold what is for other kernels, or for another type of a map,
+// behind constants. It follows the program with what is constant (immediates, CO-RE's
+// answers, absent weak symbols, read-only data), takes a branch that constants decide
+// only one way, and removes what is then never reached. If what cannot run is reached,
+// the program is refused.
 //
 // The analysis is optimistic: a register holds a constant until two ways to an
 // instruction disagree, and knowledge only ever shrinks, so whatever was once
 // reached is reached (Wegman and Zadeck, 1991). Functions begin with nothing
 // known, and memory that programs write is never known.
 func (l *linker) prune() error {
-	if !l.hasBad() {
-		return nil
-	}
 	p := &pruner{nodes: l.nodes, maps: l.Maps, states: make([]*state, len(l.nodes))}
 	p.reach(0, &state{})
 	for len(p.todo) > 0 {

@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/bpftime-go/bpftime/vm"
+	"github.com/bpftime-go/bpftime/vm/helper"
 	"github.com/bpftime-go/bpftime/vm/internal/conformance"
 	"github.com/bpftime-go/bpftime/vm/verifier"
 )
@@ -18,7 +21,7 @@ type line struct {
 	Name   string
 	Code   string
 	Type   int `json:"prog_type"`
-	Kernel struct{ Verdict string }
+	Kernel struct{ Verdict, Msg string }
 	Maps   []*struct{ Type, Key, Value, Max, Flags uint32 }
 }
 
@@ -89,3 +92,42 @@ func (p *line) options() verifier.Options {
 	}
 	return opts
 }
+
+// What the kernel refuses for a map's type or flags is refused here, where helper and
+// map are such as there are here.
+func TestKernelRefusesMaps(t *testing.T) {
+	f, err := os.Open(conformance.Shared(t, "verifier", "cases.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	asked := 0
+	for lines := json.NewDecoder(bufio.NewReader(f)); lines.More(); {
+		var p line
+		if err := lines.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Kernel.Verdict != "reject" || !aboutMaps.MatchString(p.Kernel.Msg) || ofSockets.MatchString(p.Kernel.Msg) {
+			continue
+		}
+		prog, err := p.load()
+		if err != nil {
+			t.Fatalf("%s: %v", p.Name, err)
+		}
+		if slices.ContainsFunc(prog.Helpers(), func(id int32) bool { _, ok := helper.ByID(id); return !ok }) {
+			continue
+		}
+		asked++
+		if _, err := verifier.Verify(prog, p.options()); err == nil {
+			t.Errorf("%s: accepted; the kernel: %s", p.Name, p.Kernel.Msg)
+		}
+	}
+	if asked < 6 {
+		t.Errorf("%d programs asked about", asked)
+	}
+}
+
+var (
+	aboutMaps = regexp.MustCompile("cannot pass map_type|(write into|read from) map forbidden")
+	ofSockets = regexp.MustCompile("map_type (15|24) ")
+)

@@ -17,17 +17,22 @@ type Verified = proof.Verified
 
 // Map is what the verifier has to know of a map; the numbers are the kernel's.
 type Map struct {
-	Type       uint32 // enum bpf_map_type
+	Name       string // for messages; may be ""
+	Type       uint32 // enum bpf_map_type; 0: not known
 	KeySize    uint32
 	ValueSize  uint32
 	MaxEntries uint32
 	Flags      uint32
+	Inner      *Map // of a map of maps: what its entries are like
 }
 
 // Numbers of the kernel.
 const (
-	typeArray    = 2
-	readOnlyProg = 1 << 7 // BPF_F_RDONLY_PROG
+	typeArray       = 2
+	typeArrayOfMaps = 12
+	typeHashOfMaps  = 13
+	readOnlyProg    = 1 << 7 // BPF_F_RDONLY_PROG
+	writeOnlyProg   = 1 << 8 // BPF_F_WRONLY_PROG
 )
 
 // Options are what the program will be given.
@@ -57,7 +62,7 @@ func Verify(p *vm.Program, opts Options) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{prog: p, opts: opts, states: make([]*state, p.Len())}
+	c := newChecker(p, opts)
 	if err := c.run(); err != nil {
 		return nil, err
 	}

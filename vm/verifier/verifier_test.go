@@ -45,9 +45,12 @@ func TestAccepted(t *testing.T) {
 		// Where two ways disagree nothing is known, and nothing is said.
 		"r2 = r10; if r1 == 0 goto skip; r2 = r1\nskip: r0 = *(u64 *)(r2 + 100); exit",
 		"r2 = r10; r2 += r1; r0 = *(u64 *)(r2 + 100); exit",
-		"r2 = r10; *(u64 *)(r10 - 8) = r2; r2 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r2 + 0); exit",
-		// A callee's arguments are whatever the caller gave it.
-		"call f; exit\nf: r0 = *(u64 *)(r1 + 4000); exit",
+		"r2 = r10; *(u64 *)(r10 - 8) = r2; r3 = r10; r4 = *(u64 *)(r1 + 0); r3 += r4; *(u8 *)(r3 + 0) = 0; r2 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r2 + 0); exit",
+		"r2 = r10; *(u64 *)(r10 - 8) = r2; *(u8 *)(r10 - 1) = 0; r2 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r2 + 0); exit",
+		"r2 = r10; *(u64 *)(r10 - 8) = r2; r1 = r2; r1 += -8; r2 = 8; r3 = 0; call 4; r2 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r2 + 0); exit",
+		"r2 = r10; *(u64 *)(r10 - 8) = r2; r1 = r2; call f; r2 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r2 + 0); exit\nf: *(u64 *)(r1 - 8) = 0; r0 = 0; exit",
+		// Two callers disagree about an argument.
+		"r6 = r1; call f; r1 = r6; r1 += 8; call f; exit\nf: r0 = *(u64 *)(r1 + 4000); exit",
 		"r2 = subprog[f]; r1 = 3; r3 = 0; r4 = 0; call 181; r0 = 0; exit\nf: r0 = *(u64 *)(r10 - 8); exit",
 		"r2 = r10; w2 = w2; r0 = *(u64 *)(r2 + 0); exit",
 	} {
@@ -76,10 +79,13 @@ func TestRefused(t *testing.T) {
 		{"r1 = map[3][0]+0; r0 = 0; exit", "insn 0: r1 = map[3][0]+0: map 3 is no array of one entry, whose value has an address"},
 		{"r1 = map[0][0]+16; r0 = 0; exit", "insn 0: r1 = map[0][0]+16: byte 16 of the value of map 0, which has 16"},
 		{"r1 = map[0][0]+12; r0 = *(u64 *)(r1 + 0); exit", "insn 2: r0 = *(u64 *)(r1 + 0): 8 bytes at byte 12 of the value of map 0, which has 16"},
-		{"r1 = map[1][0]+0; *(u8 *)(r1 + 0) = 1; r0 = 0; exit", "insn 2: *(u8 *)(r1 + 0) = 1: writes to map 1, which is read only"},
+		{"r1 = map[1][0]+0; *(u8 *)(r1 + 0) = 1; r0 = 0; exit", "insn 2: *(u8 *)(r1 + 0) = 1: writes to map 1, which programs may only read"},
 		{"r1 = 1; r2 = 5; r3 = 0; r4 = 0; call 181; exit", "insn 4: call 181: r2 is not the address of a function"},
 		{"r1 = 1; r2 = subprog[f]; r2 += 1; call 181; exit\nf: r0 = 0; exit", "insn 4: call 181: r2 is not the address of a function"},
 		{"r1 = 1; r2 = r10; call 164; exit", "insn 2: call 164: r2 is not the address of a function"},
+		// What went through the frame, or to a function.
+		{"r2 = r10; *(u64 *)(r10 - 8) = r2; r2 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r2 + 0); exit", "insn 3: r0 = *(u64 *)(r2 + 0): 8 bytes at r10+0 are outside of the stack of 512 bytes"},
+		{"call f; exit\nf: r0 = *(u64 *)(r1 + 4000); exit", "insn 2: r0 = *(u64 *)(r1 + 4000): 8 bytes at byte 4000 of the context, which has 168"},
 		// Both ways agree, so it is known.
 		{"r2 = r10; if r1 == 0 goto skip; r1 = 0\nskip: r0 = *(u64 *)(r2 + 8); exit", "insn 3: r0 = *(u64 *)(r2 + 8): 8 bytes at r10+8 are outside of the stack of 512 bytes"},
 	} {

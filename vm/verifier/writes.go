@@ -18,7 +18,7 @@ const (
 // helperOverrideReturn writes to the context by itself.
 const helperOverrideReturn = 58
 
-// writes asks whether a program may write to its context, so that a probe that only
+// writer asks whether a program may write to its context, so that a probe that only
 // looks need not put everything back. It errs on the side of yes.
 //
 // Registers are followed from instruction to instruction, and two ways to one are
@@ -26,7 +26,7 @@ const helperOverrideReturn = 58
 // words of the stack where the checker knows the distance from r10, else as anywhere
 // on a stack, or elsewhere. So an instruction is looked at again for each bit that
 // comes in anew, and all of them for each bit that comes into memory.
-type writes struct {
+type writer struct {
 	*checker
 	before []origins // each instruction
 	todo   []int
@@ -44,7 +44,7 @@ type writes struct {
 type origins [vm.NumRegisters]origin
 
 func (c *checker) writesContext() bool {
-	w := &writes{checker: c, before: make([]origins, c.prog.Len()), words: map[int64]origin{}}
+	w := &writer{checker: c, before: make([]origins, c.prog.Len()), words: map[int64]origin{}}
 	w.before[0] = origins{vm.R1: ofContext, vm.R10: ofFrame}
 	for w.again = true; w.again && !w.found; {
 		w.again = false
@@ -61,7 +61,7 @@ func (c *checker) writesContext() bool {
 }
 
 // join adds what a way to an instruction brings.
-func (w *writes) join(i int, s *origins) {
+func (w *writer) join(i int, s *origins) {
 	old := w.before[i]
 	for r := range s {
 		w.before[i][r] |= s[r]
@@ -72,14 +72,14 @@ func (w *writes) join(i int, s *origins) {
 }
 
 // keep adds bits to what is known of a place in memory.
-func (w *writes) keep(to *origin, bits origin) {
+func (w *writer) keep(to *origin, bits origin) {
 	if *to|bits != *to {
 		*to |= bits
 		w.again = true
 	}
 }
 
-func (w *writes) step(i int) {
+func (w *writer) step(i int) {
 	in, s := w.prog.Instructions()[i], w.before[i]
 	target := w.prog.Target(i)
 	switch {
@@ -99,7 +99,7 @@ func (w *writes) step(i int) {
 }
 
 // enter is a call of a function, or a reference to one that a helper will call.
-func (w *writes) enter(target int, in vm.Instruction, s *origins) {
+func (w *writer) enter(target int, in vm.Instruction, s *origins) {
 	callee := origins{vm.R10: ofFrame}
 	for r := vm.R1; r <= vm.R5; r++ {
 		callee[r] = w.callback
@@ -110,7 +110,7 @@ func (w *writes) enter(target int, in vm.Instruction, s *origins) {
 	w.join(target, &callee)
 }
 
-func (w *writes) effect(i int, in vm.Instruction, s *origins) {
+func (w *writer) effect(i int, in vm.Instruction, s *origins) {
 	switch in.OpCode.Class() {
 	case vm.LDX:
 		s[in.Dst] = w.load(i, in, in.Src)
@@ -140,7 +140,7 @@ func computed(in vm.Instruction, dst, src origin) origin {
 	return dst | src
 }
 
-func (w *writes) storeRegister(i int, in vm.Instruction, s *origins) {
+func (w *writer) storeRegister(i int, in vm.Instruction, s *origins) {
 	if in.OpCode.Mode() == vm.ATOMIC && in.Imm == vm.LOAD_ACQ {
 		s[in.Dst] = w.load(i, in, in.Src)
 		return
@@ -153,7 +153,7 @@ func (w *writes) storeRegister(i int, in vm.Instruction, s *origins) {
 	}
 }
 
-func (w *writes) store(i int, in vm.Instruction, value origin) {
+func (w *writer) store(i int, in vm.Instruction, value origin) {
 	base := w.before[i][in.Dst]
 	switch first, last, known := w.onStack(i, in, in.Dst); {
 	case base&ofContext != 0:
@@ -172,7 +172,7 @@ func (w *writes) store(i int, in vm.Instruction, value origin) {
 	}
 }
 
-func (w *writes) load(i int, in vm.Instruction, base vm.Register) (bits origin) {
+func (w *writer) load(i int, in vm.Instruction, base vm.Register) (bits origin) {
 	first, last, known := w.onStack(i, in, base)
 	switch {
 	case known:
@@ -187,7 +187,7 @@ func (w *writes) load(i int, in vm.Instruction, base vm.Register) (bits origin) 
 }
 
 // stack is whatever was stored to one.
-func (w *writes) stack() origin {
+func (w *writer) stack() origin {
 	bits := w.frame
 	for _, b := range w.words {
 		bits |= b
@@ -196,13 +196,13 @@ func (w *writes) stack() origin {
 }
 
 // onStack is the words that an instruction accesses, if the checker knows them.
-func (w *writes) onStack(i int, in vm.Instruction, base vm.Register) (first, last int64, known bool) {
-	p := w.states[i][base]
+func (w *writer) onStack(i int, in vm.Instruction, base vm.Register) (first, last int64, known bool) {
+	p := w.states[i].regs[base]
 	at := p.off + int64(in.Off)
-	return at >> 3, (at + int64(in.OpCode.Bytes()) - 1) >> 3, p.base == frame
+	return at >> 3, (at + int64(in.OpCode.Bytes()) - 1) >> 3, p.base == frame && !p.vague
 }
 
-func (w *writes) call(in vm.Instruction, s *origins) {
+func (w *writer) call(in vm.Instruction, s *origins) {
 	switch {
 	case in.IsLocalCall():
 		s[vm.R0] = w.result
@@ -216,7 +216,7 @@ func (w *writes) call(in vm.Instruction, s *origins) {
 }
 
 // help looks at what a helper is handed. It may keep a copy of memory on the stack.
-func (w *writes) help(id int32, s *origins) {
+func (w *writer) help(id int32, s *origins) {
 	proto, ok := helper.ByID(id)
 	w.found = w.found || !ok || id == helperOverrideReturn
 	for k, arg := range proto.Args {

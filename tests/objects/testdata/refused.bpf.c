@@ -36,10 +36,11 @@ struct {
 static int expired(void *map, int *key, struct with_timer *value) { return 0; }
 
 struct {
-	__uint(type, 33); /* BPF_MAP_TYPE_ARENA */
-	__uint(map_flags, 1 << 10);
+	__uint(type, 14); /* BPF_MAP_TYPE_DEVMAP */
+	__uint(key_size, 4);
+	__uint(value_size, 4);
 	__uint(max_entries, 10);
-} arena SEC(".maps");
+} devices SEC(".maps");
 
 SEC("?uprobe")
 int helper(struct pt_regs *ctx)
@@ -59,7 +60,15 @@ int far(struct pt_regs *ctx)
 {
 	u32 key = 0;
 
-	return bpf_map_lookup_elem(&arena, &key) != 0;
+	return bpf_map_lookup_elem(&devices, &key) != 0;
+}
+
+SEC("?uprobe")
+int wrong(struct pt_regs *ctx)
+{
+	u32 key = 0;
+
+	return bpf_ringbuf_output(&own, &key, sizeof(key), 0);
 }
 
 SEC("?uprobe")

@@ -1,6 +1,6 @@
-/* Every helper that takes a map, with every type of map: in the kernel most of these
- * pairs are refused when a program is loaded. Here they may answer anything, and do
- * nothing to the host. */
+/* Every helper that takes a map, with every type of map. Most of these pairs are refused
+ * when a program is loaded, so the maps go through memory, which the verifier does not
+ * follow. Then helpers may answer anything, and do nothing to the host. */
 #include "vmlinux.h"
 
 #include <bpf/bpf_helpers.h>
@@ -100,6 +100,7 @@ struct {
 } user SEC(".maps");
 
 u64 done;
+void *volatile hidden;
 
 struct bpf_map;
 
@@ -117,6 +118,9 @@ static __always_inline void try(void *ctx, void *map)
 {
 	u64 key[2] = {1, 1}, value[16] = {};
 	void *sample;
+
+	hidden = map;
+	map = hidden;
 
 	bpf_map_lookup_elem(map, key);
 	bpf_map_lookup_percpu_elem(map, key, 0);
