@@ -68,7 +68,7 @@ int wrong(struct pt_regs *ctx)
 {
 	u32 key = 0;
 
-	return bpf_ringbuf_output(&own, &key, sizeof(key), 0);
+	return bpf_ringbuf_output(&timers, &key, sizeof(key), 0);
 }
 
 SEC("?uprobe")
