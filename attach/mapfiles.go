@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/internal/plan"
 	"github.com/bpftime-go/bpftime/maps"
@@ -125,8 +127,24 @@ func mapSpec(m *object.MapSpec) (maps.Spec, error) {
 	if s.Type.IsPerCPU() {
 		s.Lanes = lanesOf(m.Value, m.ValueSize)
 	}
+	s.Lock = lockOf(m.Value)
 	if s.Type == maps.PerfEventArray && s.MaxEntries == 0 { // as libbpf does
 		s.MaxEntries = maps.PossibleCPUs()
 	}
 	return s, nil
+}
+
+// lockOf is the offset of the bpf_spin_lock in a value, + 1; 0: there is none. As the
+// kernel's, it is a member of the value itself.
+func lockOf(value btf.Type) uint32 {
+	s, ok := btf.As[*btf.Struct](value)
+	if !ok {
+		return 0
+	}
+	for _, m := range s.Members {
+		if t, ok := btf.As[*btf.Struct](m.Type); ok && t.Name == "bpf_spin_lock" && t.Size == 4 {
+			return m.Offset.Bytes() + 1
+		}
+	}
+	return 0
 }

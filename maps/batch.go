@@ -186,9 +186,9 @@ func (m *Map) hashBatch(what string, c *Cursor, n int, take func(key []byte) ([]
 }
 
 // UpdateBatch sets the values of keys, in order, and tells how many it has set when one
-// is refused. As in the kernel it has no flags but Any.
+// is refused. As in the kernel it has no flags but Lock.
 func (m *Map) UpdateBatch(keys, values [][]byte, flags uint64) (int, error) {
-	if len(keys) != len(values) || flags != Any {
+	if len(keys) != len(values) || flags&^Lock != 0 || flags != 0 && m.spec.Lock == 0 {
 		return 0, m.fail("update batch: flags, or number of values", unix.EINVAL)
 	}
 	for i, key := range keys {

@@ -14,6 +14,7 @@ const (
 	Any     = 0
 	NoExist = 1
 	Exist   = 2
+	Lock    = 4 // BPF_F_LOCK: under the lock in the value, also for LookupFlags
 )
 
 // Lookup returns the values of a key: one, or, for per-CPU types, one for each block
@@ -90,8 +91,11 @@ func (m *Map) Update(key, value []byte, flags uint64) error {
 	if m.spec.Type.isIndexed() {
 		return m.updateReference(binary.LittleEndian.Uint32(key), value, flags)
 	}
+	if m.spec.Lock != 0 && flags&^Lock <= Exist {
+		return m.updateBesideLock(key, value, flags)
+	}
 	if flags > Exist || m.spec.Type == StackTrace {
-		return m.fail("update: flags", unix.EINVAL)
+		return m.fail("update: flags, or there is no lock", unix.EINVAL)
 	}
 	if m.spec.Type.isHash() {
 		return m.locked("update", func(w *walk) error { return w.update(value, flags) }, key)
@@ -166,7 +170,7 @@ func (m *Map) ownerOf(block uint32) uint16 {
 
 func (m *Map) values(n uint32) (out [][]byte) {
 	for block := range m.blocksInUse() {
-		out = append(out, m.read(m.valueAtBlock(block, n), m.spec.ValueSize))
+		out = append(out, m.withoutLock(m.read(m.valueAtBlock(block, n), m.spec.ValueSize)))
 	}
 	return out
 }

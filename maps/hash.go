@@ -100,7 +100,7 @@ func (m *Map) valuesOf(n uint32) [][]byte {
 	if m.nslots != 0 {
 		return m.values(n)
 	}
-	return [][]byte{m.read(m.node(n)+uint64(m.valueAt), m.spec.ValueBytes())}
+	return [][]byte{m.withoutLock(m.read(m.node(n)+uint64(m.valueAt), m.spec.ValueBytes()))}
 }
 
 func (m *Map) lookupHash(key []byte) ([][]byte, error) {

@@ -85,6 +85,7 @@ type Spec struct {
 	Flags      uint32
 	Extra      uint32 // of a bloom_filter: hash functions; 0: 5
 	Inner      Inner  // of a map of maps: what they are
+	Lock       uint32 // of an array or a hash: offset of the bpf_spin_lock in a value + 1; 0: there is none
 	Lanes      string // of a per-CPU type: where numbers end in a value; "": UsualLanes
 }
 
@@ -208,6 +209,9 @@ func (s Spec) Offset(key uint32) int64 {
 
 // Check says why no such map can be made.
 func (s Spec) Check() error {
+	if err := s.checkLock(); err != nil {
+		return err
+	}
 	if s.Type.HasRecords() {
 		return s.checkRing()
 	}
@@ -256,7 +260,7 @@ func (s Spec) header(seed uint64) []byte {
 	h, l, le := make([]byte, abi.MAP_DATA_OFF), s.layout(), binary.LittleEndian
 	for at, v := range map[int]uint32{
 		abi.MAP_HDR_VERSION: abi.MAP_VERSION, abi.MAP_HDR_TYPE: uint32(s.Type), abi.MAP_HDR_KEY_SIZE: s.keyBytes(),
-		abi.MAP_HDR_VALUE_SIZE: s.ValueSize, abi.MAP_HDR_MAX_ENTRIES: s.MaxEntries, abi.MAP_HDR_FLAGS: s.Flags,
+		abi.MAP_HDR_VALUE_SIZE: s.ValueSize, abi.MAP_HDR_MAX_ENTRIES: s.MaxEntries, abi.MAP_HDR_FLAGS: s.Flags, abi.MAP_HDR_LOCK: s.Lock,
 		abi.MAP_HDR_NSLOTS: l.nslots, abi.MAP_HDR_VALUE_STRIDE: l.valueStride, abi.MAP_HDR_BUCKET_MASK: l.bucketMask,
 		abi.MAP_HDR_INNER_TYPE: uint32(s.Inner.Type), abi.MAP_HDR_INNER_KEY_SIZE: s.Inner.KeySize, abi.MAP_HDR_INNER_VALUE_SIZE: s.Inner.ValueSize,
 		abi.MAP_HDR_INNER_MAX_ENTRIES: s.Inner.MaxEntries, abi.MAP_HDR_INNER_FLAGS: s.Inner.Flags,
@@ -282,7 +286,8 @@ func readHeader(h []byte, size int64) (Spec, error) {
 		return Spec{}, fmt.Errorf("not a map of version %d", abi.MAP_VERSION)
 	}
 	s := Spec{Type: Type(le.Uint32(h[abi.MAP_HDR_TYPE:])), KeySize: le.Uint32(h[abi.MAP_HDR_KEY_SIZE:]),
-		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:])}
+		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:]),
+		Lock: le.Uint32(h[abi.MAP_HDR_LOCK:])}
 	s.readKeyless(h)
 	s.readInner(h)
 	s.readLanes(h)
@@ -332,6 +337,7 @@ func (s Spec) difference(want Spec) string {
 		{"type", s.Type, want.Type}, {"key size", s.KeySize, want.KeySize}, {"value size", s.ValueSize, want.ValueSize},
 		{"max_entries", s.MaxEntries, want.MaxEntries}, {"flags", fmt.Sprintf("%#x", s.Flags), fmt.Sprintf("%#x", want.Flags)},
 		{"hash functions", s.Extra, want.Extra}, {"inner map", s.Inner, want.Inner},
+		{"bpf_spin_lock", s.Lock, want.Lock},
 		{"numbers in values", fmt.Sprintf("%x", s.Lanes), fmt.Sprintf("%x", want.Lanes)},
 	} {
 		if f.have != f.want {

@@ -46,22 +46,29 @@ func (m *Map) locked(what string, do func(*walk) error, key []byte) error {
 			return m.fail(what+": length of the prefix", unix.EINVAL)
 		}
 	}
+	return m.alone(what, func() error {
+		w := &walk{Map: m, key: key, given: given, head: m.headOf(key), budget: longest}
+		if w.hand() != 0 || w.victim() != 0 {
+			w.recover()
+		}
+		err := do(w)
+		if hand := w.hand(); hand != 0 {
+			w.give(poolOfHand(hand), uint32(hand)-1)
+			w.setHand(0)
+		}
+		return err
+	})
+}
+
+// alone does something while nobody else does who is not a program.
+func (m *Map) alone(what string, do func() error) error {
 	m.writer.Lock()
 	defer m.writer.Unlock()
 	if err := lock(m.file); err != nil {
-		return fmt.Errorf("maps: %s: lock: %w", m.name, err)
+		return fmt.Errorf("maps: %s: %s: lock: %w", m.name, what, err)
 	}
 	defer unix.Flock(int(m.file.Fd()), unix.LOCK_UN)
-	w := &walk{Map: m, key: key, given: given, head: m.headOf(key), budget: longest}
-	if w.hand() != 0 || w.victim() != 0 {
-		w.recover()
-	}
-	err := do(w)
-	if hand := w.hand(); hand != 0 {
-		w.give(poolOfHand(hand), uint32(hand)-1)
-		w.setHand(0)
-	}
-	return err
+	return do()
 }
 
 func (m *Map) record(lease uint64) uint64 { return m.records + lease*abi.MAP_REC_SIZE }

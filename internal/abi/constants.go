@@ -202,6 +202,7 @@ const (
 	MAP_HDR_VALUE_AT           = 116 // u32: where the value lies in a node
 	MAP_HDR_CONTROL            = 120 // u64: offset of the control page; 0: there is none
 	MAP_HDR_FROZEN             = 128 // u32: 1: nothing but programs writes to it any more. May change, once
+	MAP_HDR_LOCK               = 132 // u32: offset of the bpf_spin_lock in a value + 1; 0: there is none
 	MAP_HDR_INNER_TYPE         = 136 // u32: of maps of maps: what their entries are; 0: this is none
 	MAP_HDR_INNER_KEY_SIZE     = 140
 	MAP_HDR_INNER_VALUE_SIZE   = 144
@@ -210,6 +211,9 @@ const (
 	MAP_HDR_NCPUS              = 156 // u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for
 	MAP_HDR_LANES              = 160 // u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words
 	MAP_NLANES                 = 256
+	LOCK_USER                  = 2147483648 // 1 << 31: a bpf_spin_lock that user space holds; else it is lease + 1, or 0
+	LOCK_NS                    = 22         // shift: 9 bits of the inode of its PID namespace; its pid below
+	LOCK_NS_MASK               = 511
 	MAP_SCRATCH                = 4096 // bytes for a lease: copies of values, the oldest go first
 	MAP_DATA_OFF               = 4096 // MAP_HDR_DATA of arrays and per-CPU arrays
 	MAP_CTL_MISSES             = 0    // u64: a value had no place: no block for the lease, or the ring was full

@@ -178,7 +178,7 @@ struct map_header {
 	u64 buckets, nodes, free, records, seed;
 	u32 bucket_mask, nnodes, node_stride, value_at;
 	u64 control;
-	u32 frozen, pad;
+	u32 frozen, lock;
 	u32 inner_type, inner_key_size, inner_value_size, inner_max_entries, inner_flags, ncpus;
 	u8 lanes[MAP_NLANES];
 };
@@ -187,6 +187,7 @@ AT(map_header, inner_key_size, MAP_HDR_INNER_KEY_SIZE);
 AT(map_header, inner_value_size, MAP_HDR_INNER_VALUE_SIZE);
 AT(map_header, inner_max_entries, MAP_HDR_INNER_MAX_ENTRIES);
 AT(map_header, inner_flags, MAP_HDR_INNER_FLAGS);
+AT(map_header, lock, MAP_HDR_LOCK);
 AT(map_header, ncpus, MAP_HDR_NCPUS);
 AT(map_header, lanes, MAP_HDR_LANES);
 AT(map_header, version, MAP_HDR_VERSION);

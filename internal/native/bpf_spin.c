@@ -1,7 +1,8 @@
 /* bpf_spin_lock and bpf_spin_unlock: a u32 in the value of a map, which threads and
  * processes share.
  *
- * The word is the owner's lease + 1; 0: free. In the kernel an owner is not preempted;
+ * The word is the owner's lease + 1, or says which process of user space it is (abi.h
+ * LOCK_USER); 0: free. In the kernel an owner is not preempted;
  * here it is, and it may be stopped or killed, so a waiter lends its time to others,
  * and does not wait for ever (law 6):
  *
@@ -23,19 +24,31 @@ enum { LOOKS = 64, PATIENCE = 1000000000 };
 
 #define cas(p, old, new) __atomic_compare_exchange_n(p, &(u32){old}, new, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
 
+static inline int is_no_process(u32 pid) { return bpftime_syscall(__NR_kill, pid, 0, 0, 0, 0) == -ESRCH_; }
+
 /* Only who sees the same process ids can tell. */
 static inline int is_gone(const struct session_proc *p)
 {
 	if (p->state != SLOT_LIVE || p->pidns != bpftime_resident.pidns_ino)
 		return p->state != SLOT_LIVE;
-	return bpftime_syscall(__NR_kill, p->pid, 0, 0, 0, 0) == -ESRCH_;
+	return is_no_process(p->pid);
+}
+
+static inline int is_user_gone(u32 owner)
+{
+	u32 ns = (u32)bpftime_resident.pidns_ino;
+
+	return !((owner >> LOCK_NS ^ ns) & LOCK_NS_MASK) && is_no_process(owner & ((1u << LOCK_NS) - 1));
 }
 
 static inline int is_dead(u32 owner)
 {
 	struct session *s = bpftime_resident.session;
-	u64 holder = owner <= SESSION_NLEASES ? __atomic_load_n(&s->leases[owner - 1].owner, __ATOMIC_RELAXED) : 0;
+	u64 holder;
 
+	if (owner & LOCK_USER)
+		return is_user_gone(owner);
+	holder = owner <= SESSION_NLEASES ? __atomic_load_n(&s->leases[owner - 1].owner, __ATOMIC_RELAXED) : 0;
 	return !holder || (holder <= SESSION_NPROCS && is_gone(&s->procs[holder - 1]));
 }
 

@@ -36,7 +36,7 @@ enum {
 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
-#define BPF_F_LOCK 4u /* flag of an update; no value here has a lock */
+#define BPF_F_LOCK 4u
 #define BPF_F_RDONLY_PROG 128u
 
 /* A table of the programs that a process has, in the code of a plan: the slot of id is the
@@ -66,6 +66,9 @@ HIDDEN u64 bpftime_map_referred(struct map_header *outer, const u64 *entry);
 
 /* map_each.c: 164 */
 HIDDEN u64 bpftime_for_each_map_elem(BPF_ARGS);
+
+/* map_lock.c: an update of a map whose values have a lock. */
+HIDDEN u64 bpftime_update_beside_lock(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u64 ctx);
 
 /* map_percpu.c: 195 */
 HIDDEN u64 bpftime_map_lookup_percpu_elem(BPF_ARGS);

@@ -88,6 +88,16 @@ static HOT int is_filter(const struct map_header *h)
 	return !(bits & (bits - 1)) && bits >= 64 && h->nnodes && h->nnodes <= 15 && inside(h, h->data, bits / 64, 8);
 }
 
+static HOT int is_good_lock(const struct map_header *h)
+{
+	u64 at = h->lock - 1ul;
+
+	if (!h->lock)
+		return 1;
+	return (h->type == TYPE_ARRAY || h->type == TYPE_HASH) && at % 4 == 0 && at + 4 <= h->value_size &&
+	       (h->type == TYPE_ARRAY || h->value_size <= MAP_SCRATCH);
+}
+
 HOT long bpftime_map_check(const struct map_header *h, u64 size)
 {
 	int ok = h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == size;
@@ -110,5 +120,5 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		ok = ok && is_filter(h);
 	else if (!is_ring(h))
 		ok = 0;
-	return ok ? 0 : -(long)EINVAL_;
+	return ok && is_good_lock(h) ? 0 : -(long)EINVAL_;
 }

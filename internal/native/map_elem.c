@@ -64,6 +64,8 @@ HOT u64 bpftime_map_update_elem(BPF_ARGS)
 
 	if (unlikely(h->flags & BPF_F_RDONLY_PROG))
 		return error(EPERM_);
+	if (unlikely(h->lock))
+		return bpftime_update_beside_lock(h, (const u8 *)r2, (const u8 *)r3, r4, ctx);
 	if (is_hashed(h))
 		return bpftime_hash_update(h, (const u8 *)r2, (const u8 *)r3, r4, lease);
 	if (type == TYPE_LPM_TRIE)

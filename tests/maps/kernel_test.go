@@ -14,6 +14,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -30,7 +31,33 @@ type kernelMap struct {
 }
 
 func makeKernelMap(spec maps.Spec) (*ebpf.Map, error) {
-	return ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.MapType(spec.Type), KeySize: spec.KeySize, ValueSize: spec.ValueSize, MaxEntries: spec.MaxEntries, Flags: spec.Flags})
+	m := &ebpf.MapSpec{Type: ebpf.MapType(spec.Type), KeySize: spec.KeySize, ValueSize: spec.ValueSize, MaxEntries: spec.MaxEntries, Flags: spec.Flags}
+	if spec.Lock != 0 {
+		m.Key, m.Value = btf.Type(&btf.Int{Name: "index", Size: 4}), lockedType(spec)
+		if spec.Type != maps.Array {
+			m.Key = bytesType(spec.KeySize)
+		}
+	}
+	return ebpf.NewMap(m)
+}
+
+func bytesType(n uint32) btf.Type {
+	byteType := &btf.Int{Name: "byte", Size: 1}
+	return &btf.Array{Index: &btf.Int{Name: "index", Size: 4}, Type: byteType, Nelems: n}
+}
+
+// lockedType is a value of bytes around a lock.
+func lockedType(spec maps.Spec) btf.Type {
+	at := spec.Lock - 1
+	lock := &btf.Struct{Name: "bpf_spin_lock", Size: 4, Members: []btf.Member{{Name: "val", Type: &btf.Int{Name: "u32", Size: 4}}}}
+	s := &btf.Struct{Name: "value", Size: spec.ValueSize, Members: []btf.Member{{Name: "lock", Type: lock, Offset: btf.Bits(at * 8)}}}
+	if at > 0 {
+		s.Members = append([]btf.Member{{Name: "before", Type: bytesType(at)}}, s.Members...)
+	}
+	if behind := at + 4; behind < spec.ValueSize {
+		s.Members = append(s.Members, btf.Member{Name: "behind", Type: bytesType(spec.ValueSize - behind), Offset: btf.Bits(behind * 8)})
+	}
+	return s
 }
 
 // needsKernel ends the test where the kernel makes no maps and runs no program for us.
@@ -73,7 +100,11 @@ func openKernelMap(t testing.TB, spec maps.Spec) *kernelMap {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { k.io.Close() })
-	k.prog, err = ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SocketFilter, Instructions: k.program(), License: "GPL"})
+	kind := ebpf.SocketFilter
+	if spec.Lock != 0 { // one that may use locks
+		kind = ebpf.SchedCLS
+	}
+	k.prog, err = ebpf.NewProgram(&ebpf.ProgramSpec{Type: kind, Instructions: k.program(), License: "GPL"})
 	if err != nil {
 		t.Fatalf("%v: %v", spec, err)
 	}
@@ -104,8 +135,11 @@ func (k *kernelMap) program() asm.Instructions {
 		asm.FnMapLookupElem.Call(), asm.JEq.Imm(asm.R0, 0, "end"))
 	at := int16(0)
 	for size := asm.DWord; at < int16(k.spec.ValueSize); at += int16(size.Sizeof()) {
-		if at+8 > int16(k.spec.ValueSize) {
+		if at+8 > int16(k.spec.ValueSize) || k.spec.Lock != 0 {
 			size = asm.Byte
+		}
+		if lock := int16(k.spec.Lock) - 1; lock >= 0 && at >= lock && at < lock+4 { // the program may not look at it
+			continue
 		}
 		in = append(in, asm.LoadMem(asm.R1, asm.R0, at, size), asm.StoreMem(asm.R6, ioKey+ks+at, asm.R1, size))
 	}
@@ -167,6 +201,10 @@ func (b *both) program(op int, key, value []byte, flags uint64) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	if lock := b.spec.Lock; lock != 0 { // which a program does not see in the kernel
+		clear(ours[lock-1:][:4])
+		clear(theirs[lock-1:][:4])
+	}
 	if got != want || op == opLookup && got == 1 && !bytes.Equal(ours, theirs) {
 		b.t.Fatalf("%s: program, op %d, key %x, flags %d: %d, %x; the kernel: %d, %x", b.what, op, key, flags, got, ours, want, theirs)
 	}
@@ -208,6 +246,10 @@ func (b *both) user(op string, key, value []byte, flags uint64) {
 		theirs, kerr := b.kernelValue(key, b.k.Lookup)
 		ours, err := b.g.Lookup(key)
 		b.same(op, key, flat(ours), err, theirs, kerr)
+	case "lookup with a lock":
+		theirs, kerr := b.kernelValue(key, func(key, out any) error { return b.k.LookupWithFlags(key, out, ebpf.MapLookupFlags(flags)) })
+		ours, err := b.g.LookupFlags(key, flags)
+		b.same(fmt.Sprint(op, " flags ", flags), key, flat(ours), err, theirs, kerr)
 	case "lookup and delete":
 		theirs, kerr := b.kernelValue(key, b.k.LookupAndDelete)
 		ours, err := b.g.LookupAndDelete(key)
@@ -298,6 +340,10 @@ func (b *both) dump() {
 var exact = []maps.Spec{
 	{Type: maps.Array, KeySize: 4, ValueSize: 12, MaxEntries: 9},
 	{Type: maps.Array, KeySize: 4, ValueSize: 1, MaxEntries: 1, Flags: maps.Mmapable},
+	{Type: maps.Array, KeySize: 4, ValueSize: 12, MaxEntries: 9, Lock: 1},
+	{Type: maps.Array, KeySize: 4, ValueSize: 36, MaxEntries: 3, Lock: 13},
+	{Type: maps.Hash, KeySize: 8, ValueSize: 24, MaxEntries: 20, Lock: 9},
+	{Type: maps.Hash, KeySize: 20, ValueSize: 21, MaxEntries: 20, Lock: 17, Flags: maps.NoPrealloc},
 	{Type: maps.PercpuArray, KeySize: 4, ValueSize: 8, MaxEntries: 9},
 	{Type: maps.PercpuArray, KeySize: 4, ValueSize: 20, MaxEntries: 3},
 	{Type: maps.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 20},
@@ -348,6 +394,8 @@ func TestKernelAgrees(t *testing.T) {
 				switch op := r.IntN(20); {
 				case op < 10:
 					b.program([]int{opLookup, opUpdate, opUpdate, opDelete}[op%4], key, value, flags)
+				case op == 18 && r.IntN(2) == 0 && !spec.Type.IsPerCPU():
+					b.user("lookup with a lock", key, nil, []uint64{0, 4, 4, 4, 1, 5, 1 << 40}[r.IntN(7)])
 				case op == 19 && r.IntN(4) == 0:
 					b.user("next key", nil, nil, 0)
 				default:

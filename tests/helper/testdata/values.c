@@ -355,6 +355,22 @@ static pid_t child_with_lock(int stops)
 	_exit(0);
 }
 
+// What a process of user space held: one that is dead, one of another PID namespace, and one that lives.
+static void user_locks(u32 dead)
+{
+	u32 ns = (u32)bpftime_resident.pidns_ino & LOCK_NS_MASK;
+	u64 before = misses();
+	shared->lock = LOCK_USER | ns << LOCK_NS | dead;
+	call(SPIN_LOCK, &shared->lock);
+	check(shared->lock == 30 && misses() == before, "%#x, %lu misses", shared->lock, misses() - before);
+	shared->lock = LOCK_USER | (ns ^ 1) << LOCK_NS | dead; // somebody's there
+	call(SPIN_LOCK, &shared->lock);
+	check(shared->lock == 30 && misses() == before + 1, "%#x, %lu misses", shared->lock, misses() - before);
+	shared->lock = LOCK_USER | ns << LOCK_NS | (u32)getpid();
+	call(SPIN_LOCK, &shared->lock);
+	check(shared->lock == 30 && misses() == before + 2, "%#x, %lu misses", shared->lock, misses() - before);
+}
+
 static void locks(void)
 {
 	pthread_t t[LOCKERS];
@@ -391,6 +407,7 @@ static void locks(void)
 	shared->lock = 0xdeadbeef; // nobody's
 	call(SPIN_LOCK, &shared->lock);
 	check(shared->lock == 30, "%#x", shared->lock);
+	user_locks((u32)pid);
 }
 
 // Which helpers there are, for the test to compare.
