@@ -47,34 +47,35 @@ func (c *compiler) object(name string, conf *config.Object) error {
 
 // load reads and links an object, or a gadget, and says where its programs go.
 func (c *compiler) load(name string, conf *config.Object) (*loaded, []config.Program, error) {
-	spec, attach, options, err := source(conf)
+	spec, setup, err := source(conf)
 	if err != nil {
 		return nil, nil, c.located(conf.Pos, err)
 	}
 	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1, compiled: map[purpose]compiled{}}
-	l.Object, err = object.Link(spec, object.Options{Constants: c.constants(conf.Rodata), Maps: c.mapOptions(options), Helper: offered})
+	l.Object, err = object.Link(spec, object.Options{Constants: c.constants(setup.Rodata), Maps: c.mapOptions(setup.Maps), Helper: offered})
 	if err != nil {
 		return nil, nil, err
 	}
 	l.planned = make([]uint32, len(l.Maps))
-	return l, attach, nil
+	return l, setup.Programs, nil
 }
 
 // source is what an entry of objects: names, and what it says about it.
-func source(conf *config.Object) (spec *object.Spec, attach []config.Program, options []config.Map, err error) {
+func source(conf *config.Object) (spec *object.Spec, setup gadgets.Setup, err error) {
 	if conf.Gadget == "" {
 		spec, err = object.LoadFile(conf.Path)
-		return spec, conf.Attach, conf.Maps, err
+		return spec, gadgets.Setup{Programs: conf.Attach, Maps: conf.Maps, Rodata: conf.Rodata}, err
 	}
 	g, err := gadgets.Find(conf.Gadget)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, setup, err
 	}
-	if attach, options, err = g.Expand(conf.Args); err != nil {
-		return nil, nil, nil, err
+	if setup, err = g.Expand(conf.Args); err != nil {
+		return nil, setup, err
 	}
+	setup.Maps, setup.Rodata = append(setup.Maps, conf.Maps...), append(setup.Rodata, conf.Rodata...)
 	spec, err = object.Load(g.Name+".bpf.o", g.Object)
-	return spec, attach, append(options, conf.Maps...), err
+	return spec, setup, err
 }
 
 func (c *compiler) located(pos config.Pos, err error) error {

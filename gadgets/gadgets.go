@@ -29,21 +29,42 @@ var funclatency []byte
 //go:embed bpf/mallocs.bpf.o
 var mallocs []byte
 
+//go:embed bpf/opensnoop.bpf.o
+var opensnoop []byte
+
+//go:embed bpf/execsnoop.bpf.o
+var execsnoop []byte
+
+//go:embed bpf/syscount.bpf.o
+var syscount []byte
+
 // A Gadget is a built-in object.
 type Gadget struct {
 	Name   string
 	Usage  string // of its arguments
 	Short  string // what it shows, in one line
 	Object []byte // ELF, as clang -target bpf writes it
-	expand func(args []string) ([]config.Program, []config.Map, error)
+	expand func(args []string) (Setup, error)
+	// options are those of the tool it is named after; nil: it is none.
+	options []option
+}
+
+// A Setup is what a manifest would say about a gadget's object.
+type Setup struct {
+	Programs []config.Program // none: each is attached where its section says
+	Maps     []config.Map
+	Rodata   []config.Constant
 }
 
 // All are the gadgets there are, by name.
 var All = []*Gadget{
-	{"funccount", "SPEC…", "how often functions are hit", funccount, expandFunccount},
-	{"funclatency", "SPEC", "how long a function takes, as a histogram", funclatency, expandFunclatency},
-	{"funcsum", "SPEC…", "sums of first arguments (uprobe) or results (uretprobe)", funcsum, expandFuncsum},
-	{"mallocs", "", "allocations by command: how many, how much, of which sizes", mallocs, expandMallocs},
+	{"execsnoop", "[OPTION]…", "programs that are executed, with their arguments", execsnoop, expandExecsnoop, execsnoopOptions},
+	{"funccount", "SPEC…", "how often functions are hit", funccount, expandFunccount, nil},
+	{"funclatency", "SPEC", "how long a function takes, as a histogram", funclatency, expandFunclatency, nil},
+	{"funcsum", "SPEC…", "sums of first arguments (uprobe) or results (uretprobe)", funcsum, expandFuncsum, nil},
+	{"mallocs", "", "allocations by command: how many, how much, of which sizes", mallocs, expandMallocs, nil},
+	{"opensnoop", "[OPTION]…", "files that are opened, or are not, and why", opensnoop, expandOpensnoop, opensnoopOptions},
+	{"syscount", "[OPTION]…", "system calls: how often, how long", syscount, expandSyscount, syscountOptions},
 }
 
 // Find returns the gadget of that name. The error names those there are.
@@ -59,13 +80,16 @@ func Find(name string) (*Gadget, error) {
 }
 
 // Expand is what the manifest would say about the object for these arguments.
-func (g *Gadget) Expand(args []string) ([]config.Program, []config.Map, error) {
-	programs, maps, err := g.expand(args)
+func (g *Gadget) Expand(args []string) (Setup, error) {
+	s, err := g.expand(args)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w; use: %s", g.Name, err, strings.TrimSpace(g.Name+" "+g.Usage))
+		return Setup{}, fmt.Errorf("%s: %w; use: %s", g.Name, err, strings.TrimSpace(g.Name+" "+g.Usage))
 	}
-	return programs, maps, nil
+	return s, nil
 }
+
+// Help lists the options of a gadget; "" if it has none.
+func (g *Gadget) Help() string { return describe(g.options) }
 
 // bareKind is the kind that is meant by a specification without one. Stars belong to
 // names only where there are parameters: f(char*).
@@ -98,23 +122,23 @@ func attachments(args []string) ([]config.Attachment, error) {
 	return out, nil
 }
 
-func expandFunccount(args []string) ([]config.Program, []config.Map, error) {
+func expandFunccount(args []string) (Setup, error) {
 	at, err := attachments(args)
 	if err != nil {
-		return nil, nil, err
+		return Setup{}, err
 	}
-	return []config.Program{{Program: "count", At: at}}, nil, nil
+	return Setup{Programs: []config.Program{{Program: "count", At: at}}}, nil
 }
 
-func expandFuncsum(args []string) ([]config.Program, []config.Map, error) {
+func expandFuncsum(args []string) (Setup, error) {
 	at, err := attachments(args)
 	if err != nil {
-		return nil, nil, err
+		return Setup{}, err
 	}
 	entry, ret := config.Program{Program: "on_entry"}, config.Program{Program: "on_return"}
 	for _, a := range at {
 		if a.Spec.Kind == config.USDT {
-			return nil, nil, fmt.Errorf("%v is no function: where its arguments are differs from place to place", a.Spec)
+			return Setup{}, fmt.Errorf("%v is no function: where its arguments are differs from place to place", a.Spec)
 		}
 		p := &entry
 		if a.Spec.OnReturn() {
@@ -123,30 +147,30 @@ func expandFuncsum(args []string) ([]config.Program, []config.Map, error) {
 		p.At = append(p.At, a)
 	}
 	programs := slices.DeleteFunc([]config.Program{entry, ret}, func(p config.Program) bool { return len(p.At) == 0 })
-	return programs, []config.Map{{Name: "sums", MaxEntries: uint32(len(args))}}, nil
+	return Setup{Programs: programs, Maps: []config.Map{{Name: "sums", MaxEntries: uint32(len(args))}}}, nil
 }
 
-func expandFunclatency(args []string) ([]config.Program, []config.Map, error) {
+func expandFunclatency(args []string) (Setup, error) {
 	at, err := attachments(args)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return Setup{}, err
 	case len(at) != 1:
-		return nil, nil, fmt.Errorf("%d functions are too many for one histogram", len(at))
+		return Setup{}, fmt.Errorf("%d functions are too many for one histogram", len(at))
 	case at[0].Spec.Kind != config.Uprobe && at[0].Spec.Kind != config.Uretprobe, at[0].Spec.Offset != 0:
-		return nil, nil, fmt.Errorf("%v is no function", at[0].Spec)
+		return Setup{}, fmt.Errorf("%v is no function", at[0].Spec)
 	}
 	entry, ret := at[0], at[0]
 	entry.Spec.Kind, ret.Spec.Kind = config.Uprobe, config.Uretprobe
-	return []config.Program{
+	return Setup{Programs: []config.Program{
 		{Program: "on_entry", At: []config.Attachment{entry}},
 		{Program: "on_return", At: []config.Attachment{ret}},
-	}, nil, nil
+	}}, nil
 }
 
-func expandMallocs(args []string) ([]config.Program, []config.Map, error) {
+func expandMallocs(args []string) (Setup, error) {
 	if len(args) > 0 {
-		return nil, nil, fmt.Errorf("it takes no argument, not %q", args)
+		return Setup{}, fmt.Errorf("it takes no argument, not %q", args)
 	}
-	return nil, nil, nil
+	return Setup{}, nil
 }

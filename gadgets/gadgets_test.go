@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpftime-go/bpftime/config"
 	"github.com/bpftime-go/bpftime/gadgets"
 	"github.com/bpftime-go/bpftime/vm/object"
 )
@@ -63,15 +62,18 @@ func describe(t *testing.T, name string, image []byte) string {
 	return b.String()
 }
 
-func show(programs []config.Program, maps []config.Map) string {
+func show(s gadgets.Setup) string {
 	var b strings.Builder
-	for _, p := range programs {
+	for _, p := range s.Programs {
 		for _, a := range p.At {
 			fmt.Fprintf(&b, "%s %v %d\n", p.Program, a.Spec, a.Cookie)
 		}
 	}
-	for _, m := range maps {
+	for _, m := range s.Maps {
 		fmt.Fprintf(&b, "map %s %d\n", m.Name, m.MaxEntries)
+	}
+	for _, c := range s.Rodata {
+		fmt.Fprintf(&b, "%s = %v\n", c.Name, c.Value)
 	}
 	return b.String()
 }
@@ -85,14 +87,26 @@ func TestExpand(t *testing.T) {
 		{"funccount libc:mem* libc:?", "count uprobe.multi/libc:mem* 0\ncount uprobe.multi/libc:? 1\n"},
 		{"funccount a:f(char*)", "count uprobe/a:f(char*) 0\n"},
 		{"mallocs", ""},
+		{"opensnoop", ""},
+		{"opensnoop -x -p 7", "only_pid = 7\nonly_failed = true\n"},
+		{"opensnoop -Txu0 --tid=9 -n ls", "only_tid = 9\nonly_uid = 0\nonly_failed = true\n"},
+		{"opensnoop --pid 12 --failed -d5 -eTU", "only_pid = 12\nonly_failed = true\n"},
+		{"execsnoop -x --max-args 30 -l /etc -q", "max_args = 30\n"},
+		{"syscount", "count tracepoint/raw_syscalls/sys_enter 0\n"},
+		{"syscount -p 7 -T 3", "count tracepoint/raw_syscalls/sys_enter 0\nonly_pid = 7\n"},
+		{"syscount -P", "count_process tracepoint/raw_syscalls/sys_enter 0\nby_process = true\n"},
+		{"syscount -x", "leave tracepoint/raw_syscalls/sys_exit 0\nonly_failed = true\n"},
+		{"syscount -e2 -P", "leave tracepoint/raw_syscalls/sys_exit 0\nonly_errno = 2\nby_process = true\n"},
+		{"syscount -Lm", "enter tracepoint/raw_syscalls/sys_enter 0\nleave tracepoint/raw_syscalls/sys_exit 0\ntimed = true\n"},
+		{"syscount -H -x", "enter tracepoint/raw_syscalls/sys_enter 0\nleave tracepoint/raw_syscalls/sys_exit 0\nonly_failed = true\ntimed = true\n"},
 	} {
 		words := strings.Fields(c.line)
 		g, err := gadgets.Find(words[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		programs, maps, err := g.Expand(words[1:])
-		if got := show(programs, maps); err != nil || got != c.want {
+		setup, err := g.Expand(words[1:])
+		if got := show(setup); err != nil || got != c.want {
 			t.Errorf("%s: %v\n%swant\n%s", c.line, err, got, c.want)
 		}
 	}
@@ -107,17 +121,28 @@ func TestExpandRefuses(t *testing.T) {
 		"funclatency uprobe.multi/libc:mem*": "funclatency: uprobe.multi/libc:mem* is no function; use: funclatency SPEC",
 		"funcsum usdt/libc:libc:setjmp":      "funcsum: usdt/libc:libc:setjmp is no function: where its arguments are differs from place to place; use: funcsum SPEC…",
 		"mallocs libc:malloc":                `mallocs: it takes no argument, not ["libc:malloc"]; use: mallocs`,
+		"opensnoop ls":                       `opensnoop: it takes options only, not "ls"; use: opensnoop [OPTION]…`,
+		"opensnoop -y":                       `opensnoop: unknown option -y; use: opensnoop [OPTION]…`,
+		"opensnoop -xp":                      `opensnoop: -p needs PID; use: opensnoop [OPTION]…`,
+		"opensnoop --pid":                    `opensnoop: --pid needs PID; use: opensnoop [OPTION]…`,
+		"opensnoop --pid -1":                 `opensnoop: --pid "-1" is no number; use: opensnoop [OPTION]…`,
+		"opensnoop -p 4294967296":            `opensnoop: -p "4294967296" is no number; use: opensnoop [OPTION]…`,
+		"opensnoop --failed=yes":             `opensnoop: --failed takes no argument; use: opensnoop [OPTION]…`,
+		"opensnoop --fail":                   `opensnoop: unknown option --fail; use: opensnoop [OPTION]…`,
+		"opensnoop -":                        `opensnoop: it takes options only, not "-"; use: opensnoop [OPTION]…`,
+		"execsnoop --max-args 61":            `execsnoop: --max-args 61 is not between 1 and 60; use: execsnoop [OPTION]…`,
+		"execsnoop -p 7":                     `execsnoop: unknown option -p; use: execsnoop [OPTION]…`,
 	} {
 		words := strings.Fields(line)
 		g, err := gadgets.Find(words[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := g.Expand(words[1:]); err == nil || err.Error() != want {
+		if _, err := g.Expand(words[1:]); err == nil || err.Error() != want {
 			t.Errorf("%s: %v\nwant %s", line, err, want)
 		}
 	}
-	if _, err := gadgets.Find("funcount"); err == nil || !strings.Contains(err.Error(), "there are funccount, funclatency, funcsum, mallocs") {
+	if _, err := gadgets.Find("funcount"); err == nil || !strings.Contains(err.Error(), "there are execsnoop, funccount, funclatency, funcsum, mallocs, opensnoop, syscount") {
 		t.Errorf("funcount: %v", err)
 	}
 }

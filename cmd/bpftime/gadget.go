@@ -39,7 +39,7 @@ func gadgetManifest(name string, args []string) (*config.Manifest, error) {
 	if err != nil {
 		return nil, usage("unknown gadget %q%s", name, didYouMean("", name, gadgetNames()))
 	}
-	if _, _, err := g.Expand(args); err != nil {
+	if _, err := g.Expand(args); err != nil {
 		return nil, usage("%w", err)
 	}
 	return &config.Manifest{Name: name, Objects: []config.Object{{Gadget: name, Args: args}}}, nil

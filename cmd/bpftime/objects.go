@@ -10,35 +10,35 @@ import (
 
 // loadObject reads and links an object of a manifest as the agent will.
 func loadObject(m *config.Manifest, o config.Object) (*object.Object, error) {
-	spec, options, err := objectSpec(o)
+	spec, setup, err := objectSpec(o)
 	if err != nil {
 		if where := place(m, o.Pos); where != "" {
 			return nil, fmt.Errorf("%s: %w", where, err)
 		}
 		return nil, err
 	}
-	opts := object.Options{Constants: constants(m, o.Rodata)}
-	for _, mo := range append(options, o.Maps...) {
+	opts := object.Options{Constants: constants(m, append(setup.Rodata, o.Rodata...))}
+	for _, mo := range append(setup.Maps, o.Maps...) {
 		opts.Maps = append(opts.Maps, object.MapOption{Name: mo.Name, MaxEntries: mo.MaxEntries, Where: place(m, mo.Pos)})
 	}
 	return object.Link(spec, opts)
 }
 
-func objectSpec(o config.Object) (*object.Spec, []config.Map, error) {
+func objectSpec(o config.Object) (*object.Spec, gadgets.Setup, error) {
 	if o.Gadget == "" {
 		spec, err := object.LoadFile(o.Path)
-		return spec, nil, err
+		return spec, gadgets.Setup{}, err
 	}
 	g, err := gadgets.Find(o.Gadget)
 	if err != nil {
-		return nil, nil, err
+		return nil, gadgets.Setup{}, err
 	}
-	_, options, err := g.Expand(o.Args)
+	setup, err := g.Expand(o.Args)
 	if err != nil {
-		return nil, nil, err
+		return nil, setup, err
 	}
 	spec, err := object.Load(g.Name+".bpf.o", g.Object)
-	return spec, options, err
+	return spec, setup, err
 }
 
 // place is where something stands in the manifest, for messages.
