@@ -357,7 +357,7 @@ func TestOnError(t *testing.T) {
 // object a manifest has no plan.
 func TestGadgetNames(t *testing.T) {
 	for manifest, want := range map[string]string{
-		"objects:\n- {gadget: funcount, args: [uprobe/libc:malloc]}":                 `m.yaml:2:3: unknown gadget "funcount": there are funccount, funclatency, funcsum, mallocs`,
+		"objects:\n- {gadget: funcount, args: [uprobe/libc:malloc]}":                 `m.yaml:2:3: unknown gadget "funcount": there are execsnoop, funccount, funclatency, funcsum, mallocs, opensnoop, syscount`,
 		"objects:\n- {gadget: funccount, args: [uprobe/lib:x]}\n- {gadget: funcsum}": "m.yaml:3:3: funcsum: nothing to attach to; use: funcsum SPEC…",
 	} {
 		newBench(t).wantError(manifest, want)

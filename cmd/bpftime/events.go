@@ -29,7 +29,7 @@ reader is refused. --type says what records are where the object does not.
 		Example: "  bpftime events\n  bpftime events latency.events --follow\n  bpftime events -s web --type event --json",
 		RunE: func(c *cobra.Command, args []string) error {
 			return o.run(c.OutOrStdout(), func(s *session.Session) ([]source, error) {
-				e := newEventSource(s, args)
+				e := newEventSource(s, args, nil)
 				e.typ = typ
 				if err := e.look(); err != nil {
 					e.close()
@@ -70,10 +70,11 @@ type eventSource struct {
 	rings   []*ring
 	seen    map[string]bool // files
 	changed time.Time       // of the directory, when it was last looked at
+	tool    *toolRun        // that makes rows of records; nil: they are shown as they are
 }
 
-func newEventSource(s *session.Session, only []string) *eventSource {
-	return &eventSource{s: s, only: only, seen: map[string]bool{}}
+func newEventSource(s *session.Session, only []string, tool *toolRun) *eventSource {
+	return &eventSource{s: s, only: only, seen: map[string]bool{}, tool: tool}
 }
 
 // A ring is one ring buffer that is being read.
@@ -196,7 +197,7 @@ func (e *eventSource) poll() (out []line) {
 	for _, r := range e.rings {
 		records, err := r.next(atOnce)
 		for _, record := range records {
-			out = append(out, r.line(record))
+			out = append(out, e.lines(r, record)...)
 		}
 		if err != nil {
 			out = append(out, errorLine(fmt.Errorf("%s: %w", r.name, err)))
@@ -204,6 +205,14 @@ func (e *eventSource) poll() (out []line) {
 		out = append(out, lostLine(e.s.Name(), "records of "+r.name, &r.lost, r.gone())...)
 	}
 	return out
+}
+
+func (e *eventSource) lines(r *ring, rec ringbuf.Record) []line {
+	if e.tool == nil {
+		return []line{r.line(rec)}
+	}
+	v, _ := r.types.decode(rec.Data)
+	return e.tool.record(v)
 }
 
 func errorLine(err error) line {

@@ -43,14 +43,18 @@ func follow(s *runSession, out *output, child *launch.Child) (int, error) {
 		code, err := child.Wait()
 		ended <- end{code, err}
 	}()
-	f := &follower{dir: s.dir, out: out, since: now()}
+	f := &follower{dir: s.dir, out: out, since: now(), tool: s.tool}
 	defer f.close()
+	if !out.asJSON {
+		io.WriteString(out, s.tool.header())
+	}
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case e := <-ended:
 			f.drain()
+			f.end()
 			return e.code, e.err
 		case <-tick.C:
 			for n := 0; n < busyPolls && f.poll(); n++ { // a ring that fills fast is not left alone
@@ -69,6 +73,7 @@ type follower struct {
 	since   moment
 	s       *session.Session
 	sources []source
+	tool    *toolRun
 }
 
 // poll prints what is new, and reports whether there was anything.
@@ -79,7 +84,7 @@ func (f *follower) poll() bool {
 			return false // not there yet; the report says why if it stays so
 		}
 		f.s = s
-		f.sources = []source{&logSource{s: s, since: f.since}, &traceSource{s: s, r: s.FollowTrace(), since: f.since}, newEventSource(s, nil)}
+		f.sources = []source{&logSource{s: s, since: f.since}, &traceSource{s: s, r: s.FollowTrace(), since: f.since}, newEventSource(s, nil, f.tool)}
 	}
 	var b bytes.Buffer // one write for all
 	for _, source := range f.sources {
@@ -87,10 +92,26 @@ func (f *follower) poll() bool {
 			f.print(&b, l)
 		}
 	}
+	came := b.Len() > 0
+	if f.tool != nil {
+		for _, l := range f.tool.tick(f.s) {
+			f.print(&b, l)
+		}
+	}
 	if b.Len() > 0 {
 		f.out.Write(b.Bytes())
 	}
-	return b.Len() > 0
+	return came
+}
+
+// end prints what a tool has kept until now.
+func (f *follower) end() {
+	if f.tool == nil || f.s == nil {
+		return
+	}
+	for _, l := range f.tool.end(f.s) {
+		f.print(f.out, l)
+	}
 }
 
 // drain prints what is left when CMD has ended. What it left behind may go on for ever;
@@ -101,7 +122,13 @@ func (f *follower) drain() {
 }
 
 func (f *follower) print(w io.Writer, l line) {
-	if f.out.asJSON {
+	switch {
+	case f.out.asJSON && l.kind == rowKind:
+		if v := l.view(); v != nil {
+			printJSON(w, v)
+		}
+		return
+	case f.out.asJSON:
 		printJSON(w, map[string]any{l.kind: l.view()})
 		return
 	}

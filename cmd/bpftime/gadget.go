@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
@@ -28,9 +29,25 @@ func gadgetHelp() string {
 	}
 	b.WriteString(`
 SPEC is uprobe/PATH:SYMBOL or uretprobe/PATH:SYMBOL; PATH is absolute, or a
-library's name (libc), or /proc/self/exe.
+library's name (libc), or /proc/self/exe. For an OPTION: run opensnoop -h
 `)
 	return b.String()
+}
+
+// printGadgetHelp answers run GADGET -h; false: that was not asked.
+func printGadgetHelp(w io.Writer, args []string) bool {
+	if len(args) < 2 || args[1] != "-h" && args[1] != "--help" {
+		return false
+	}
+	g, err := gadgets.Find(args[0])
+	if err != nil {
+		return false
+	}
+	fmt.Fprintf(w, "%s: %s\n\n  bpftime run %s -- CMD [ARG]…\n", g.Name, g.Short, strings.TrimSpace(g.Name+" "+g.Usage))
+	if help := g.Help(); help != "" {
+		fmt.Fprintf(w, "\nOptions:\n%s", help)
+	}
+	return true
 }
 
 // gadgetManifest is the manifest of one gadget.

@@ -38,6 +38,10 @@ func report(rs *runSession, out *output, command string, code int) error {
 		fmt.Fprintln(out, "bpftime: nothing was traced: the agent started in no process")
 		return out.failure()
 	}
+	if rs.tool != nil {
+		printTroubles(out, v.Links)
+		return out.failure()
+	}
 	fmt.Fprintln(out)
 	if err := printLinks(out, v.Links); err != nil {
 		return err

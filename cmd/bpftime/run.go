@@ -46,7 +46,12 @@ if bpftime failed, 126 if CMD cannot be executed, 127 if it was not found.`,
   bpftime run -o latency.bpf.o -- ./server --port 80
   bpftime run -m trace.yaml -s web nginx`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error { return failedRun(run(o, args)) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(o.manifests)+len(o.objects) == 0 && printGadgetHelp(c.OutOrStdout(), args) {
+				return nil
+			}
+			return failedRun(run(o, args))
+		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) > 0 || len(o.manifests)+len(o.objects) > 0 {
 				return nil, cobra.ShellCompDirectiveDefault
@@ -102,6 +107,9 @@ func run(o runOptions, args []string) error {
 	}
 	defer s.end()
 	s.labels = labels(m)
+	if s.tool, err = toolOf(m); err != nil {
+		return err
+	}
 	env, err := s.environment(os.Environ(), agent, m)
 	if err != nil {
 		return err

@@ -245,7 +245,7 @@ func TestRunManifestFails(t *testing.T) {
 		{"-m nope.yaml", "cannot open DIR/nope.yaml: no such file or directory"},
 		{"-m /dev/null", "/dev/null is no regular file; a manifest is read by every process that inherits the variable"},
 		{"-m key.yaml", `DIR/key.yaml:2:5: unknown key "gadgt"; did you mean "gadget"?`},
-		{"-m gadget.yaml", `DIR/gadget.yaml:2:5: unknown gadget "funcount": there are funccount, funclatency, funcsum, mallocs`},
+		{"-m gadget.yaml", `DIR/gadget.yaml:2:5: unknown gadget "funcount": there are execsnoop, funccount, funclatency, funcsum, mallocs, opensnoop, syscount`},
 		{"-m object.yaml", "DIR/object.yaml:2:5: DIR/text.o: no ELF file"},
 		{"-o text.o", "DIR/text.o: no ELF file"},
 		{"-o nope.o", "DIR/nope.o: no such file or directory"},

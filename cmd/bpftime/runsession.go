@@ -22,6 +22,7 @@ type runSession struct {
 	rundir, name string
 	dir          string
 	labels       map[string][]string // of maps
+	tool         *toolRun            // how it is shown; nil: as any other
 	lock         *os.File            // held while the session is our own
 	once         sync.Once
 }

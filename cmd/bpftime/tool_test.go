@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestOpensnoopRun: which files does it open? As the tool of that name prints it, and
+// nothing else.
+func TestOpensnoopRun(t *testing.T) {
+	u := newUser(t)
+	u.write("here", "")
+	r := u.run("run", "opensnoop", "-n", "cat", "--", "bash", "-c", "cat here /no/where; cat here | cat")
+	if r.code != 0 {
+		t.Errorf("exit code %d", r.code)
+	}
+	said := withoutTroubles(r.stderr)
+	if want := regexp.MustCompile(`^PID    COMM              FD ERR PATH\n(\d+ +cat +.*\n|cat: /no/where: No such file or directory\n)+$`); !want.MatchString(said) {
+		t.Errorf("it said\n%s", said)
+	}
+	for want, times := range map[string]int{`cat                3   0 here\n`: 2, `cat               -1   2 /no/where\n`: 1} {
+		if got := len(regexp.MustCompile(`(?m)^\d+ +`+want).FindAllString(said, -1)); got != times {
+			t.Errorf("%d lines of %q, want %d in\n%s", got, want, times, said)
+		}
+	}
+	u.columns("opensnoop", r.stderr)
+}
+
+// withoutTroubles takes out what was not seen, and why: that is other tests' business.
+func withoutTroubles(s string) string {
+	return regexp.MustCompile(`(?m)^bpftime: not everything is seen: .*\n( .*\n)*`).ReplaceAllString(s, "")
+}
+
+// TestExecsnoopRun: programs that were executed, and those that were not.
+func TestExecsnoopRun(t *testing.T) {
+	u := newUser(t)
+	u.write("script.sh", "#!/bin/sh\nexit 0\n")
+	if err := os.Chmod(u.dir+"/script.sh", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := u.run("run", "--json", "--output", "rows", "execsnoop", "-x", "--", "bash", "-c", "/bin/true 'a b'; ./script.sh one; /no/such; exec /bin/false x")
+	if r.code != 1 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	var got []string
+	for _, row := range rows(t, readFile(t, u.dir+"/rows"), "execsnoop") {
+		b, err := json.Marshal([]any{row["comm"], row["ret"], row["args"]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(b))
+	}
+	want := `["true",0,["/bin/true","a b"]] ["script.sh",0,["./script.sh","one"]] ["bash",-2,["/no/such"]] ["false",0,["/bin/false","x"]]`
+	if strings.Join(got, " ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// rows are the lines of a gadget.
+func rows(t *testing.T, text, gadget string) (out []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var row map[string]any
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if row["gadget"] == gadget {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// counts are a gadget's counts by system call.
+func counts(t *testing.T, text string) map[string]int {
+	out := map[string]int{}
+	for _, row := range rows(t, text, "syscount") {
+		out[row["syscall"].(string)] = int(row["count"].(float64))
+	}
+	return out
+}
+
+// TestSyscountRun: a program that makes a known number of calls, by name, in each way of
+// counting.
+func TestSyscountRun(t *testing.T) {
+	u := newUser(t)
+	victim(t, "syscalls", "syscalls.c")
+	for line, want := range map[string]map[string]int{
+		"syscount":      {"getppid": 1000, "fstat": 70, "openat": 3, "umask": 5},
+		"syscount -L":   {"getppid": 1000, "fstat": 70, "openat": 3, "umask": 5},
+		"syscount -x":   {"fstat": 20, "openat": 3},
+		"syscount -e 9": {"fstat": 20},
+	} {
+		words := append([]string{"run", "--json", "--output", "rows"}, strings.Fields(line)...)
+		u.must(append(words, "--", "syscalls")...)
+		got := counts(t, readFile(t, u.dir+"/rows"))
+		for name, n := range want {
+			if got[name] != n {
+				t.Errorf("%s: %d %s, want %d", line, got[name], name, n)
+			}
+		}
+		if _, plain := got["getppid"]; plain == (strings.Contains(line, "-x") || strings.Contains(line, "-e")) {
+			t.Errorf("%s: %v", line, got)
+		}
+	}
+	r := u.must("run", "syscount", "-T", "1", "--", "syscalls")
+	if got := withoutTroubles(r.stderr); got != "SYSCALL                   COUNT\ngetppid                    1000\n" {
+		t.Errorf("got\n%s", got)
+	}
+	r = u.must("run", "syscount", "-T", "1", "-P", "--", "syscalls")
+	if got := withoutTroubles(r.stderr); !regexp.MustCompile(`^PID    COMM               COUNT\n\d+ +syscalls +1\d\d\d\n$`).MatchString(got) {
+		t.Errorf("got\n%s", got)
+	}
+	r = u.must("run", "syscount", "-HT1", "--", "syscalls")
+	if got := withoutTroubles(r.stderr); !strings.HasPrefix(got, "SYSCALL                   COUNT        TIME (us)\ngetppid                    1000 ") ||
+		!strings.Contains(got, "\n     nsecs               : count    distribution\n") {
+		t.Errorf("got\n%s", got)
+	}
+	u.columns("syscount", r.stderr)
+}
+
+// TestGadgetHelp: the options of a gadget are told where one looks for them.
+func TestGadgetHelp(t *testing.T) {
+	u := newUser(t)
+	if got := u.must("run", "opensnoop", "-h").stdout; !strings.Contains(got, "\n  -x            only what failed\n") || !strings.Contains(got, "bpftime run opensnoop [OPTION]… -- CMD [ARG]…\n") {
+		t.Errorf("got\n%s", got)
+	}
+	if got := u.must("run", "mallocs", "--help").stdout; strings.Contains(got, "Options") {
+		t.Errorf("got\n%s", got)
+	}
+}
