@@ -56,7 +56,28 @@ enum { BPF_F_INDEX_MASK = 0xffffffffULL, BPF_F_CURRENT_CPU = 0xffffffffULL };
 
 struct pt_regs {
 	unsigned long di, si, dx, cx, r8, r9; /* in this order they are nowhere */
-	unsigned long ax, sp, ip, bp;
+	unsigned long ax, sp, ip, bp, r10, orig_ax;
+};
+
+struct trace_entry {
+	unsigned short type;
+	unsigned char flags;
+};
+
+struct trace_event_raw_sys_enter {
+	unsigned long args[6]; /* in this order they are nowhere either */
+	long id;
+	struct trace_entry ent;
+};
+
+struct trace_event_raw_sys_exit {
+	long ret;
+	long id;
+	struct trace_entry ent;
+};
+
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
 };
 
 struct task_struct {
