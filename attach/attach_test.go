@@ -126,8 +126,8 @@ link funccount uprobe/lib.so:first entry jump
 link funccount uprobe/lib.so:second entry jump
 map session/maps/funcsum.sums 36864
 unit lib.so id `+libID+`
-  second jump: entry 0 calls 174 1 map 0; entry 4 cookie 2
-  first jump: entry 1 cookie 1 calls 174 1 map 0; entry 2; entry 3 cookie 1
+  second jump: entry 0 calls 1 map 0; entry 4 cookie 2
+  first jump: entry 1 cookie 1 calls 1 map 0; entry 2; entry 3 cookie 1
 `)
 }
 
@@ -178,8 +178,8 @@ link funcsum-2.on_return uretprobe/lib:second return return-a
 map session/maps/funcsum.sums 36864
 map session/maps/funcsum-2.sums 36864
 unit lib.so id `+libID+`
-  first jump: entry 0 calls 174 1 map 0; entry 1 calls 174 1 map 1
-  second jump: return 2 cookie 1 calls 174 1 map 1
+  first jump: entry 0 calls 1 map 0; entry 1 calls 1 map 1
+  second jump: return 2 cookie 1 calls 1 map 1
 `)
 }
 

@@ -52,7 +52,7 @@ func (l *loaded) compileNew(name string, context object.Context) (*code, error) 
 		return nil, err
 	}
 	l.c.tellLimits()
-	machine, err := jit.Compile(proof, jit.Options{Features: jit.HostFeatures(), Context: takesContext})
+	machine, err := jit.Compile(proof, jit.Options{Features: jit.HostFeatures(), Context: takesContext, Inline: inline, Array: l.array})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", l.spec.Name, name, err)
 	}

@@ -21,7 +21,7 @@ import (
 //	map FILE SIZE
 //	wish PATH
 //	unit PATH late id 0123…
-//	  first jump: entry 0; return 1 cookie 1 calls 174 1 map 0
+//	  first jump: entry 0; return 1 cookie 1 calls 1 map 0
 //
 // A number behind entry or return is a link's; behind it stand its cookie, unless
 // that is 0, and what its program refers to: helpers by the kernel's numbers, and

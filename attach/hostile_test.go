@@ -40,6 +40,6 @@ func TestMapNamedAsASection(t *testing.T) {
 map session/maps/names.bss 4160
 map session/maps/names..bss 4160
 unit lib.so id `+libID+`
-  first jump: entry 0 calls 1 map 0 map 1+4096
+  first jump: entry 0 map 0 map 1+4096
 `)
 }

@@ -91,8 +91,8 @@ link several.on_first uprobe/lib:second entry jump
 link several.optional uprobe/lib:second entry jump
 map session/maps/several.counts 36864
 unit lib.so id `+libID+`
-  second jump: entry 0 cookie 7 calls 174; entry 3 calls 1 map 0; entry 4
-  first jump: entry 1 calls 174; return 2 cookie 18446744073709551615 calls 174
+  second jump: entry 0 cookie 7; entry 3 calls 1 map 0; entry 4
+  first jump: entry 1; return 2 cookie 18446744073709551615
 `)
 }
 

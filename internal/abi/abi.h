@@ -64,7 +64,7 @@
 #define THREAD_BLOCKED 26 /* u8: owned signals that the host believes blocked, see signals.h */
 #define THREAD_PENDING 27 /* u8: those of them that came meanwhile */
 #define THREAD_NAMED 28 /* u32: the tick of the clock that NAME is of; 0: there is none */
-#define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; 0: was not asked */
+#define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; upper half 0: it is to be asked. Programs read */
 #define THREAD_NAME 40    /* 16 bytes: bpf_get_current_comm */
 #define THREAD_SIZE 56
 #define THREAD_WINDOW 1048576 /* bytes of stack that a lease is for */

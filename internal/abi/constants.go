@@ -45,7 +45,7 @@ const (
 	THREAD_BLOCKED             = 26 // u8: owned signals that the host believes blocked, see signals.h
 	THREAD_PENDING             = 27 // u8: those of them that came meanwhile
 	THREAD_NAMED               = 28 // u32: the tick of the clock that NAME is of; 0: there is none
-	THREAD_PID_TGID            = 32 // what bpf_get_current_pid_tgid said last; 0: was not asked
+	THREAD_PID_TGID            = 32 // what bpf_get_current_pid_tgid said last; upper half 0: it is to be asked. Programs read
 	THREAD_NAME                = 40 // 16 bytes: bpf_get_current_comm
 	THREAD_SIZE                = 56
 	THREAD_WINDOW              = 1048576 // bytes of stack that a lease is for

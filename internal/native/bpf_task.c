@@ -12,9 +12,14 @@
  *              parent's pair.
  *   threads    begin with an empty TLS.
  *
+ * Programs look there by themselves, and ask only where the pair has no upper half
+ * (attach/inline.go): so it is before a thread's first hit in a process image, when the
+ * pair may be a parent's (first_hit in thread.c), and for who has borrowed a lease.
+ *
  * Where the libc's word is not known, or not to be believed (a fork by a system call of
  * the host's own), the kernel is asked, and what it says is kept only if it cannot be
- * said of a child that shares our memory.
+ * said of a child that shares our memory, and is the libc's word: a pair that never was
+ * would look changed to the next child.
  *
  * uid, gid and comm may be changed by any thread at any time, comm even by another
  * process (/proc/PID/comm), and nothing in our memory changes with them: they are asked
@@ -44,7 +49,7 @@ static HOT u64 ask_kernel(u32 noted)
 
 	if (failed(pid) || failed(tid))
 		return error(EINVAL_);
-	if (known ? known == pid : noted == tid)
+	if ((!noted || noted == tid) && (known ? known == pid : noted == tid))
 		return keep((u32)pid, (u32)tid);
 	return pair((u32)pid, (u32)tid);
 }
@@ -62,8 +67,9 @@ static HOT u64 identify(void)
 HOT u64 bpftime_get_current_pid_tgid(void)
 {
 	u64 kept = bpftime_self.pid_tgid;
+	u32 pid = bpftime_private.pid;
 
-	return likely(kept && kept >> 32 == bpftime_private.pid) ? kept : identify();
+	return likely(pid && kept >> 32 == pid) ? kept : identify();
 }
 
 /* u64 bpf_get_current_uid_gid(void): gid << 32 | uid, the real ones */

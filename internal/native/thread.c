@@ -137,11 +137,14 @@ static inline u64 origin(void)
 	return *o;
 }
 
+/* The pair of pid and tid that is found in the TLS may be a parent's: it loses its upper
+ * half, without which programs ask the helper; which wants to know the lower. */
 static HOT struct bpftime_thread *first_hit(struct bpftime_thread *t, u64 frame)
 {
 	struct bpftime_keeper *k = keeper_of(fs_base());
 
 	t->counters = t->holder = t->stack = 0;
+	t->pid_tgid = (u32)t->pid_tgid;
 	if (!k || (!k->has_lease && !take_lease(k)))
 		return 0;
 	t->lease = (u16)k->lease;
@@ -230,12 +233,15 @@ static inline __attribute__((always_inline)) void run_one(u64 counters, struct b
 		*session &= ~mine;
 }
 
-/* What a borrower has of struct bpftime_thread: as little as helpers ask of it. */
+/* What a borrower has of struct bpftime_thread: as little as helpers, and programs that
+ * do without them, ask of it. */
 struct borrower {
 	u64 counters, holder, stack;
 	u16 lease;
+	u64 pid_tgid;
 };
 _Static_assert(offsetof(struct borrower, lease) == THREAD_LEASE, "abi.h");
+_Static_assert(offsetof(struct borrower, pid_tgid) == THREAD_PID_TGID, "abi.h");
 
 /* Runs the list under a borrowed lease; what the thunk does otherwise. */
 static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 frame)
@@ -252,6 +258,7 @@ static HOT struct bpftime_thread *run_borrowed(struct bpftime_run *runs, u64 fra
 	t.lease = (u16)lease;
 	t.counters = (u64)s->counters[lease];
 	t.holder = frame;
+	t.pid_tgid = 0;
 	*(volatile u64 *)(frame + FRAME_THREAD) = (u64)&t;
 	for (; runs->fn; runs++)
 		if (runs->session >= SYSCALL_RAW)

@@ -36,7 +36,7 @@ func TestIdentity(t *testing.T) {
 
 // TestValues: clocks lie between two looks of the C library at the same clock, and so on.
 func TestValues(t *testing.T) {
-	scenarios(t, "values", "times", "no_tsc", "cpu", "randoms", "run_record", "strings", "call_record", "locks")
+	scenarios(t, "values", "times", "order", "no_tsc", "cpu", "randoms", "run_record", "strings", "call_record", "locks")
 }
 
 // TestStack: law 5. A helper takes at most 320 bytes of the host's stack; one that prints and reads a string, twice that.

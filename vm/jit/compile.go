@@ -33,6 +33,14 @@ type Options struct {
 	// the program was entered. nil: none. A helper that calls a function of the
 	// program passes it on, as sixth argument too.
 	Context func(id int32) bool
+
+	// Inline reports how to do what a helper does without a call, nil: it is to be
+	// called. It is asked for helpers of Context only. nil: none.
+	Inline func(id int32) *Loads
+
+	// Array describes a map, by its index, when bpf_map_lookup_elem is to be done
+	// without a call. nil: none.
+	Array func(index int32) (Array, bool)
 }
 
 // Align is what the address of Text should be a multiple of, for loops are laid

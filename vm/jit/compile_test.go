@@ -67,12 +67,22 @@ func TestGoldenPairs(t *testing.T) {
 				Near:     func(id int32) bool { return strings.Contains(prog, "// near") },
 				CallX:    []int32{1, 9},
 			}
+			if strings.Contains(prog, "// inline") {
+				opts.Context, opts.Inline, opts.Array = takesContext, twoLoads, anArray
+			}
 			if got := disassemble(t, compile(t, prog, opts)); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
 	}
 }
+
+// What golden pairs have inlined: helper 14, which takes the context, and lookups in map 1.
+func takesContext(id int32) bool { return id == 14 }
+
+func twoLoads(int32) *jit.Loads { return &jit.Loads{At: []int32{-16, 32}, Upper: true} }
+
+func anArray(i int32) (jit.Array, bool) { return jit.Array{Entries: 7, Stride: 24, Data: 4096}, i == 1 }
 
 func TestCompileWantsProof(t *testing.T) {
 	if _, err := jit.Compile(nil, jit.Options{}); !errors.Is(err, jit.ErrNoProof) {

@@ -27,7 +27,8 @@
 // what is still needed where. Then its blocks are translated, along the loops
 // (layout.go), each instruction by itself, but that moves and additions wait
 // until something needs them (values.go) and that some are done together
-// (fuse.go, select.go).
+// (fuse.go, select.go). Helpers that only fetch something, and lookups in arrays, are
+// done where they are called, as the options say (inline.go).
 //
 // A frame, from the top; parts that a function does not need are left out:
 //

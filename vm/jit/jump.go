@@ -20,7 +20,7 @@ func (c *compiler) jump(i int, in vm.Instruction) {
 	case in.IsHelperCall() && in.Imm == vm.TailCall:
 		c.tailCall()
 	case in.IsHelperCall():
-		c.callHelper(int32(in.Imm))
+		c.helperCall(i, int32(in.Imm))
 	case op == vm.CALLX:
 		c.callX(in)
 	case in.IsAlways():

@@ -89,12 +89,22 @@ static void raw_fork(void (*f)(void))
 
 static void raw_grandchild(void) { raw_fork(twice); }
 
+// The child knows its pid by a thread of its own, and the kernel's word for its pair is no word of the libc's.
+static void raw_grandchild_by_thread(void)
+{
+	in_thread(new_thread, 0);
+	twice();
+	raw_fork(twice);
+	in_child(twice);
+}
+
 static void raw_forks(void)
 {
 	twice();
 	raw_fork(twice);
 	raw_fork(child_by_thread);
 	raw_fork(raw_grandchild);
+	raw_fork(raw_grandchild_by_thread);
 	forget();
 	raw_fork(twice);
 	raw_fork(raw_grandchild);

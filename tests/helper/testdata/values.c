@@ -32,6 +32,30 @@ static void right_time(void)
 	}
 }
 
+// Threads that hand each other the latest time: none sees one before that, whatever they do at once.
+static u64 latest;
+
+static void hand_on(void)
+{
+	for (int i = 0; i < 2000000; i++) {
+		u64 before = __atomic_load_n(&latest, __ATOMIC_ACQUIRE), now = call(KTIME_GET_NS);
+		if (now < before)
+			check(now >= before, "%lu is %lu before what another thread was told", now, before - now);
+		if (now > before)
+			__atomic_store_n(&latest, now, __ATOMIC_RELEASE);
+	}
+	check(latest, "no time");
+}
+
+static void order(void)
+{
+	pthread_t t[3];
+	for (int i = 0; i < 3; i++)
+		need(!pthread_create(&t[i], 0, (void *(*)(void *))hand_on, 0), "pthread_create");
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], 0);
+}
+
 static void times(void)
 {
 	right_time();
@@ -425,7 +449,7 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*f)(void);
 	} scenarios[] = {
-		{"times", times}, {"no_tsc", no_tsc}, {"cpu", cpu}, {"randoms", randoms}, {"run_record", run_record},
+		{"times", times}, {"order", order}, {"no_tsc", no_tsc}, {"cpu", cpu}, {"randoms", randoms}, {"run_record", run_record},
 		{"strings", strings}, {"call_record", call_record}, {"locks", locks}, {"silent", silent}, {"stacks", stacks}, {"list", list},
 	};
 	start(0);

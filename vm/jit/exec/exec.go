@@ -32,6 +32,11 @@ type Options struct {
 
 	// Features are what the code may use of the processor; nil: all it has.
 	Features *jit.Features
+
+	// Inline and Array are jit.Options'. Here the context of a helper that is asked
+	// for is what r1 was at first.
+	Inline func(id int32) *jit.Loads
+	Array  func(index int32) (jit.Array, bool)
 }
 
 // Program is a program ready to run.
@@ -51,7 +56,10 @@ func New(v *proof.Verified, opts Options) (*Program, error) {
 		features = *opts.Features
 	}
 	l := &linker{opts: opts, thunks: map[int32]int{}}
-	code, err := jit.Compile(v, jit.Options{Features: features, Near: l.inGo, CallX: l.callX(v.Program())})
+	code, err := jit.Compile(v, jit.Options{
+		Features: features, Near: l.inGo, CallX: l.callX(v.Program()),
+		Context: opts.inlined, Inline: opts.Inline, Array: opts.Array,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +74,9 @@ func New(v *proof.Verified, opts Options) (*Program, error) {
 	running.Store(p.id, p)
 	return p, nil
 }
+
+// inlined reports which helpers take the context: those that may be done with it alone.
+func (o Options) inlined(id int32) bool { return o.Inline != nil && o.Inline(id) != nil }
 
 // running finds the program that a thunk belongs to: not the one that was
 // entered, after a tail call.
