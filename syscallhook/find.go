@@ -34,6 +34,7 @@ func Find(mod Module) ([]Site, error) {
 	p := newPlacer(mod, bodies, sites)
 	for i := range sites {
 		p.doubt(&sites[i])
+		p.adopt(&sites[i])
 	}
 	sites = append(sites, p.place(bodies)...)
 	slices.SortFunc(sites, func(a, b Site) int { return cmp.Compare(a.Vaddr, b.Vaddr) })

@@ -104,6 +104,23 @@ func (p *placer) doubt(s *Site) {
 	}
 }
 
+// adopt gives a site to the function that ends right before it with the mov of its number:
+// the unwind data of clone3 ends there, since what it says would be wrong in the child.
+// That nobody jumps to the syscall, doubt has seen to.
+func (p *placer) adopt(s *Site) {
+	fn, ok := p.mod.FuncAt(s.Vaddr - 1)
+	if !ok || fn.Hi != s.Vaddr || !s.Number.Known {
+		return
+	}
+	b := read(p.mod, elfsym.Func{Lo: fn.Lo, Hi: s.Vaddr + uint64(len(opcode))})
+	n := len(b.insns)
+	if b.broken || b.large || n < 2 || !isSyscall(b.insns[n-1]) || !setsNumber(b.insns[n-2]) {
+		return
+	}
+	s.Func = b.Func
+	p.claim(s, Mov, b.insns[n-2].addr, b.Hi)
+}
+
 // near tells whether some byte around addr may begin a short branch to it.
 func (p *placer) near(addr uint64) bool {
 	const reach = 128

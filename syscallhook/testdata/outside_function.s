@@ -1,5 +1,6 @@
-# As clone ends its unwind data; and a function that nothing describes.
-#= outside nr 56
+# As clone ends its unwind data, so that its mov is the last of a function; and a function
+# that nothing describes.
+#= mov 0x0-0x7 nr 56
 #= outside nr 39
 	fn f
 	mov $56, %eax
