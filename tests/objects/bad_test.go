@@ -29,6 +29,9 @@ type bad struct {
 // addOnly attaches one program of refused.bpf.o, and the good one.
 const addOnly = "objects:\n  - path: OBJ/refused.bpf.o\n    attach: {good: \"uprobe//proc/self/exe:add\", %s: \"uprobe//proc/self/exe:add\"}\n"
 
+// atCall is the same with a program at a system call.
+const atCall = "objects:\n  - path: OBJ/refused.bpf.o\n    attach: {good: \"uprobe//proc/self/exe:add\", %s: \"%s\"}\n"
+
 var manifests = []bad{
 	{"no YAML", "objects: [", `m\.yaml:1:11: `, false},
 	{"unknown key", "objects:\n  - path: OBJ/refused.bpf.o\n    atach: {}\n", `m\.yaml:3:5: unknown key "atach"; did you mean "attach"\?`, false},
@@ -46,6 +49,15 @@ var manifests = []bad{
 	{"a kernel type", fmt.Sprintf(addOnly, "type"), `program type: insn \d+ \(.*refused\.bpf\.c:\d+\): .*no_such_type`, true},
 	{"writes beyond the context", fmt.Sprintf(addOnly, "writes"), `program writes: insn \d+ \(.*refused\.bpf\.c:\d+\): .*8 bytes at byte 168 of the context, which has 168`, true},
 	{"reads beyond the context", fmt.Sprintf(addOnly, "beyond"), `program beyond: insn \d+ \(.*refused\.bpf\.c:\d+\): .*8 bytes at byte 168 of the context, which has 168`, true},
+	{"no such call", fmt.Sprintf(atCall, "common", "tp/syscalls/sys_enter_opnat"), `m\.yaml:3:57: .*"opnat" is no system call; did you mean "openat"\?`, false},
+	{"a tracepoint of the kernel", fmt.Sprintf(atCall, "common", "tp/sched/sched_switch"), `m\.yaml:3:57: .*tracepoints of sched are in the kernel, out of a process's reach; those of syscalls and raw_syscalls are not`, false},
+	{"the common fields of a tracepoint", fmt.Sprintf(atCall, "common", "tp/syscalls/sys_enter_getppid"), `program common: insn \d+ \(.*\): .*2 bytes at byte 0 of the context, whose first 8 no program may read`, true},
+	{"arguments behind the call", fmt.Sprintf(atCall, "argument_behind", "tp/syscalls/sys_exit_getppid"), `8 bytes at byte 24 of the context, which has 24`, true},
+	{"arguments of a call changed", fmt.Sprintf(atCall, "changes", "tp/raw_syscalls/sys_enter"), `program changes: insn \d+ \(.*\): .*writes to the context`, true},
+	{"a third argument of a raw tracepoint", fmt.Sprintf(atCall, "third", "raw_tp/sys_enter"), `8 bytes at byte 16 of the context, which has 16`, true},
+	{"returns for a call", fmt.Sprintf(atCall, "overrides", "ksyscall/getppid"), `only at a function's entry can a program return for it: bpf_override_return \(insn \d+, refused\.bpf\.c:\d+\)`, true},
+	{"arguments of no function", fmt.Sprintf(atCall, "asks_args", "tp_btf/sys_enter"), `the arguments of a system call are in the context of its program: bpf_get_func_arg, _ret and _arg_cnt are about functions \(insn \d+, refused\.bpf\.c:\d+\)`, true},
+	{"a program for functions at a call", fmt.Sprintf(atCall, "writes", "ksyscall/getppid"), `program writes: insn \d+ \(.*\): .*8 bytes at byte 168 of the context, which has 168|writes to the context`, true},
 }
 
 // TestBadManifests: what is wrong is said with its place. The program runs as if nothing were there, or with what is good;

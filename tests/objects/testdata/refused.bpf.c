@@ -101,3 +101,45 @@ int packet(struct pt_regs *ctx)
 {
 	return 0;
 }
+
+/* What no program at a system call may do, or ask. */
+
+SEC("?tp/syscalls/sys_enter_getppid")
+int common(struct trace_event_raw_sys_enter *ctx)
+{
+	return ctx->ent.type;
+}
+
+SEC("?tp/syscalls/sys_exit_getppid")
+int argument_behind(struct trace_event_raw_sys_enter *ctx)
+{
+	return ctx->args[1];
+}
+
+SEC("?tp/raw_syscalls/sys_enter")
+int changes(struct trace_event_raw_sys_enter *ctx)
+{
+	ctx->args[0] = 1;
+	return 0;
+}
+
+SEC("?raw_tp/sys_enter")
+int third(struct bpf_raw_tracepoint_args *ctx)
+{
+	return ctx->args[2];
+}
+
+SEC("?ksyscall/getppid")
+int overrides(struct pt_regs *ctx)
+{
+	return bpf_override_return(ctx, 1);
+}
+
+SEC("?tp_btf/sys_enter")
+int asks_args(u64 *ctx)
+{
+	u64 value = 0;
+
+	bpf_get_func_arg(ctx, 0, &value);
+	return value;
+}
