@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -139,5 +140,19 @@ func TestGadgetHelp(t *testing.T) {
 	}
 	if got := u.must("run", "mallocs", "--help").stdout; strings.Contains(got, "Options") {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// TestExecsnoopSpawned: a child that shares its parent's memory until it executes a program is told from it.
+func TestExecsnoopSpawned(t *testing.T) {
+	u := newUser(t)
+	victim(t, "spawns", "spawns.c")
+	r := u.run("run", "--json", "--output", "rows", "execsnoop", "--", "spawns")
+	all := rows(t, readFile(t, u.dir+"/rows"), "execsnoop")
+	if r.code != 0 || len(all) != 1 {
+		t.Fatalf("exit code %d, rows %v", r.code, all)
+	}
+	if got, want := fmt.Sprint(all[0]["ppid"], all[0]["pid"], all[0]["tid"]), strings.Fields(r.stdout); len(want) != 2 || got != want[0]+" "+want[1]+" "+want[1] {
+		t.Errorf("parent, process and thread %s, want %q", got, want)
 	}
 }

@@ -36,7 +36,7 @@ const volatile __u32 max_args = 20; /* at most MOST_ARGS */
 
 struct task_struct {
 	struct task_struct *real_parent;
-	int tgid;
+	int pid, tgid;
 } __attribute__((preserve_access_index));
 
 struct {
@@ -56,14 +56,14 @@ static __always_inline _Bool is_wanted(void)
 	return only_uid == (__u32)-1 || only_uid == (__u32)bpf_get_current_uid_gid();
 }
 
+/* The task knows who it is even in the child of a vfork, where most programs are executed. */
 static __always_inline void describe(struct event *e)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 id = bpf_get_current_pid_tgid();
 
 	e->time_ns = bpf_ktime_get_ns();
-	e->pid = id >> 32;
-	e->tid = id;
+	e->pid = BPF_CORE_READ(task, tgid);
+	e->tid = BPF_CORE_READ(task, pid);
 	e->ppid = BPF_CORE_READ(task, real_parent, tgid);
 	e->uid = bpf_get_current_uid_gid();
 	e->ret = e->returned = e->args_count = e->args_size = 0;

@@ -38,12 +38,21 @@ static inline void set_task(struct task *t, u64 pid_tgid, struct task *parent, s
 	t->group_leader = leader;
 }
 
+/* The child of a vfork has its parent's TLS, and so its parent's pair; who its parent is,
+ * the kernel says. Nobody else is the child of who it believes to be. */
+static inline u64 own_pair(u64 id, u64 ppid)
+{
+	if (likely(id >> 32 != ppid))
+		return id;
+	return (u64)bpftime_syscall(__NR_getpid, 0, 0, 0, 0, 0) << 32 | (u32)bpftime_syscall(__NR_gettid, 0, 0, 0, 0, 0);
+}
+
 /* u64 bpf_get_current_task(void), struct task_struct *bpf_get_current_task_btf(void) */
 HOT u64 bpftime_get_current_task(BPF_ARGS)
 {
 	struct tasks *t = &tasks[thread_of(ctx)->lease];
-	u64 id = bpftime_get_current_pid_tgid(), leader = id >> 32 | (id >> 32) << 32;
-	u64 ppid = (u64)bpftime_syscall(__NR_getppid, 0, 0, 0, 0, 0);
+	u64 ppid = (u64)bpftime_syscall(__NR_getppid, 0, 0, 0, 0, 0), id = own_pair(bpftime_get_current_pid_tgid(), ppid);
+	u64 leader = id >> 32 | (id >> 32) << 32;
 
 	set_task(&t->parent, ppid | ppid << 32, &t->parent, &t->parent);
 	set_task(&t->leader, leader, &t->parent, &t->leader);
