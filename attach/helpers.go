@@ -22,6 +22,7 @@ var helpers = []int32{
 	93, 94, // spin_lock, spin_unlock
 	28, 105, 106, // csum_diff, strtol, strtoul
 	35, 158, 109, 117, // get_current_task, _btf, send_signal, send_signal_thread
+	156, 157, // task_storage_get, task_storage_delete
 	118, 183, 184, 185, // jiffies64, get_func_arg, get_func_ret, get_func_arg_cnt
 	209,                               // user_ringbuf_drain
 	197, 198, 199, 200, 201, 202, 203, // dynptr_from_mem, ringbuf_reserve_, submit_, discard_dynptr, dynptr_read, _write, _data

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/bpftime-go/bpftime/config"
+	"github.com/bpftime-go/bpftime/internal/abi"
 	"github.com/bpftime-go/bpftime/internal/plan"
 	"github.com/bpftime-go/bpftime/maps"
 	"github.com/bpftime-go/bpftime/vm/object"
@@ -128,6 +129,9 @@ func mapSpec(m *object.MapSpec) (maps.Spec, error) {
 		s.Lanes = lanesOf(m.Value, m.ValueSize)
 	}
 	s.Lock = lockOf(m.Value)
+	if s.Type == maps.TaskStorage && s.MaxEntries == 0 { // as the kernel wants it
+		s.MaxEntries = abi.MAP_TASK_ROOM
+	}
 	if s.Type == maps.PerfEventArray && s.MaxEntries == 0 { // as libbpf does
 		s.MaxEntries = maps.PossibleCPUs()
 	}

@@ -22,6 +22,8 @@ func (m *Map) NextKey(key []byte) ([]byte, error) {
 	switch {
 	case m.spec.Type.keyless():
 		return nil, m.fail("next key", unix.EINVAL)
+	case m.spec.Type == TaskStorage:
+		return nil, m.fail("next key", notSupported)
 	case key != nil && len(key) != int(m.spec.KeySize):
 		return nil, m.fail("next key: size of the key", unix.EINVAL)
 	case m.spec.Type == LPMTrie:
@@ -125,7 +127,7 @@ func (m *Map) LookupBatch(c *Cursor, n int) ([]Entry, error) {
 	if err := m.readable(what); err != nil {
 		return nil, err
 	}
-	if m.spec.Type.keyless() {
+	if m.spec.Type.keyless() || m.spec.Type == TaskStorage {
 		return nil, m.fail(what, notSupported)
 	}
 	if m.spec.Type.isHash() && m.spec.Type != LPMTrie {
@@ -188,6 +190,9 @@ func (m *Map) hashBatch(what string, c *Cursor, n int, take func(key []byte) ([]
 // UpdateBatch sets the values of keys, in order, and tells how many it has set when one
 // is refused. As in the kernel it has no flags but Lock.
 func (m *Map) UpdateBatch(keys, values [][]byte, flags uint64) (int, error) {
+	if m.spec.Type == TaskStorage {
+		return 0, m.fail("update batch", notSupported)
+	}
 	if len(keys) != len(values) || flags&^Lock != 0 || flags != 0 && m.spec.Lock == 0 {
 		return 0, m.fail("update batch: flags, or number of values", unix.EINVAL)
 	}

@@ -26,6 +26,7 @@
 //	ringbuf       header | control | consumer's page | producers' page | records
 //	perf_event_array, user_ringbuf  the same
 //	stack_trace   header | control | buckets
+//	task_storage  a hash whose keys are threads (bpf_storage.c)
 //
 // Per-CPU types are per *lease* here: a block of values belongs to one running program
 // at a time, so plain increments are exact. There are as many blocks as 8 MiB hold, at

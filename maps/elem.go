@@ -31,6 +31,8 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 		return nil, m.fail("lookup: size of the key", unix.EINVAL)
 	case m.spec.Type == LPMTrie:
 		return m.longestMatch(key)
+	case m.spec.Type == TaskStorage:
+		return m.lookupTask(key)
 	case m.spec.Type.isHash():
 		return m.lookupHash(key)
 	case m.spec.Type == StackTrace:
@@ -55,6 +57,8 @@ func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 		return func(func([]byte, [][]byte) bool) {}
 	case m.spec.Type == LPMTrie:
 		return m.allOfTrie
+	case m.spec.Type == TaskStorage:
+		return m.allTasks
 	case m.spec.Type.isHash():
 		return m.allOfHash
 	case m.spec.Type.isIndexed():
@@ -91,6 +95,9 @@ func (m *Map) Update(key, value []byte, flags uint64) error {
 	if m.spec.Type.isIndexed() {
 		return m.updateReference(binary.LittleEndian.Uint32(key), value, flags)
 	}
+	if m.spec.Type == TaskStorage {
+		return m.updateTask(key, value, flags)
+	}
 	if m.spec.Lock != 0 && flags&^Lock <= Exist {
 		return m.updateBesideLock(key, value, flags)
 	}
@@ -122,6 +129,9 @@ func (m *Map) Delete(key []byte) error {
 	if m.spec.Type.keyless() {
 		return m.fail("delete", unix.EINVAL)
 	}
+	if m.spec.Type == TaskStorage {
+		return m.deleteTask(key)
+	}
 	if m.spec.Type.isIndexed() {
 		return m.deleteReference(binary.LittleEndian.Uint32(key))
 	}
@@ -136,7 +146,7 @@ func (m *Map) Delete(key []byte) error {
 
 // Sum adds up the 8-byte values of a key of an array over all blocks.
 func (m *Map) Sum(key uint32) (sum uint64) {
-	if m.spec.Type.isHash() || m.spec.Type.keyless() || key >= m.spec.MaxEntries || m.spec.ValueSize < 8 {
+	if m.spec.Type.isHash() || m.spec.Type == TaskStorage || m.spec.Type.keyless() || key >= m.spec.MaxEntries || m.spec.ValueSize < 8 {
 		return 0
 	}
 	for block := range m.blocksInUse() {

@@ -72,7 +72,7 @@ func write(path string, spec Spec, contents []byte) error {
 			return err
 		}
 	}
-	if spec.Type.isHash() || spec.Type.isQueue() {
+	if spec.Type.isHash() || spec.Type.isQueue() || spec.Type == TaskStorage {
 		if err := spec.writeHash(f); err != nil || contents == nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func reserve(f *os.File, size int64) error {
 
 func (s Spec) seed() uint64 {
 	var b [8]byte
-	if (s.Type.isHash() || s.Type.keyless()) && s.Flags&ZeroSeed == 0 {
+	if (s.Type.isHash() || s.Type.keyless() || s.Type == TaskStorage) && s.Flags&ZeroSeed == 0 {
 		rand.Read(b[:]) // never fails
 	}
 	return binary.LittleEndian.Uint64(b[:])

@@ -28,8 +28,11 @@ func (t Type) Keyless() bool { return t.keyless() }
 
 // keyBytes is the size of keys in the file.
 func (s Spec) keyBytes() uint32 {
-	if s.Type.isQueue() {
+	switch {
+	case s.Type.isQueue():
 		return positionSize
+	case s.Type == TaskStorage:
+		return abi.MAP_TASK_KEY
 	}
 	return s.KeySize
 }
@@ -39,6 +42,8 @@ func (s *Spec) readKeyless(h []byte) {
 	switch {
 	case s.Type.isQueue() && s.KeySize == positionSize:
 		s.KeySize = 0
+	case s.Type == TaskStorage && s.KeySize == abi.MAP_TASK_KEY:
+		s.KeySize = taskNumber
 	case s.Type == BloomFilter:
 		s.Extra = binary.LittleEndian.Uint32(h[abi.MAP_HDR_NNODES:])
 	}

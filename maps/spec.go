@@ -29,6 +29,7 @@ const (
 	Queue          Type = 22
 	Stack          Type = 23
 	Ringbuf        Type = 27
+	TaskStorage    Type = 29
 	BloomFilter    Type = 30
 	UserRingbuf    Type = 31
 )
@@ -49,13 +50,13 @@ var typeNames = map[Type]string{
 	Queue:          "queue",
 	Stack:          "stack",
 	Ringbuf:        "ringbuf",
+	TaskStorage:    "task_storage",
 	BloomFilter:    "bloom_filter",
 	UserRingbuf:    "user_ringbuf",
 }
 
 // missing are types that objects for user space have, and why they are not here.
 var missing = map[Type]string{
-	29: "a task_storage is not supported: use a hash with the thread's number (bpf_get_current_pid_tgid) as its key",
 	33: "an arena is not supported: programs address it with pointers of 32 bits (addr_space_cast), which are not translated",
 }
 
@@ -148,6 +149,8 @@ func (s Spec) layout() layout {
 		s.stackLayout(&l)
 	case Queue, Stack:
 		s.queueLayout(&l)
+	case TaskStorage:
+		s.taskLayout(&l)
 	case BloomFilter:
 		s.filterLayout(&l)
 	case Ringbuf, PerfEventArray, UserRingbuf:
@@ -220,6 +223,9 @@ func (s Spec) Check() error {
 	}
 	if s.Type.keyless() {
 		return s.checkKeyless()
+	}
+	if s.Type == TaskStorage {
+		return s.checkTask()
 	}
 	switch {
 	case typeNames[s.Type] == "" && missing[s.Type] != "":

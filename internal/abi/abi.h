@@ -66,7 +66,8 @@
 #define THREAD_NAMED 28 /* u32: the tick of the clock that NAME is of; 0: there is none */
 #define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; upper half 0: it is to be asked. Programs read */
 #define THREAD_NAME 40    /* 16 bytes: bpf_get_current_comm */
-#define THREAD_SIZE 56
+#define THREAD_BORN 56    /* u64: when the thread first asked for its storage (bpf_storage.c); 0: it did not, or it is the first of its process */
+#define THREAD_SIZE 64
 #define THREAD_WINDOW 1048576 /* bytes of stack that a lease is for */
 
 /* struct task_struct, as much of it as there is here (vm/object says so to CO-RE). */
@@ -84,6 +85,7 @@
 /* struct bpftime_private: of this process image, wiped by fork (MADV_WIPEONFORK). */
 #define PRIVATE_ORIGIN 0 /* u64: number of this process image << 48; 0: a child of fork that was not hit yet */
 #define PRIVATE_PROC 8   /* u32: our process slot + 1; 0: not taken yet */
+#define PRIVATE_BORN 16  /* u64: as THREAD_BORN, of the process's first thread */
 #define PRIVATE_PID 12   /* u32: our process id; 0: a child of fork that did not ask yet */
 
 /* struct bpftime_run: one program on one site; a list of them ends with RUN_FN = 0. */
@@ -284,6 +286,9 @@
 #define MAP_HDR_NCPUS 156 /* u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for */
 #define MAP_HDR_LANES 160 /* u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words */
 #define MAP_NLANES 256
+/* task_storage: a hash whose keys are threads: u32 tid, u32 pid, u64 inode of the PID namespace, u64 born, see bpf_storage.c. */
+#define MAP_TASK_KEY 24
+#define MAP_TASK_ROOM 10240 /* threads, where nothing else is said */
 #define LOCK_USER 2147483648 /* 1 << 31: a bpf_spin_lock that user space holds; else it is lease + 1, or 0 */
 #define LOCK_NS 22             /* shift: 9 bits of the inode of its PID namespace; its pid below */
 #define LOCK_NS_MASK 511

@@ -47,7 +47,8 @@ const (
 	THREAD_NAMED               = 28 // u32: the tick of the clock that NAME is of; 0: there is none
 	THREAD_PID_TGID            = 32 // what bpf_get_current_pid_tgid said last; upper half 0: it is to be asked. Programs read
 	THREAD_NAME                = 40 // 16 bytes: bpf_get_current_comm
-	THREAD_SIZE                = 56
+	THREAD_BORN                = 56 // u64: when the thread first asked for its storage (bpf_storage.c); 0: it did not, or it is the first of its process
+	THREAD_SIZE                = 64
 	THREAD_WINDOW              = 1048576 // bytes of stack that a lease is for
 	TASK_PID                   = 0
 	TASK_TGID                  = 4
@@ -60,6 +61,7 @@ const (
 	RESIDENT_GUARDED           = 0  // u32 of struct bpftime_resident: reads may fault, see internal/native/fault.c
 	PRIVATE_ORIGIN             = 0  // u64: number of this process image << 48; 0: a child of fork that was not hit yet
 	PRIVATE_PROC               = 8  // u32: our process slot + 1; 0: not taken yet
+	PRIVATE_BORN               = 16 // u64: as THREAD_BORN, of the process's first thread
 	PRIVATE_PID                = 12 // u32: our process id; 0: a child of fork that did not ask yet
 	RUN_FN                     = 0  // machine code: u64 fn(struct pt_regs *ctx)
 	RUN_COUNTER                = 8  // u32: byte offset of the link's hit counter in a lease's block: 8 * its slot; thunks read
@@ -210,7 +212,9 @@ const (
 	MAP_HDR_INNER_FLAGS        = 152
 	MAP_HDR_NCPUS              = 156 // u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for
 	MAP_HDR_LANES              = 160 // u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words
-	MAP_NLANES                 = 256
+	MAP_NLANES                 = 256 // task_storage: a hash whose keys are threads: u32 tid, u32 pid, u64 inode of the PID namespace, u64 born, see bpf_storage.c.
+	MAP_TASK_KEY               = 24
+	MAP_TASK_ROOM              = 10240      // threads, where nothing else is said
 	LOCK_USER                  = 2147483648 // 1 << 31: a bpf_spin_lock that user space holds; else it is lease + 1, or 0
 	LOCK_NS                    = 22         // shift: 9 bits of the inode of its PID namespace; its pid below
 	LOCK_NS_MASK               = 511

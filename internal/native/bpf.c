@@ -56,6 +56,8 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(133, ringbuf_discard);
 	HELPER(134, ringbuf_query);
 	HELPER(148, probe_read); /* copy_from_user: nothing here sleeps, and a page that is not there is fetched */
+	HELPER(156, task_storage_get);
+	HELPER(157, task_storage_delete);
 	HELPER(158, get_current_task);
 	HELPER(160, ktime_get_coarse_ns);
 	HELPER(164, for_each_map_elem);

@@ -70,6 +70,7 @@ HIDDEN u64 bpftime_get_func_ip(BPF_ARGS);
 HIDDEN u64 bpftime_get_attach_cookie(BPF_ARGS);
 
 /* bpf_current.c: 35 and 158, 109, 117 */
+HIDDEN u64 bpftime_task_id(u64 task, u32 lease);
 HIDDEN u64 bpftime_get_current_task(BPF_ARGS);
 HIDDEN u64 bpftime_send_signal(BPF_ARGS);
 HIDDEN u64 bpftime_send_signal_thread(BPF_ARGS);

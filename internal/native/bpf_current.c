@@ -61,6 +61,17 @@ HOT u64 bpftime_get_current_task(BPF_ARGS)
 	return (u64)&t->current;
 }
 
+/* Which task of the lease's a pointer says: its tgid << 32 | pid; 0: it is none. */
+HOT u64 bpftime_task_id(u64 task, u32 lease)
+{
+	struct tasks *t = &tasks[lease];
+	struct task *is = (struct task *)task;
+
+	if (is != &t->current && is != &t->leader && is != &t->parent)
+		return 0;
+	return (u64)is->tgid << 32 | is->pid;
+}
+
 /* siginfo_t of a signal that the kernel sends. */
 struct sent {
 	int signo, error, code;

@@ -31,6 +31,7 @@ enum {
 	TYPE_QUEUE = 22,
 	TYPE_STACK = 23,
 	TYPE_RINGBUF = 27,
+	TYPE_TASK_STORAGE = 29,
 	TYPE_USER_RINGBUF = 31,
 	TYPE_BLOOM_FILTER = 30
 };
@@ -66,6 +67,10 @@ HIDDEN u64 bpftime_map_referred(struct map_header *outer, const u64 *entry);
 
 /* map_each.c: 164 */
 HIDDEN u64 bpftime_for_each_map_elem(BPF_ARGS);
+
+/* bpf_storage.c: 156, 157 */
+HIDDEN u64 bpftime_task_storage_get(BPF_ARGS);
+HIDDEN u64 bpftime_task_storage_delete(BPF_ARGS);
 
 /* map_lock.c: an update of a map whose values have a lock. */
 HIDDEN u64 bpftime_update_beside_lock(struct map_header *h, const u8 *key, const u8 *value, u64 flags, u64 ctx);

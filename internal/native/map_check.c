@@ -112,6 +112,8 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		ok = ok && is_array(h);
 	else if (is_hashed(h) || h->type == TYPE_LPM_TRIE || h->type == TYPE_HASH_OF_MAPS)
 		ok = ok && is_hash(h);
+	else if (h->type == TYPE_TASK_STORAGE)
+		ok = ok && is_hash(h) && h->key_size == MAP_TASK_KEY && h->value_size <= MAP_SCRATCH;
 	else if (h->type == TYPE_STACK_TRACE)
 		ok = ok && is_stacks(h);
 	else if (h->type == TYPE_QUEUE || h->type == TYPE_STACK)

@@ -17,17 +17,19 @@ struct bpftime_keeper {
 	u32 lease, has_lease;
 };
 
-#define BPFTIME_NKEEPERS 1023
+#define BPFTIME_NKEEPERS 1022
 
 /* Of this process image, whole pages, wiped in a forked child. */
 struct bpftime_private {
 	u64 origin;
 	u32 proc, pid;
+	u64 born, pad;
 	struct bpftime_keeper keepers[BPFTIME_NKEEPERS];
 };
 _Static_assert(offsetof(struct bpftime_private, origin) == PRIVATE_ORIGIN, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, proc) == PRIVATE_PROC, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, pid) == PRIVATE_PID, "abi.h");
+_Static_assert(offsetof(struct bpftime_private, born) == PRIVATE_BORN, "abi.h");
 _Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
 
 /* A module whose frames can be walked (bpf_stack.c), rows as abi.h UNWIND_ROW. */

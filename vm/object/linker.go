@@ -164,8 +164,6 @@ func (l *linker) resolve(n *node) {
 
 // because says why some helpers are missing.
 var because = map[int32]string{
-	156: ": there is no task_storage; use a hash with the thread's number as its key",
-	157: ": there is no task_storage; use a hash with the thread's number as its key",
 	169: noTimers, 170: noTimers, 171: noTimers, 172: noTimers,
 }
 
