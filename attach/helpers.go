@@ -30,6 +30,7 @@ var helpers = []int32{
 	165, 182, // snprintf, strncmp
 	173, 174, // get_func_ip, get_attach_cookie
 	240, 241, // kfuncs: session_is_return, session_cookie
+	242, 243, 244, // arena_alloc_pages, arena_free_pages, arena_reserve_pages
 }
 
 func offered(id int32) bool { return slices.Contains(helpers, id) }

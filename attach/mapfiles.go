@@ -57,7 +57,10 @@ func (l *loaded) planInner(outer maps.Spec) error {
 
 // contents are a data section's, or the entries that the object gives a map.
 func (l *loaded) contents(m *object.MapSpec) []byte {
-	if len(m.Values) == 0 {
+	switch {
+	case m.Type == object.Arena:
+		return m.Globals
+	case len(m.Values) == 0:
 		return m.Contents
 	}
 	names := map[uint32]string{}
@@ -124,6 +127,9 @@ func mapSpec(m *object.MapSpec) (maps.Spec, error) {
 	}
 	if s.Type == maps.BloomFilter {
 		s.Extra = uint32(min(m.Extra, 1<<31))
+	}
+	if s.Type == maps.Arena {
+		s.Start = m.Extra
 	}
 	if s.Type.IsPerCPU() {
 		s.Lanes = lanesOf(m.Value, m.ValueSize)

@@ -53,7 +53,7 @@ func (m *Map) Lookup(key []byte) ([][]byte, error) {
 // kernel lists them, 0 before 1, and a prefix behind all that begin with it.
 func (m *Map) All() iter.Seq2[[]byte, [][]byte] {
 	switch {
-	case m.spec.Type.HasRecords() || m.spec.Flags&WriteOnly != 0:
+	case m.spec.Type.hasNoKeys() || m.spec.Flags&WriteOnly != 0:
 		return func(func([]byte, [][]byte) bool) {}
 	case m.spec.Type == LPMTrie:
 		return m.allOfTrie

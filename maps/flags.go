@@ -68,7 +68,7 @@ func (m *Map) Frozen() bool { return m.u64(abi.MAP_HDR_FROZEN)&1 != 0 }
 
 func (m *Map) writable(what string) error {
 	switch {
-	case m.spec.Type.HasRecords():
+	case m.spec.Type.hasNoKeys():
 		return m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case m.file == nil:
 		return m.fail(what+": it is open for reading only", unix.EBADF)
@@ -82,7 +82,7 @@ func (m *Map) writable(what string) error {
 
 func (m *Map) readable(what string) error {
 	switch {
-	case m.spec.Type.HasRecords():
+	case m.spec.Type.hasNoKeys():
 		return m.fail(m.spec.Type.article()+" has no keys", unix.ENOTSUP)
 	case m.spec.Flags&WriteOnly != 0:
 		return m.fail(what+": it is write only", unix.EPERM)

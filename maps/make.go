@@ -30,6 +30,9 @@ func MakeFilled(path string, spec Spec, contents []byte) error {
 	if spec.Type == BloomFilter {
 		spec.Extra = cmp.Or(spec.Extra, usualHashes)
 	}
+	if spec.Type == Arena {
+		spec.Start = cmp.Or(spec.Start, usualStart)
+	}
 	err := spec.Check()
 	if err == nil && contents != nil && !spec.takes(contents) {
 		err = fmt.Errorf("%d bytes are no contents for %v", len(contents), spec)
@@ -77,6 +80,11 @@ func write(path string, spec Spec, contents []byte) error {
 			return err
 		}
 		return fillHash(path, contents)
+	}
+	if spec.Type == Arena {
+		if err := spec.writePages(f, len(contents)); err != nil {
+			return err
+		}
 	}
 	_, err = f.WriteAt(contents, abi.MAP_DATA_OFF)
 	return err
@@ -149,5 +157,5 @@ func (s Spec) takes(contents []byte) bool {
 	if s.Type == HashOfMaps {
 		return len(contents)%ReferenceSize == 0 && uint64(len(contents))/ReferenceSize <= uint64(s.MaxEntries)
 	}
-	return (s.Type == Array || s.Type.isIndexed()) && uint64(len(contents)) <= s.layout().stride
+	return (s.Type == Array || s.Type == Arena || s.Type.isIndexed()) && uint64(len(contents)) <= s.layout().stride
 }

@@ -2,7 +2,6 @@ package maps
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -32,6 +31,7 @@ const (
 	TaskStorage    Type = 29
 	BloomFilter    Type = 30
 	UserRingbuf    Type = 31
+	Arena          Type = 33
 )
 
 var typeNames = map[Type]string{
@@ -53,11 +53,7 @@ var typeNames = map[Type]string{
 	TaskStorage:    "task_storage",
 	BloomFilter:    "bloom_filter",
 	UserRingbuf:    "user_ringbuf",
-}
-
-// missing are types that objects for user space have, and why they are not here.
-var missing = map[Type]string{
-	33: "an arena is not supported: programs address it with pointers of 32 bits (addr_space_cast), which are not translated",
+	Arena:          "arena",
 }
 
 func (t Type) String() string {
@@ -87,6 +83,7 @@ type Spec struct {
 	Extra      uint32 // of a bloom_filter: hash functions; 0: 5
 	Inner      Inner  // of a map of maps: what they are
 	Lock       uint32 // of an array or a hash: offset of the bpf_spin_lock in a value + 1; 0: there is none
+	Start      uint64 // of an arena: the address of its first byte for its users; 0: 1 << 44
 	Lanes      string // of a per-CPU type: where numbers end in a value; "": UsualLanes
 }
 
@@ -155,6 +152,8 @@ func (s Spec) layout() layout {
 		s.filterLayout(&l)
 	case Ringbuf, PerfEventArray, UserRingbuf:
 		s.ringLayout(&l)
+	case Arena:
+		s.arenaLayout(&l)
 	}
 	return l
 }
@@ -221,6 +220,9 @@ func (s Spec) Check() error {
 	if s.Type == StackTrace {
 		return s.checkStacks()
 	}
+	if s.Type == Arena {
+		return s.checkArena()
+	}
 	if s.Type.keyless() {
 		return s.checkKeyless()
 	}
@@ -228,8 +230,6 @@ func (s Spec) Check() error {
 		return s.checkTask()
 	}
 	switch {
-	case typeNames[s.Type] == "" && missing[s.Type] != "":
-		return errors.New(missing[s.Type])
 	case typeNames[s.Type] == "":
 		return fmt.Errorf("%v is not supported", s.Type)
 	case s.Type == LPMTrie && (s.KeySize <= 4 || s.KeySize > maxPrefix):
@@ -277,7 +277,7 @@ func (s Spec) header(seed uint64) []byte {
 	for at, v := range map[int]uint64{
 		abi.MAP_HDR_MAGIC: abi.MAP_MAGIC, abi.MAP_HDR_STRIDE: l.stride, abi.MAP_HDR_SIZE: l.size, abi.MAP_HDR_DATA: l.data,
 		abi.MAP_HDR_BUCKETS: l.buckets, abi.MAP_HDR_NODES: l.nodes, abi.MAP_HDR_FREE: l.free, abi.MAP_HDR_RECORDS: l.records,
-		abi.MAP_HDR_SEED: seed, abi.MAP_HDR_CONTROL: l.control,
+		abi.MAP_HDR_SEED: seed, abi.MAP_HDR_CONTROL: l.control, abi.MAP_HDR_START: s.Start,
 	} {
 		le.PutUint64(h[at:], v)
 	}
@@ -294,6 +294,7 @@ func readHeader(h []byte, size int64) (Spec, error) {
 	s := Spec{Type: Type(le.Uint32(h[abi.MAP_HDR_TYPE:])), KeySize: le.Uint32(h[abi.MAP_HDR_KEY_SIZE:]),
 		ValueSize: le.Uint32(h[abi.MAP_HDR_VALUE_SIZE:]), MaxEntries: le.Uint32(h[abi.MAP_HDR_MAX_ENTRIES:]), Flags: le.Uint32(h[abi.MAP_HDR_FLAGS:]),
 		Lock: le.Uint32(h[abi.MAP_HDR_LOCK:])}
+	s.Start = le.Uint64(h[abi.MAP_HDR_START:])
 	s.readKeyless(h)
 	s.readInner(h)
 	s.readLanes(h)
@@ -319,6 +320,9 @@ func (s Spec) String() string {
 	if s.Type == Ringbuf {
 		return fmt.Sprintf("a ringbuf of %d bytes, flags %#x", s.MaxEntries, s.Flags)
 	}
+	if s.Type == Arena {
+		return fmt.Sprintf("an arena of %d pages at %#x, flags %#x", s.MaxEntries, s.Start, s.Flags)
+	}
 	if s.Type.keyless() {
 		return fmt.Sprintf("%v of %d elements of %d bytes, flags %#x", s.Type.article(), s.MaxEntries, s.ValueSize, s.Flags)
 	}
@@ -327,7 +331,7 @@ func (s Spec) String() string {
 
 // article is "a hash", "an array".
 func (t Type) article() string {
-	if t == Array || t.isLRU() || t == LPMTrie {
+	if t == Array || t == Arena || t.isLRU() || t == LPMTrie {
 		return "an " + t.String()
 	}
 	return "a " + t.String()
@@ -344,6 +348,7 @@ func (s Spec) difference(want Spec) string {
 		{"max_entries", s.MaxEntries, want.MaxEntries}, {"flags", fmt.Sprintf("%#x", s.Flags), fmt.Sprintf("%#x", want.Flags)},
 		{"hash functions", s.Extra, want.Extra}, {"inner map", s.Inner, want.Inner},
 		{"bpf_spin_lock", s.Lock, want.Lock},
+		{"start", fmt.Sprintf("%#x", s.Start), fmt.Sprintf("%#x", want.Start)},
 		{"numbers in values", fmt.Sprintf("%x", s.Lanes), fmt.Sprintf("%x", want.Lanes)},
 	} {
 		if f.have != f.want {

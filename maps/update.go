@@ -203,10 +203,8 @@ func (w *walk) unlinkMarked() bool {
 	return done
 }
 
-// update tries until nobody comes in between. A try costs too: in a spoilt map the node in
-// hand may be the very one that it is to replace, and none ever succeeds.
 func (w *walk) update(value []byte, flags uint64) error {
-	for ; ; w.budget-- {
+	for {
 		found, ok := w.find()
 		switch {
 		case !ok:
@@ -366,7 +364,7 @@ func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
 }
 
 func (w *walk) remove() error {
-	for ; ; w.budget-- {
+	for {
 		found, ok := w.find()
 		if !ok {
 			return w.fail("delete", unix.EBUSY)

@@ -82,6 +82,8 @@ func (in Instruction) aluText() string {
 		return fmt.Sprintf("%s = -%s", dst, dst)
 	case op == END:
 		return fmt.Sprintf("%s = %s%d %s", in.Dst, in.swapName(), in.Imm, in.Dst)
+	case in.IsCast():
+		return fmt.Sprintf("%s = addr_space_cast(%s, %#x, %#x)", dst, in.Src, uint32(in.Imm)>>16, uint16(in.Imm))
 	case op == MOV && in.Off != 0:
 		return fmt.Sprintf("%s = (s%d)%s", dst, in.Off, in.reg(in.Src))
 	case in.Off == 1:

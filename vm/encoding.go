@@ -82,8 +82,6 @@ func refusedByName(in Instruction) string {
 		return "may_goto is not supported"
 	case op == JMP|JA|X:
 		return "gotox (indirect jump) is not supported"
-	case op == ALU64|MOV|X && in.Off == 1:
-		return "addr_space_cast (arena pointers) is not supported"
 	case op == JMP|CALL && in.Src == PseudoKfunc:
 		return "kfunc calls are not supported"
 	case op == LDDW && in.Src == PseudoBTFID:
@@ -131,7 +129,7 @@ func aluForm(op OpCode) (form, bool) {
 	case DIV, MOD:
 		f.off, f.check = true, checkDivision
 	case MOV:
-		f.off, f.check = true, checkMove
+		f.off, f.imm, f.check = true, true, checkMove
 	case NEG:
 		f.imm = false
 		return f, op.Source() == K
@@ -153,6 +151,12 @@ func checkDivision(in Instruction) string {
 
 func checkMove(in Instruction) string {
 	switch {
+	case in.OpCode == ALU64|MOV|X && in.Off == AddrSpaceCast:
+		if in.Imm != ToKernel && in.Imm != ToUser {
+			return fmt.Sprintf("addr_space_cast is between address spaces 0 and 1, not from %d to %d", uint16(in.Imm), uint32(in.Imm)>>16)
+		}
+	case in.OpCode.Source() == X && in.Imm != 0:
+		return fmt.Sprintf("unused immediate is %d, not zero", in.Imm)
 	case in.Off == 0:
 	case in.OpCode.Source() == K:
 		return fmt.Sprintf("unused offset is %d, not zero", in.Off)

@@ -80,6 +80,11 @@ func (in Instruction) IsMapRef() bool {
 	return in.OpCode == LDDW && (in.Src == PseudoMapFD || in.Src == PseudoMapValue)
 }
 
+// IsCast reports a cast between address spaces.
+func (in Instruction) IsCast() bool {
+	return in.OpCode == ALU64|MOV|X && in.Off == AddrSpaceCast
+}
+
 // IsBranch reports a jump inside the function, conditional or not.
 func (in Instruction) IsBranch() bool {
 	op := in.OpCode

@@ -67,7 +67,7 @@ const (
 	NEG  OpCode = 0x80
 	MOD  OpCode = 0x90 // Off 1: signed
 	XOR  OpCode = 0xa0
-	MOV  OpCode = 0xb0 // Off 8, 16, 32: sign-extends from that width
+	MOV  OpCode = 0xb0 // Off 8, 16, 32: sign-extends from that width; 1: see AddrSpaceCast
 	ARSH OpCode = 0xc0
 	END  OpCode = 0xd0
 )
@@ -115,6 +115,15 @@ const (
 	CMPXCHG   = 0xf0 | FETCH
 	LOAD_ACQ  = 0x100 // Dst = *(Src + Off)
 	STORE_REL = 0x110 // *(Dst + Off) = Src
+)
+
+// Off of ALU64|MOV|X with another meaning: a cast between address spaces, of which 1 is
+// an arena as its users see it, and 0 what programs load from and store to. Imm is the
+// destination's << 16 | the source's.
+const (
+	AddrSpaceCast = 1
+	ToKernel      = 1
+	ToUser        = 1 << 16
 )
 
 // Src of an LDDW and of a CALL says what the constant means.

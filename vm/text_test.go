@@ -71,6 +71,8 @@ var golden = []struct{ text, hex string }{
 	{"r3 = load_acquire((u8 *)(r1 + 8))", "d313080000010000"},
 	{"store_release((u64 *)(r1 + 8), r3)", "db31080010010000"},
 	{"store_release((u16 *)(r1 + 8), r3)", "cb31080010010000"},
+	{"r1 = addr_space_cast(r2, 0x0, 0x1)", "bf21010001000000"},
+	{"r1 = addr_space_cast(r2, 0x1, 0x0)", "bf21010000000100"},
 	{"goto +3", "0500030000000000"},
 	{"goto -3", "0500fdff00000000"},
 	{"gotol +70000", "0600000070110100"},

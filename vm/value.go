@@ -1,6 +1,9 @@
 package vm
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // value reads what stands right of "=". in has the class and the destination.
 func (p *parser) value(in Instruction, wide bool) Instruction {
@@ -14,6 +17,8 @@ func (p *parser) value(in Instruction, wide bool) Instruction {
 		return p.mapRef(in)
 	case t == "subprog":
 		return p.funcRef(in)
+	case t == "addr_space_cast":
+		return p.cast(in, wide)
 	case t == "load_acquire":
 		return p.loadAcquire(in, wide)
 	case strings.HasPrefix(t, "atomic_fetch_"):
@@ -66,6 +71,26 @@ func (p *parser) signExtend(in Instruction, wide bool) Instruction {
 	}
 	in.OpCode |= MOV | X
 	in.Src = src
+	return in
+}
+
+// cast reads addr_space_cast(r1, 0x0, 0x1): to address space 0, from 1.
+func (p *parser) cast(in Instruction, wide bool) Instruction {
+	p.expect("addr_space_cast", "(")
+	src, srcWide := p.register()
+	if !wide || !srcWide {
+		p.fail("addresses are in r registers")
+	}
+	p.expect(",")
+	to := p.number()
+	p.expect(",")
+	from := p.number()
+	p.expect(")")
+	if to|from < 0 || to > math.MaxInt16 || from > math.MaxUint16 {
+		p.fail("address spaces have 16 bits, not %d and %d", to, from)
+	}
+	in.OpCode |= MOV | X
+	in.Src, in.Off, in.Imm = src, AddrSpaceCast, to<<16|from
 	return in
 }
 

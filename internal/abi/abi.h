@@ -121,8 +121,7 @@
 #define CALL_SITE_CALLS 8  /* struct bpftime_calls; where INDEX is not 0, the first of a table */
 #define CALL_SITE_INDEX 16 /* u16[SYSCALL_NUMBERS + 1]: number -> which of the table; the last is for all higher numbers */
 #define CALL_SITE_NUMBER 24 /* where it is known */
-#define CALL_SITE_BACK 32  /* where the stub goes on */
-#define CALL_SITE_SIZE 40
+#define CALL_SITE_SIZE 32
 #define SYSCALL_NUMBERS 512
 
 /* struct bpftime_calls: what is to be done at a call. The first one of a table is for nothing. */
@@ -287,6 +286,8 @@
 #define MAP_HDR_NCPUS 156 /* u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for */
 #define MAP_HDR_LANES 160 /* u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words */
 #define MAP_NLANES 256
+#define MAP_HDR_START 416 /* u64: of an arena: address of its first byte for its users */
+#define MAP_PAGE 4096     /* bytes: what an arena is given out by */
 /* task_storage: a hash whose keys are threads: u32 tid, u32 pid, u64 inode of the PID namespace, u64 born, see bpf_storage.c. */
 #define MAP_TASK_KEY 24
 #define MAP_TASK_ROOM 10240 /* threads, where nothing else is said */
@@ -452,6 +453,9 @@
 #define HELPER_COUNT 320
 #define KFUNC_SESSION_IS_RETURN 240 /* functions of the kernel that programs call by name: */
 #define KFUNC_SESSION_COOKIE 241    /* here helpers of numbers that the kernel has not given */
+#define KFUNC_ARENA_ALLOC_PAGES 242
+#define KFUNC_ARENA_FREE_PAGES 243
+#define KFUNC_ARENA_RESERVE_PAGES 244
 
 /* kinds of link */
 #define LINK_ENTRY 1

@@ -83,8 +83,7 @@ const (
 	CALL_SITE_CALLS            = 8   // struct bpftime_calls; where INDEX is not 0, the first of a table
 	CALL_SITE_INDEX            = 16  // u16[SYSCALL_NUMBERS + 1]: number -> which of the table; the last is for all higher numbers
 	CALL_SITE_NUMBER           = 24  // where it is known
-	CALL_SITE_BACK             = 32  // where the stub goes on
-	CALL_SITE_SIZE             = 40
+	CALL_SITE_SIZE             = 32
 	SYSCALL_NUMBERS            = 512 // struct bpftime_calls: what is to be done at a call. The first one of a table is for nothing.
 	CALLS_ENTER                = 0   // list of struct bpftime_run; 0: none
 	CALLS_EXIT                 = 8
@@ -213,7 +212,9 @@ const (
 	MAP_HDR_INNER_FLAGS        = 152
 	MAP_HDR_NCPUS              = 156 // u32: of per-CPU types: CPUs that the machine may have, which bpf_map_lookup_percpu_elem is asked for
 	MAP_HDR_LANES              = 160 // u8[MAP_NLANES], of per-CPU types: see map_percpu.c; the last is that of all further words
-	MAP_NLANES                 = 256 // task_storage: a hash whose keys are threads: u32 tid, u32 pid, u64 inode of the PID namespace, u64 born, see bpf_storage.c.
+	MAP_NLANES                 = 256
+	MAP_HDR_START              = 416  // u64: of an arena: address of its first byte for its users
+	MAP_PAGE                   = 4096 // bytes: what an arena is given out by
 	MAP_TASK_KEY               = 24
 	MAP_TASK_ROOM              = 10240      // threads, where nothing else is said
 	LOCK_USER                  = 2147483648 // 1 << 31: a bpf_spin_lock that user space holds; else it is lease + 1, or 0
@@ -356,6 +357,9 @@ const (
 	HELPER_COUNT               = 320
 	KFUNC_SESSION_IS_RETURN    = 240 // functions of the kernel that programs call by name:
 	KFUNC_SESSION_COOKIE       = 241 // here helpers of numbers that the kernel has not given
+	KFUNC_ARENA_ALLOC_PAGES    = 242
+	KFUNC_ARENA_FREE_PAGES     = 243
+	KFUNC_ARENA_RESERVE_PAGES  = 244 // kinds of link
 	LINK_ENTRY                 = 1
 	LINK_RETURN                = 2                  // tactics: how a site was patched
 	TACTIC_JUMP                = 1                  // jump over relocated instructions

@@ -58,13 +58,12 @@ SIZE(bpftime_calls, CALLS_SIZE);
 SIZE(bpftime_calls, 1 << CALLS_SIZE_SHIFT);
 
 struct bpftime_call_site {
-	u64 ip, calls, index, number, back;
+	u64 ip, calls, index, number;
 };
 AT(bpftime_call_site, ip, CALL_SITE_IP);
 AT(bpftime_call_site, calls, CALL_SITE_CALLS);
 AT(bpftime_call_site, index, CALL_SITE_INDEX);
 AT(bpftime_call_site, number, CALL_SITE_NUMBER);
-AT(bpftime_call_site, back, CALL_SITE_BACK);
 SIZE(bpftime_call_site, CALL_SITE_SIZE);
 
 struct bpftime_shadow {
@@ -183,7 +182,9 @@ struct map_header {
 	u32 frozen, lock;
 	u32 inner_type, inner_key_size, inner_value_size, inner_max_entries, inner_flags, ncpus;
 	u8 lanes[MAP_NLANES];
+	u64 start;
 };
+AT(map_header, start, MAP_HDR_START);
 AT(map_header, inner_type, MAP_HDR_INNER_TYPE);
 AT(map_header, inner_key_size, MAP_HDR_INNER_KEY_SIZE);
 AT(map_header, inner_value_size, MAP_HDR_INNER_VALUE_SIZE);

@@ -82,6 +82,9 @@ u64 bpftime_bpf_helper(u32 id)
 	HELPER(209, user_ringbuf_drain);
 	HELPER(KFUNC_SESSION_IS_RETURN, session_is_return);
 	HELPER(KFUNC_SESSION_COOKIE, session_cookie);
+	HELPER(KFUNC_ARENA_ALLOC_PAGES, arena_alloc_pages);
+	HELPER(KFUNC_ARENA_FREE_PAGES, arena_free_pages);
+	HELPER(KFUNC_ARENA_RESERVE_PAGES, arena_reserve_pages);
 	}
 	return 0;
 }

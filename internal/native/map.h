@@ -33,7 +33,8 @@ enum {
 	TYPE_RINGBUF = 27,
 	TYPE_TASK_STORAGE = 29,
 	TYPE_USER_RINGBUF = 31,
-	TYPE_BLOOM_FILTER = 30
+	TYPE_BLOOM_FILTER = 30,
+	TYPE_ARENA = 33
 };
 enum { BPF_ANY, BPF_NOEXIST, BPF_EXIST };
 
@@ -112,6 +113,11 @@ INLINE int is_ring(const struct map_header *h) { return h->type == TYPE_RINGBUF 
  * flags are BPF_F_FAST_STACK_CMP and BPF_F_REUSE_STACKID. */
 HIDDEN u64 bpftime_stack_put(struct map_header *h, const u64 *ips, u64 nr, u64 flags, u64 ctx);
 enum { FAST_STACK_CMP = 1 << 9, REUSE_STACKID = 1 << 10 };
+
+/* map_arena.c: kfuncs */
+HIDDEN u64 bpftime_arena_alloc_pages(BPF_ARGS);
+HIDDEN u64 bpftime_arena_free_pages(BPF_ARGS);
+HIDDEN u64 bpftime_arena_reserve_pages(BPF_ARGS);
 
 /* map_drain.c: 209 */
 HIDDEN u64 bpftime_user_ringbuf_drain(BPF_ARGS);

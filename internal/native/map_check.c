@@ -98,6 +98,12 @@ static HOT int is_good_lock(const struct map_header *h)
 	       (h->type == TYPE_ARRAY || h->value_size <= MAP_SCRATCH);
 }
 
+static HOT int is_arena(const struct map_header *h)
+{
+	return !h->key_size && !h->value_size && h->nnodes && h->nnodes == h->max_entries && h->start % MAP_PAGE == 0 &&
+	       h->data == MAP_DATA_OFF && inside(h, h->data, h->nnodes, MAP_PAGE) && has_control(h) && inside(h, h->free, ((u64)h->nnodes + 63) / 64, 8);
+}
+
 HOT long bpftime_map_check(const struct map_header *h, u64 size)
 {
 	int ok = h->magic == MAP_MAGIC && h->version == MAP_VERSION && h->size == size;
@@ -106,6 +112,8 @@ HOT long bpftime_map_check(const struct map_header *h, u64 size)
 		return is_unwind(h) ? 0 : -(long)EINVAL_;
 	if (ok && is_ring(h))
 		ok = is_good_ring(h);
+	else if (h->type == TYPE_ARENA)
+		return ok && is_arena(h) ? 0 : -(long)EINVAL_;
 	else
 		ok = ok && h->value_size && h->value_stride && h->value_stride == padded(h->value_size);
 	if (h->type == TYPE_ARRAY || h->type == TYPE_PERCPU_ARRAY || h->type == TYPE_PROG_ARRAY || h->type == TYPE_ARRAY_OF_MAPS)

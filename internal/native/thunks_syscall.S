@@ -5,14 +5,9 @@
  *     lea   site(%rip), %rcx      struct bpftime_call_site
  *     lea   -128(%rsp), %rsp      over the red zone
  *     push  (%rcx)                ip, behind the instruction
- *     push  32(%rcx)              back
- *     jmp   *known(%rip)          -> bpftime_syscall_known, which makes the call
- *  back: lea 144(%rsp), %rsp
+ *     call  *known(%rip)          -> bpftime_syscall_known, which makes the call
  *     <what stands behind it>
  *     jmp   behind
- *
- * The kernel leaves nothing of what the CPU knew of return addresses, so a `ret` behind a
- * system call costs 6 ns, and the thunk jumps back: 1.
  *
  * As the kernel, the thunk preserves everything but rax, rcx, which is ip afterwards, and
  * r11, which is the flags. Flags are kept as in thunks_offset.S; but for DF they are in
@@ -35,11 +30,11 @@
  * What comes back twice, on another stack or on one that is not its own (clone, vfork), may
  * have no frame here meanwhile, so the stub makes that call, between two thunks:
  *
- *     lea   site(%rip), %rcx ; lea -128(%rsp), %rsp ; push (%rcx) ; call *enter(%rip)
+ *     … call *enter(%rip)
  *     syscall
- *     mov   %rax, %rcx ; jrcxz 1f   the child
+ *     mov   %rax,%rcx ; jrcxz 1f    the child
  *     … call *exit(%rip)
- *  1: lea   ip(%rip), %rcx
+ *  1: lea   ip(%rip),%rcx
  */
 #include "thunks.h"
 
@@ -105,7 +100,6 @@
 	movq	$NO_RESULT, CALL_REG(PT_RAX)
 	movq	%rdx, CALL_REG(PT_R11)
 	movq	%rcx, -8(%rbp)
-	CONTEXT_BEFORE
 	.endm
 
 /* Puts back what programs may have changed by running, and the flags; rax from \rax. */
@@ -126,61 +120,18 @@
 	movq	CALL_REG(\rax), %rax
 	.endm
 
-	.macro CALL_CLOSE
+	.macro CALL_RETURN
+	.cfi_remember_state
 	leave
 	.cfi_def_cfa rsp, STUB_WORDS+8
 	.cfi_restore rbp
 	movq	8(%rsp), %rcx
-	.endm
-
-/* To a stub that has called. */
-	.macro CALL_RETURN
-	.cfi_remember_state
-	CALL_CLOSE
 	ret	$STUB_WORDS
 	.cfi_restore_state
 	.endm
 
-/* To one that has jumped here. */
-	.macro CALL_BACK
-	.cfi_remember_state
-	CALL_CLOSE
-	jmp	*(%rsp)
-	.cfi_restore_state
-	.endm
-
-#define CONTEXT(n) FRAME_REGS+8*n(%rsp)
-
-/* The context of programs of tracepoints, before the call. It stays as it is while they run;
- * bpftime_call_context makes those of other kinds, whose programs come later. */
-	.macro CONTEXT_BEFORE
-	leaq	FRAME_CALL_REGS(%rsp), %rdx
-	movslq	%eax, %rax
-	movq	%rdx, CONTEXT(0)
-	movq	%rax, CONTEXT(1)
-	movq	%rdi, CONTEXT(2)
-	movq	%rsi, CONTEXT(3)
-	movq	CALL_REG(PT_RDX), %rdx
-	movq	%rdx, CONTEXT(4)
-	movq	%r10, CONTEXT(5)
-	movq	%r8, CONTEXT(6)
-	movq	%r9, CONTEXT(7)
-	.endm
-
-/* And behind it: the number is in the word where others have the result. edi: the kind. */
-	.macro CONTEXT_BEHIND
-	leaq	FRAME_CALL_REGS(%rsp), %rax
-	movq	CALL_REG(PT_RAX), %rsi
-	movslq	CALL_REG(PT_ORIG_RAX), %rdx
-	movq	%rax, CONTEXT(0)
-	movq	%rsi, CONTEXT(2)
-	cmpl	$SYSCALL_TRACEPOINT, %edi
-	cmovbq	%rsi, %rdx
-	movq	%rdx, CONTEXT(1)
-	.endm
-
 /* Runs the list in rcx, as RUN does. */
-	.macro RUN_CALLS behind
+	.macro RUN_CALLS
 	movq	bpftime_self@gottpoff(%rip), %rax
 	addq	%fs:0, %rax
 	movq	%rsp, %rdx
@@ -199,12 +150,9 @@
 	movl	RUN_COUNTER(%rcx), %edx
 	incq	(%rax,%rdx)
 	movl	RUN_SESSION(%rcx), %edi
-	cmpl	$SYSCALL_KSYSCALL, %edi
-	jae	.Lother\@
-	.if	\behind
-	CONTEXT_BEHIND
-	.endif
-.Lrun\@:
+	movq	%rsp, %rsi
+	call	bpftime_call_context
+	movq	FRAME_RUN(%rsp), %rcx
 	leaq	FRAME_REGS(%rsp), %rdi
 	call	*RUN_FN(%rcx)
 	movq	FRAME_RUN(%rsp), %rcx
@@ -214,11 +162,6 @@
 	jne	.Lnext\@
 	movq	$0, THREAD_HOLDER(%rax)
 	jmp	.Ldone\@
-.Lother\@:
-	movq	%rsp, %rsi
-	call	bpftime_call_context
-	movq	FRAME_RUN(%rsp), %rcx
-	jmp	.Lrun\@
 .Lrare\@:
 	movq	%rcx, %rdi
 	movq	%rsp, %rsi
@@ -253,7 +196,7 @@
 	.cfi_adjust_cfa_offset -8
 	syscall
 	movq	8(%rsp), %rcx
-	jmp	*(%rsp)
+	ret	$STUB_WORDS
 	.cfi_adjust_cfa_offset 8
 1:	shlq	$CALLS_SIZE_SHIFT, %rdx
 	addq	CALL_SITE_CALLS(%rcx), %rdx
@@ -274,7 +217,7 @@ bpftime_syscall_made:
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS 0
+	RUN_CALLS
 1:	movq	-8(%rbp), %rcx
 	cmpq	$0, CALLS_GUARD(%rcx)
 	jne	5f
@@ -284,13 +227,13 @@ bpftime_syscall_made:
 	movq	CALLS_EXIT(%rcx), %rcx
 	jrcxz	3f
 	jmp	4f
-3:	CALL_BACK
+3:	CALL_RETURN
 4:	movq	%rax, CALL_REG(PT_RAX)
 	movq	%r11, CALL_REG(PT_R11)
 	movq	%r11, CALL_REG(PT_EFLAGS)
-	RUN_CALLS 1
+	RUN_CALLS
 	CALL_RESTORE PT_RAX
-	CALL_BACK
+	CALL_RETURN
 5:	movq	%rsp, %rsi /* signals.h makes it, for a struct syscall_regs */
 	leaq	FRAME_REGS(%rsp), %rdi
 	call	bpftime_call_guarded
@@ -307,7 +250,7 @@ bpftime_syscall_made:
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS 0
+	RUN_CALLS
 1:	CALL_RESTORE PT_ORIG_RAX
 	CALL_RETURN
 	END bpftime_syscall_enter
@@ -324,7 +267,7 @@ bpftime_syscall_made:
 	movq	CALLS_EXIT(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS 1
+	RUN_CALLS
 1:	CALL_RESTORE PT_RAX
 	CALL_RETURN
 	END bpftime_syscall_exit

@@ -12,11 +12,35 @@ import "github.com/bpftime-go/bpftime/vm"
 type Verified struct {
 	prog   *vm.Program
 	writes bool
+	arena  *Arena
+}
+
+// Arena is the memory that a program casts addresses to. Whoever runs it sees to it that
+// an access there reaches nothing else, whatever the address.
+type Arena struct {
+	Map   int32  // its index
+	Start uint64 // address of the first byte, as users of the arena see it
+	Size  uint64 // bytes; at most 4 GiB
+
+	// Accesses are the instructions, by index, that access it. What they address it by is
+	// the low half of such an address, to which the program may have done anything.
+	Accesses []bool
 }
 
 // Of vouches for the program, and that it does not write to its context, unless
 // writes is set.
-func Of(p *vm.Program, writes bool) *Verified { return &Verified{p, writes} }
+func Of(p *vm.Program, writes bool) *Verified { return OfArena(p, writes, nil) }
+
+// OfArena is Of for a program that may have an arena.
+func OfArena(p *vm.Program, writes bool, a *Arena) *Verified { return &Verified{p, writes, a} }
+
+// Arena is nil for a program that has none.
+func (v *Verified) Arena() *Arena {
+	if v == nil {
+		return nil
+	}
+	return v.arena
+}
 
 // WritesContext reports whether the program may write to its context.
 func (v *Verified) WritesContext() bool { return v == nil || v.writes }

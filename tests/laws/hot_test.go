@@ -77,6 +77,7 @@ var lockedBy = map[string]string{
 	"internal/native/map_prog.c":     "a tail call to a program that the process does not have: it is counted",
 	"internal/native/map_queue.c":    "bits of a filter that are not set yet",
 	"internal/native/map_refer.c":    "an entry that names a map which the process does not have: it is counted",
+	"internal/native/map_arena.c":    "pages that processes share: who takes one",
 	"internal/native/map_ringbuf.c":  "records of many producers, in one ring",
 }
 

@@ -61,7 +61,7 @@ var ofMap = map[uint32][]int32{
 	mapStack:          {87, 88, 89},
 	mapBloomFilter:    {87, 89},
 	mapTaskStorage:    {156, 157},
-	mapArena:          {},
+	mapArena:          {242, 243, 244},
 }
 
 // ofHelper are the types that a helper takes; the others take any that does not say
@@ -86,6 +86,9 @@ var ofHelper = map[int32][]uint32{
 	195: {mapPercpuHash, mapPercpuArray, mapLRUPercpuHash},
 	198: {mapRingbuf},
 	209: {mapUserRingbuf},
+	242: {mapArena},
+	243: {mapArena},
+	244: {mapArena},
 }
 
 // TakesMap reports whether a helper that takes a map takes one of the type.
@@ -103,7 +106,7 @@ func MapsOf(id int32) []uint32 {
 // ofNetwork are the types that have no meaning in a process.
 var ofNetwork = strings.Fields(`
 	unspec cgroup_array devmap sockmap cpumap xskmap sockhash cgroup_storage_deprecated reuseport_sockarray
-	percpu_cgroup_storage sk_storage devmap_hash struct_ops inode_storage cgrp_storage arena
+	percpu_cgroup_storage sk_storage devmap_hash struct_ops inode_storage cgrp_storage
 `)
 
 // MapTypes are the types that there are in a process, by number.

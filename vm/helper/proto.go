@@ -67,6 +67,7 @@ const (
 	PtrToDynptrMemOrNull
 	PtrToTaskRet // never 0
 	PtrToCookie  // 8 bytes, never 0
+	PtrToArena   // in address space 1: to be cast before it is followed; or 0
 )
 
 // ByID finds a prototype by the kernel's number.

@@ -104,5 +104,8 @@ func Describe(id int32) string {
 	if name := Name(id); name != "" {
 		return fmt.Sprintf("bpf_%s#%d", name, id)
 	}
+	if p, ok := ByID(id); ok { // a kfunc: its number is ours
+		return "bpf_" + p.Name
+	}
 	return fmt.Sprintf("helper %d", id)
 }

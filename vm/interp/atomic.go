@@ -10,22 +10,27 @@ import (
 // zero-extended wherever they go.
 func (m *Memory) atomic(r *registers, in *op) error {
 	size := uint64(in.code.Bytes())
+	base, find := in.dst, m.writable
 	if in.imm == vm.LOAD_ACQ {
-		addr := r[in.src] + uint64(in.aux)
-		b := m.readable(addr, size)
-		if b == nil {
-			return m.explain(addr, size, false)
-		}
-		r[in.dst] = load(b)
-		return nil
+		base, find = in.src, m.readable
 	}
-	addr := r[in.dst] + uint64(in.aux)
-	b := m.writable(addr, size)
+	addr := r[base] + uint64(in.aux)
+	b := find(addr, size)
 	if b == nil {
-		return m.explain(addr, size, true)
+		return m.explain(addr, size, in.imm != vm.LOAD_ACQ)
 	}
+	in.operate(r, b)
+	return nil
+}
+
+// operate does it to the bytes that it is about.
+func (in *op) operate(r *registers, b []byte) {
+	size := len(b)
 	old, src := load(b), truncate(r[in.src], int32(8*size))
 	switch in.imm &^ vm.FETCH {
+	case vm.LOAD_ACQ:
+		r[in.dst] = old
+		return
 	case vm.AtomicADD:
 		store(b, old+src)
 	case vm.AtomicOR:
@@ -41,12 +46,11 @@ func (m *Memory) atomic(r *registers, in *op) error {
 			store(b, src)
 		}
 		r[vm.R0] = old
-		return nil
+		return
 	}
 	if in.imm&vm.FETCH != 0 {
 		r[in.src] = old
 	}
-	return nil
 }
 
 // load reads 1, 2, 4 or 8 bytes.

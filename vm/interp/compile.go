@@ -37,6 +37,8 @@ const (
 	opMovSX32   = vm.ALU | vm.MOV | vm.X
 	opLocalCall = vm.JMP32 | vm.CALL
 	opTailCall  = vm.JMP32 | vm.EXIT
+	opCast      = vm.BSWAP | vm.ToBE
+	opArena     = vm.LDX | vm.MEMSX | vm.DW // the access to an arena at index aux
 )
 
 // compiled returns the code of a program, made when it is first asked for.
@@ -66,6 +68,9 @@ func (m *Machine) link(c *code) error {
 		c.helpers = append(c.helpers, entry.Go)
 	}
 	for i, in := range c.prog.Instructions() {
+		if in.IsCast() && m.opts.Arena.Data == nil {
+			return fmt.Errorf("interp: insn %d: %s: the machine has no arena", c.prog.Slot(i), in)
+		}
 		if in.IsMapRef() && m.mapRef(in) == 0 {
 			return fmt.Errorf("interp: insn %d: %s: the machine has no such map", c.prog.Slot(i), in)
 		}
@@ -88,6 +93,9 @@ func (m *Machine) mapRef(in vm.Instruction) uint64 {
 
 func (m *Machine) prepare(c *code, i int) op {
 	in := c.prog.Instructions()[i]
+	if c.prog == m.prog && i < len(m.opts.Arena.Accesses) && m.opts.Arena.Accesses[i] {
+		return op{code: opArena, src: zero, aux: int32(i)}
+	}
 	o := op{code: in.OpCode, dst: in.Dst, src: in.Src, aux: int32(in.Off), imm: uint64(in.Imm)}
 	switch in.OpCode.Class() {
 	case vm.ALU, vm.ALU64:
@@ -105,6 +113,10 @@ func (m *Machine) prepare(c *code, i int) op {
 func prepareALU(in vm.Instruction, o op) op {
 	if in.OpCode.Op() == vm.END {
 		o.aux = int32(in.Imm)
+		return o
+	}
+	if in.IsCast() {
+		o.code, o.aux, o.imm = opCast, int32(in.Imm), 0
 		return o
 	}
 	o = mergeOperand(o)

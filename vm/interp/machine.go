@@ -20,6 +20,9 @@ type Options struct {
 	// their values for references that want those (0: it has none).
 	Maps, MapValues []uint64
 
+	// Arena is what addresses are cast to, see Arena.
+	Arena Arena
+
 	// TailCall finds the target of bpf_tail_call(ctx, array, index). nil, of
 	// the function or of what it returns, makes the call fail.
 	TailCall func(array uint64, index uint32) *vm.Program
@@ -36,6 +39,7 @@ type Options struct {
 // Machine runs one program and what it tail-calls.
 type Machine struct {
 	opts     Options
+	prog     *vm.Program
 	main     *code
 	programs map[*vm.Program]*code
 	mem      Memory
@@ -79,7 +83,7 @@ func New(p *vm.Program, opts Options) (*Machine, error) {
 	if p.Depth() > opts.MaxDepth {
 		return nil, fmt.Errorf("interp: the program needs %d frames, of %d", p.Depth(), opts.MaxDepth)
 	}
-	m := &Machine{opts: opts, programs: map[*vm.Program]*code{}}
+	m := &Machine{opts: opts, prog: p, programs: map[*vm.Program]*code{}}
 	m.mem.machine = m
 	m.ctx = m.mem.add("the context", nil, ReadWrite)
 	var err error

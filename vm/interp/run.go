@@ -92,6 +92,11 @@ loop:
 		case opMovSX32:
 			*dst = uint64(uint32(signExtend(v, in.aux)))
 
+		case opCast:
+			*dst = m.opts.Arena.cast(v, in.aux)
+		case opArena:
+			m.accessArena(r, int(in.aux))
+
 		case vm.LE:
 			*dst = truncate(*dst, in.aux)
 		case vm.BE, vm.BSWAP:

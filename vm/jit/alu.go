@@ -15,6 +15,9 @@ func (c *compiler) alu(in vm.Instruction) {
 	switch {
 	case c.deferALU(in):
 		return
+	case in.IsCast():
+		c.cast(in)
+		return
 	case in.OpCode.Op() == vm.MOV:
 		c.disturb(in.Dst)
 		c.move(width(in.OpCode), reg(in.Dst), in)

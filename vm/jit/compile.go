@@ -127,6 +127,7 @@ type compiler struct {
 	// What a reference to a function leads to: it, or an entry for helpers.
 	callbacks []x86.Label
 	cold      []func() // code to be placed behind the function
+	arena     *proof.Arena
 
 	// Of the function being translated:
 	fn        vm.Function
@@ -150,7 +151,7 @@ func Compile(v *proof.Verified, opts Options) (*Code, error) {
 	if prog == nil {
 		return nil, ErrNoProof
 	}
-	c := &compiler{prog: prog, opts: opts}
+	c := &compiler{prog: prog, opts: opts, arena: v.Arena()}
 	c.newLabels()
 	c.checkTailCalls()
 	c.findContext()

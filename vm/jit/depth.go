@@ -189,6 +189,8 @@ func (a *stackUse) access(base, off int16) {
 // step computes the registers after the instruction.
 func (a *stackUse) step(in vm.Instruction, p *pointers) {
 	switch op := in.OpCode; {
+	case in.IsCast(): // goes elsewhere, whatever it was
+		p[in.Dst] = notStack
 	case op.IsALU():
 		p[in.Dst] = aluPointer(in, p)
 	case op.Class() == vm.LDX, op == vm.LDDW:

@@ -80,7 +80,7 @@ func (c *compiler) instruction(i int) {
 	case vm.LD:
 		c.lddw(i, in)
 	default:
-		c.memory(in)
+		c.memory(i, in)
 	}
 }
 

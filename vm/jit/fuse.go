@@ -10,6 +10,9 @@ import (
 // the first at index i.
 func (c *compiler) fuse(i int, insns []vm.Instruction) int {
 	n := c.rotate(i, insns)
+	if c.reachArena(i, min(3, len(insns))) { // which takes an address of its own
+		return n
+	}
 	if n == 0 {
 		n = c.changeMemory(i, insns)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"debug/elf"
+	"fmt"
 	"slices"
 
 	"github.com/cilium/ebpf/btf"
@@ -63,7 +64,34 @@ func (r *reader) readDataSection(n elf.SectionIndex, s *elf.Section) error {
 		locate(types, variables, uint32(s.Size))
 	}
 	r.data[n] = m
+	if s.Name == arenaSection {
+		return r.putInArena(m)
+	}
 	r.spec.Maps = append(r.spec.Maps, m)
+	return nil
+}
+
+// arenaSection holds the variables of address space 1.
+const arenaSection = ".addr_space.1"
+
+// putInArena makes a data section the beginning of the object's arena, under whose name
+// it is referred to.
+func (r *reader) putInArena(m *MapSpec) error {
+	var arenas []*MapSpec
+	for _, candidate := range r.spec.Maps {
+		if candidate.Type == Arena {
+			arenas = append(arenas, candidate)
+		}
+	}
+	in := fmt.Sprintf("section %q", m.Name)
+	switch {
+	case len(arenas) == 0:
+		return failure(in, "variables in an arena, and no map is one").helped("define a map of type BPF_MAP_TYPE_ARENA")
+	case len(arenas) > 1:
+		return failure(in, "in which arena are these variables, %s or %s?", arenas[0].Name, arenas[1].Name)
+	}
+	arenas[0].Globals, arenas[0].Value = m.Contents, m.Value
+	m.Name = arenas[0].Name
 	return nil
 }
 

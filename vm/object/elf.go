@@ -130,7 +130,7 @@ func isData(s *elf.Section) bool {
 	if s.Type != elf.SHT_PROGBITS && s.Type != elf.SHT_NOBITS || isCode(s) {
 		return false
 	}
-	for _, name := range []string{".data", ".rodata", ".bss"} {
+	for _, name := range []string{".data", ".rodata", ".bss", arenaSection} {
 		if s.Name == name || strings.HasPrefix(s.Name, name+".") {
 			return true
 		}

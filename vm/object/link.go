@@ -119,7 +119,7 @@ func described(m *MapSpec) *verifier.Map {
 		return nil
 	}
 	return &verifier.Map{
-		Name: m.Name, Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags, Inner: described(m.Inner),
+		Name: m.Name, Type: uint32(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags, Inner: described(m.Inner), Start: m.Extra,
 	}
 }
 
@@ -158,7 +158,7 @@ func Link(spec *Spec, opts Options) (o *Object, err error) {
 	}
 	for i, m := range spec.Maps {
 		m := *m
-		m.Contents = bytes.Clone(m.Contents)
+		m.Contents, m.Globals = bytes.Clone(m.Contents), bytes.Clone(m.Globals)
 		o.Maps, o.index[m.Name] = append(o.Maps, &m), i
 	}
 	for _, step := range []func() error{o.changeMaps, o.setConstants, o.configure} {

@@ -93,6 +93,9 @@ func defineMap(name string, t btf.Type, inner bool) (*MapSpec, error) {
 	if m.Type == 0 {
 		return nil, errors.New("type: is missing")
 	}
+	if m.Type == Arena {
+		m.Extra = cmp.Or(m.Extra, ArenaStart)
+	}
 	return m, nil
 }
 

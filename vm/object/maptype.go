@@ -11,6 +11,7 @@ const (
 	ProgArray   MapType = 3
 	ArrayOfMaps MapType = 12
 	HashOfMaps  MapType = 13
+	Arena       MapType = 33
 )
 
 func (t MapType) String() string { return helper.MapTypeName(uint32(t)) }

@@ -78,7 +78,7 @@ type MapSpec struct {
 	ValueSize  uint32
 	MaxEntries uint32
 	Flags      uint32
-	Extra      uint64   // map_extra
+	Extra      uint64   // map_extra; of an arena: the address of its first byte for its users
 	Pinned     bool     // LIBBPF_PIN_BY_NAME
 	Key, Value btf.Type // nil: unknown; the Value of a data section is its *btf.Datasec
 	Inner      *MapSpec // of maps in maps
@@ -86,6 +86,9 @@ type MapSpec struct {
 	// Contents is the initial value of a data section's map, which has one
 	// entry; nil for other maps.
 	Contents []byte
+	// Globals are the variables of an arena, which lie at its beginning; its Value is
+	// their *btf.Datasec then.
+	Globals []byte
 	// Values are initial entries that name a map or a program.
 	Values []MapValue
 
@@ -98,6 +101,9 @@ type MapValue struct {
 	Index uint32
 	Name  string // of a map, or of a program if the map is a prog_array
 }
+
+// ArenaStart is where users have an arena that does not say where (map_extra).
+const ArenaStart = 1 << 44
 
 // ReadOnly flags a map that programs only read (BPF_F_RDONLY_PROG).
 const ReadOnly uint32 = 1 << 7

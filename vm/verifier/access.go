@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"github.com/bpftime-go/bpftime/internal/proof"
 	"github.com/bpftime-go/bpftime/vm"
 )
 
@@ -17,6 +18,7 @@ type checker struct {
 	states []*state  // before each instruction; nil: not reached
 	args   map[int][5]pointer
 	todo   []int
+	arena  *proof.Arena // nil: the program has none
 }
 
 func newChecker(p *vm.Program, opts Options) *checker {
@@ -36,8 +38,8 @@ func newChecker(p *vm.Program, opts Options) *checker {
 }
 
 func (c *checker) run() error {
-	main := state{}
-	main.regs[vm.R1], main.regs[vm.R10] = pointer{base: context}, pointer{base: frame}
+	main := entered()
+	main.regs[vm.R1] = pointer{base: context}
 	c.reach(0, &main)
 	if err := c.drain(); err != nil {
 		return err
@@ -126,7 +128,7 @@ func (c *checker) store(i int, in vm.Instruction, s *state) error {
 		return c.access(i, p, off, size, writes)
 	case in.Imm == vm.LOAD_ACQ:
 		p = value
-		s.regs[in.Dst] = pointer{}
+		s.regs[in.Dst] = loaded(p)
 		return c.access(i, p, off, size, reads)
 	case in.Imm == vm.STORE_REL:
 		s.written(p, off, size, pointer{})
@@ -134,7 +136,7 @@ func (c *checker) store(i int, in vm.Instruction, s *state) error {
 	}
 	s.written(p, off, size, pointer{})
 	if in.Imm&vm.FETCH != 0 {
-		s.regs[in.Src], s.regs[vm.R0] = pointer{}, pointer{}
+		s.fetched(in, loaded(p))
 	}
 	return c.access(i, p, off, size, reads|writes)
 }
@@ -160,6 +162,10 @@ func (c *checker) load64(i int, in vm.Instruction, s *state) (err error) {
 func (c *checker) addressOfValue(i int, in vm.Instruction) (pointer, error) {
 	index, off := int32(in.Imm), int64(uint32(in.Imm>>32))
 	switch m := c.maps[index]; {
+	case m.Type == typeArena && uint64(off) < c.arena.Size:
+		return pointer{base: number}, nil // as users see it
+	case m.Type == typeArena:
+		return pointer{}, c.refuse(i, "byte %d of %s, which has %d", off, c.name(index), c.arena.Size)
 	case m.Type != typeArray || m.MaxEntries != 1:
 		return pointer{}, c.refuse(i, "%s is no array of one entry, whose value has an address", c.name(index))
 	case off >= int64(m.ValueSize):

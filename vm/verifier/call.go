@@ -24,7 +24,9 @@ func (c *checker) call(i int, in vm.Instruction, s *state) (err error) {
 	default:
 		s.slots = nil
 	}
-	clear(s.regs[vm.R0 : vm.R5+1])
+	for r := vm.R1; r <= vm.R5; r++ {
+		s.regs[r] = pointer{base: number}
+	}
 	s.regs[vm.R0] = result
 	return err
 }
@@ -93,7 +95,7 @@ func accessOf(arg helper.Arg) access {
 func (c *checker) givenMap(i int, id int32, k int, p pointer) error {
 	switch p.base {
 	case mapAddress:
-	case unknown:
+	case unknown, number:
 		return nil // the helper looks for itself
 	default:
 		return c.refuse(i, "%s wants a map in r%d", helper.Describe(id), k+1)
@@ -137,10 +139,7 @@ func (c *checker) callback(proto helper.Proto, given pointer, s *state) {
 		return
 	}
 	s.slots = nil // it may have got a pointer to them
-	args := [5]pointer{}
-	if proto.ID == forEachMapElem && given.base == mapAddress {
-		args[0], args[2] = given, pointer{base: mapValue, maps: given.maps, vague: true}
-	}
+	args := argsOfCallback(proto.ID, given)
 	if at := s.regs[int(vm.R1)+k].off; at != anyFunction {
 		c.enter(int(at), args)
 		return
@@ -152,7 +151,19 @@ func (c *checker) callback(proto helper.Proto, given pointer, s *state) {
 	}
 }
 
+func argsOfCallback(id int32, given pointer) (args [5]pointer) {
+	data := pointer{base: memory, vague: true} // the caller's, or a helper's
+	switch {
+	case id == loop:
+		args[0], args[1] = pointer{base: number}, data
+	case id == forEachMapElem && given.base == mapAddress:
+		args[0], args[1], args[2], args[3] = given, data, pointer{base: mapValue, maps: given.maps, vague: true}, data
+	}
+	return args
+}
+
 const (
+	loop           = 181
 	forEachMapElem = 164
 	lookupPerCPU   = 195
 )
@@ -171,6 +182,8 @@ func (c *checker) result(proto helper.Proto, given pointer) pointer {
 		if given.base == mapAddress {
 			return c.found(given)
 		}
+	case helper.Integer, helper.PtrToArena:
+		return pointer{base: number}
 	}
 	return pointer{}
 }

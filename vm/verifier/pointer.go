@@ -11,12 +11,14 @@ type base uint8
 const (
 	unknown base = iota
 	null         // the number 0
+	number       // no address of this function's frame
 	frame
 	context
 	mapAddress // a map, as helpers take it
 	mapValue
 	memory // what a helper gave, which lies on no stack
 	folded // what bpf_map_lookup_percpu_elem returned
+	arena  // what was cast to the arena, and what was made of that
 	function
 )
 
@@ -35,14 +37,14 @@ const anyFunction = -far
 const far = 1 << 30
 
 // join is what is known of a register that may be either. 0 is as good as a pointer,
-// since who follows it is wrong anyway.
+// since who follows it is wrong anyway; and any number will do for an address in an arena.
 func (c *checker) join(p, q pointer) pointer {
 	switch {
 	case p == q:
 		return p
-	case p.base == null && q.ofMap():
+	case p.base == null && (q.ofMap() || q.base == number || q.base == arena), p.base == number && q.base == arena:
 		return q
-	case q.base == null && p.ofMap():
+	case q.base == null && (p.ofMap() || p.base == number || p.base == arena), q.base == number && p.base == arena:
 		return p
 	case p.base != q.base:
 		return pointer{}
@@ -79,6 +81,8 @@ func (p pointer) plus(n int64) pointer {
 	switch {
 	case p.vague || n == 0:
 		return p
+	case p.isNumber():
+		return pointer{base: number}
 	case !p.moves() || p.off+n > far || p.off+n < -far:
 		return pointer{}
 	}
@@ -96,6 +100,21 @@ func (p pointer) somewhere() pointer {
 
 // arithmetic is what becomes of a register.
 func arithmetic(in vm.Instruction, dst, src pointer) pointer {
+	switch {
+	case in.IsCast() && in.Imm == vm.ToKernel:
+		return pointer{base: arena}
+	case in.IsCast():
+		return pointer{base: number}
+	case in.OpCode.Op() != vm.MOV && dst.base == arena: // as the kernel has it
+		return dst
+	case in.OpCode.Source() == vm.X && src.base == arena &&
+		(in.OpCode == vm.ALU|vm.MOV|vm.X && in.Off == 0 || in.OpCode == vm.ALU64|vm.ADD|vm.X && dst.isNumber()):
+		return src
+	}
+	return arithmeticOf(in, dst, src)
+}
+
+func arithmeticOf(in vm.Instruction, dst, src pointer) pointer {
 	switch in.OpCode {
 	case vm.ALU64 | vm.MOV | vm.X:
 		if in.Off == 0 {
@@ -111,22 +130,27 @@ func arithmetic(in vm.Instruction, dst, src pointer) pointer {
 		if !dst.moves() {
 			dst, src = src, dst
 		}
-		if !src.moves() {
+		if dst.moves() && !src.moves() {
 			return dst.somewhere()
 		}
 	case vm.ALU64 | vm.SUB | vm.X:
-		if !src.moves() {
+		if !src.moves() && dst.moves() {
 			return dst.somewhere()
 		}
 	}
+	if in.OpCode.Class() == vm.ALU || dst.isNumber() && (in.OpCode.Source() == vm.K || src.isNumber()) {
+		return pointer{base: number}
+	}
 	return pointer{}
 }
+
+func (p pointer) isNumber() bool { return p.base == null || p.base == number || p.base == arena }
 
 func constant(n int64) pointer {
 	if n == 0 {
 		return pointer{base: null}
 	}
-	return pointer{}
+	return pointer{base: number}
 }
 
 // union is the set of the maps of two sets; false: there are too many sets.

@@ -40,11 +40,10 @@ func (c *checker) reach(i int, s *state) {
 // knows of an argument what all callers agree on: which call comes with which map may
 // depend on another argument.
 func (c *checker) enter(i int, args [5]pointer) {
-	callee := state{}
-	callee.regs[vm.R10] = pointer{base: frame}
+	callee := entered()
 	for k, arg := range args {
-		if arg.base == frame {
-			arg = pointer{}
+		if arg.base == frame { // not the callee's own
+			arg = pointer{base: memory, vague: true}
 		}
 		if seen, called := c.args[i]; called {
 			arg = c.agreed(seen[k], arg)
@@ -55,9 +54,20 @@ func (c *checker) enter(i int, args [5]pointer) {
 	c.reach(i, &callee)
 }
 
+// entered is what a function knows that was given nothing: what is in a register that
+// nothing was put into is no pointer.
+func entered() (s state) {
+	for r := range s.regs {
+		s.regs[r] = pointer{base: number}
+	}
+	s.regs[vm.R10] = pointer{base: frame}
+	return s
+}
+
 func (c *checker) agreed(p, q pointer) pointer {
-	if p == q || p.ofMap() && p.base == q.base && p.maps == q.maps {
-		return c.join(p, q)
+	both := c.join(p, q)
+	if p == q || p.ofMap() && p.base == q.base && p.maps == q.maps || both.base == arena || both.base == number {
+		return both
 	}
 	return pointer{}
 }
@@ -97,7 +107,7 @@ func (s *state) forget(from, to int64) {
 func (s *state) written(p pointer, off, size int64, value pointer) {
 	at := p.off + off
 	switch {
-	case p.base == unknown || p.base == null || p.base == frame && p.vague:
+	case mayBeFrame(p) && (p.base != frame || p.vague):
 		s.slots = nil // it may be the frame's
 	case p.base == frame:
 		s.forget(at, at+size)
@@ -109,8 +119,28 @@ func (s *state) written(p pointer, off, size int64, value pointer) {
 
 // read is what a load of size bytes through p finds.
 func (s *state) read(p pointer, off, size int64) pointer {
-	if p.base != frame || p.vague || size != 8 {
-		return pointer{}
+	switch {
+	case size != 8:
+		return pointer{base: number}
+	case p.base != frame || p.vague:
+		return loaded(p)
 	}
 	return find(s.slots, p.off+off)
+}
+
+// loaded is what is found where nothing is known: in a frame there may be pointers to it.
+func loaded(p pointer) pointer {
+	if mayBeFrame(p) {
+		return pointer{}
+	}
+	return pointer{base: number}
+}
+
+// fetched is where an atomic operation puts what was there.
+func (s *state) fetched(in vm.Instruction, value pointer) {
+	if in.Imm == vm.CMPXCHG {
+		s.regs[vm.R0] = value
+		return
+	}
+	s.regs[in.Src] = value
 }

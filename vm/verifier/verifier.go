@@ -23,7 +23,8 @@ type Map struct {
 	ValueSize  uint32
 	MaxEntries uint32
 	Flags      uint32
-	Inner      *Map // of a map of maps: what its entries are like
+	Inner      *Map   // of a map of maps: what its entries are like
+	Start      uint64 // of an arena: the address of its first byte, as its users see it
 }
 
 // Numbers of the kernel.
@@ -31,6 +32,7 @@ const (
 	typeArray       = 2
 	typeArrayOfMaps = 12
 	typeHashOfMaps  = 13
+	typeArena       = 33
 	readOnlyProg    = 1 << 7 // BPF_F_RDONLY_PROG
 	writeOnlyProg   = 1 << 8 // BPF_F_WRONLY_PROG
 )
@@ -63,10 +65,20 @@ func Verify(p *vm.Program, opts Options) (*Verified, error) {
 		return nil, err
 	}
 	c := newChecker(p, opts)
+	if err := c.findArena(); err != nil {
+		return nil, err
+	}
 	if err := c.run(); err != nil {
 		return nil, err
 	}
-	return proof.Of(p, c.writesContext()), nil
+	w := c.follow()
+	if c.arena == nil {
+		return proof.Of(p, w.found), nil
+	}
+	if err := w.checkArena(); err != nil {
+		return nil, err
+	}
+	return proof.OfArena(p, w.found, c.arena), nil
 }
 
 func hasPrototype(id int32) bool {

@@ -13,6 +13,7 @@ type origin uint8
 const (
 	ofContext origin = 1 << iota
 	ofFrame          // a pointer to the stack of some function
+	ofArena          // a pointer to the arena, cast or not, or what lies there
 )
 
 // helperOverrideReturn writes to the context by itself.
@@ -26,6 +27,8 @@ const helperOverrideReturn = 58
 // words of the stack where the checker knows the distance from r10, else as anywhere
 // on a stack, or elsewhere. So an instruction is looked at again for each bit that
 // comes in anew, and all of them for each bit that comes into memory.
+//
+// The same for pointers into an arena: see arena.go.
 type writer struct {
 	*checker
 	before []origins // each instruction
@@ -43,22 +46,25 @@ type writer struct {
 
 type origins [vm.NumRegisters]origin
 
-func (c *checker) writesContext() bool {
+// follow asks for everything where there is an arena, else until something is found.
+func (c *checker) follow() *writer {
 	w := &writer{checker: c, before: make([]origins, c.prog.Len()), words: map[int64]origin{}}
 	w.before[0] = origins{vm.R1: ofContext, vm.R10: ofFrame}
-	for w.again = true; w.again && !w.found; {
+	for w.again = true; w.again && !w.isDone(); {
 		w.again = false
 		for i := range w.before {
 			w.todo = append(w.todo, i)
 		}
-		for len(w.todo) > 0 && !w.found {
+		for len(w.todo) > 0 && !w.isDone() {
 			i := w.todo[len(w.todo)-1]
 			w.todo = w.todo[:len(w.todo)-1]
 			w.step(i)
 		}
 	}
-	return w.found
+	return w
 }
+
+func (w *writer) isDone() bool { return w.found && w.arena == nil }
 
 // join adds what a way to an instruction brings.
 func (w *writer) join(i int, s *origins) {
@@ -119,7 +125,7 @@ func (w *writer) effect(i int, in vm.Instruction, s *origins) {
 	case vm.STX:
 		w.storeRegister(i, in, s)
 	case vm.LD:
-		s[in.Dst] = 0
+		s[in.Dst] = w.constant(in)
 	case vm.ALU, vm.ALU64:
 		s[in.Dst] = computed(in, s[in.Dst], s[in.Src])
 	case vm.JMP:
@@ -133,6 +139,9 @@ func (w *writer) effect(i int, in vm.Instruction, s *origins) {
 func computed(in vm.Instruction, dst, src origin) origin {
 	if in.OpCode.Source() == vm.K {
 		src = 0
+	}
+	if in.IsCast() {
+		return ofArena
 	}
 	if in.OpCode.Op() == vm.MOV {
 		return src
@@ -156,6 +165,8 @@ func (w *writer) storeRegister(i int, in vm.Instruction, s *origins) {
 func (w *writer) store(i int, in vm.Instruction, value origin) {
 	base := w.before[i][in.Dst]
 	switch first, last, known := w.onStack(i, in, in.Dst); {
+	case w.inArena(i, in.Dst):
+		w.keep(&w.elsewhere, value)
 	case base&ofContext != 0:
 		w.found = true
 	case value == 0:
@@ -175,6 +186,8 @@ func (w *writer) store(i int, in vm.Instruction, value origin) {
 func (w *writer) load(i int, in vm.Instruction, base vm.Register) (bits origin) {
 	first, last, known := w.onStack(i, in, base)
 	switch {
+	case w.inArena(i, base):
+		return w.elsewhere | ofArena
 	case known:
 		for word := first; word <= last; word++ {
 			bits |= w.words[word]
@@ -207,8 +220,7 @@ func (w *writer) call(in vm.Instruction, s *origins) {
 	case in.IsLocalCall():
 		s[vm.R0] = w.result
 	case in.IsHelperCall():
-		w.help(int32(in.Imm), s)
-		s[vm.R0] = 0
+		s[vm.R0] = w.help(int32(in.Imm), s)
 	default: // through a register
 		w.found = true
 	}
@@ -216,7 +228,7 @@ func (w *writer) call(in vm.Instruction, s *origins) {
 }
 
 // help looks at what a helper is handed. It may keep a copy of memory on the stack.
-func (w *writer) help(id int32, s *origins) {
+func (w *writer) help(id int32, s *origins) (result origin) {
 	proto, ok := helper.ByID(id)
 	w.found = w.found || !ok || id == helperOverrideReturn
 	for k, arg := range proto.Args {
@@ -231,6 +243,10 @@ func (w *writer) help(id int32, s *origins) {
 			w.keep(&w.callback, bits)
 		}
 	}
+	if proto.Ret == helper.PtrToArena {
+		return ofArena
+	}
+	return 0
 }
 
 // writable reports whether a helper may write where the argument points to.

@@ -1,0 +1,107 @@
+package jit
+
+import (
+	"slices"
+
+	"github.com/bpftime-go/bpftime/internal/x86"
+	"github.com/bpftime-go/bpftime/vm"
+)
+
+// Arenas. What was cast for the program is the low half of an address, and stays that
+// whatever the program does to it: an access takes the low 32 bits of its address, as
+// users of the arena see it, less those of the arena's first byte. What is not below the
+// size reads as zero, and is not written:
+//
+//	r2 = *(u64 *)(r1 + 8)        lea    8-START(%rdi),%r11d
+//	                             cmp    $SIZE-8,%r11d
+//	                             ja     miss               (behind the function)
+//	                             movabs $BASE,%r10
+//	                             mov    (%r10,%r11),%rsi
+//
+// So no address leads out of the arena, which needs no more address space than its size.
+
+// inArena reports that the instruction at index i accesses the arena.
+func (c *compiler) inArena(i int) bool { return c.arena != nil && c.arena.Accesses[i] }
+
+// reachArena reports that one of n instructions from index i on does.
+func (c *compiler) reachArena(i, n int) bool {
+	return c.arena != nil && slices.Contains(c.arena.Accesses[i:i+n], true)
+}
+
+// accessed is the register that an instruction addresses memory by.
+func accessed(in vm.Instruction) vm.Register {
+	base, _ := accessBase(in)
+	return base
+}
+
+// cast translates addr_space_cast. 0 stays 0 for users, too.
+func (c *compiler) cast(in vm.Instruction) {
+	if c.arena == nil { // the verifier would not have it
+		c.err = ErrNoProof
+		return
+	}
+	c.disturb(in.Dst)
+	d := reg(in.Dst)
+	c.emit(x86.Mov(x86.W32, d, c.read(in.Src)))
+	if high := c.arena.Start &^ 0xffff_ffff; in.Imm == vm.ToUser && high != 0 {
+		c.emit(
+			x86.MovImm(scratch1, int64(high)),
+			x86.Add(x86.W64, scratch1, d),
+			x86.Test(x86.W32, d, d),
+			x86.Cmovcc(x86.NE, x86.W64, d, scratch1))
+	}
+	c.written(in.Dst)
+}
+
+// arenaMemory translates LDX, ST and STX in an arena.
+func (c *compiler) arenaMemory(w x86.Width, in vm.Instruction) {
+	after := c.asm.NewLabel()
+	switch {
+	case in.OpCode.Class() == vm.LDX:
+		c.disturb(in.Dst)
+		c.loadFrom(c.arenaAddress(w, in, c.zero(in.Dst, after)), w, in)
+		c.written(in.Dst)
+	case in.OpCode.Class() == vm.ST:
+		c.emit(x86.Store(c.arenaAddress(w, in, after), immediate(in.Imm, w), w))
+	case in.OpCode.Mode() == vm.ATOMIC:
+		c.settleAll()
+		m := c.arenaAddress(w, in, c.missedAtomic(in, after))
+		c.emit(x86.Lea(x86.W64, scratch3, m))
+		c.atomic(w, in, x86.Ptr(scratch3, 0))
+	default:
+		s := c.read(in.Src)
+		c.emit(x86.Store(c.arenaAddress(w, in, after), s, w))
+	}
+	c.asm.Bind(after)
+}
+
+// arenaAddress is where the instruction accesses the arena. Its code goes to miss when
+// that is outside.
+func (c *compiler) arenaAddress(w x86.Width, in vm.Instruction, miss x86.Label) x86.Mem {
+	m := c.address(accessed(in), in.Off)
+	m.Disp -= int32(uint32(c.arena.Start))
+	c.emit(
+		x86.Lea(x86.W32, scratch1, m),
+		x86.Cmp(x86.W32, scratch1, x86.Imm(int32(uint32(c.arena.Size-uint64(w))))),
+		x86.Jcc(x86.A, miss),
+		x86.MovSymbol(scratch2, c.symbol(TargetMapValue, c.arena.Map), 0))
+	return x86.PtrIndex(scratch2, scratch1, 1, 0)
+}
+
+// zero is code out of line that reads a zero.
+func (c *compiler) zero(r vm.Register, after x86.Label) x86.Label {
+	return c.later(func() { c.emit(x86.Xor(x86.W32, reg(r), reg(r)), x86.Jmp(after)) })
+}
+
+// missedAtomic: what an atomic operation fetches outside of the arena is zero.
+func (c *compiler) missedAtomic(in vm.Instruction, after x86.Label) x86.Label {
+	switch {
+	case in.Imm == vm.LOAD_ACQ:
+		return c.zero(in.Dst, after)
+	case in.Imm == vm.CMPXCHG:
+		return c.zero(vm.R0, after)
+	case in.Imm&vm.FETCH != 0:
+		return c.zero(in.Src, after)
+	}
+	return after
+}
