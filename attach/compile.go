@@ -72,10 +72,8 @@ type compiler struct {
 // on_error: abort, or something every object depends on is missing.
 func Compile(r Request) (*plan.Plan, error) {
 	c := &compiler{Request: r, plan: &plan.Plan{Abort: r.Manifest.OnError == config.Abort}, tables: map[string]string{}}
-	for i, name := range r.Manifest.ObjectNames() {
-		if err := c.object(name, &r.Manifest.Objects[i]); err != nil {
-			return nil, err
-		}
+	if err := c.objects(); err != nil {
+		return nil, err
 	}
 	for _, b := range c.bindings {
 		c.resolve(b)

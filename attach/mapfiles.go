@@ -57,11 +57,8 @@ func (l *loaded) planInner(outer maps.Spec) error {
 
 // contents are a data section's, or the entries that the object gives a map.
 func (l *loaded) contents(m *object.MapSpec) []byte {
-	switch {
-	case m.Type == object.Arena:
+	if m.Type == object.Arena {
 		return m.Globals
-	case len(m.Values) == 0:
-		return m.Contents
 	}
 	names := map[uint32]string{}
 	for _, v := range m.Values {
@@ -70,7 +67,28 @@ func (l *loaded) contents(m *object.MapSpec) []byte {
 			names[v.Index], _ = l.mapName(inner) // one that has none is refused when it is planned
 		}
 	}
+	if m.Type == object.ProgArray && l.isShared(m) {
+		l.addKin(names, m.Name)
+	}
+	if len(names) == 0 {
+		return m.Contents
+	}
 	return maps.References(names)
+}
+
+// addKin adds the programs that other objects give the array that they share.
+func (l *loaded) addKin(names map[uint32]string, array string) {
+	for _, k := range l.kin {
+		m := k.Map(array)
+		if m == nil || !k.isShared(m) {
+			continue
+		}
+		for _, v := range m.Values {
+			if names[v.Index] == "" {
+				names[v.Index] = k.name + "." + v.Name
+			}
+		}
+	}
 }
 
 // makeFile makes a map's file; contents are what it begins with.
@@ -92,11 +110,16 @@ func (l *loaded) mapName(m *object.MapSpec) (string, error) {
 	if !good {
 		return "", fmt.Errorf("%s: map %q: no file can have such a name; use letters, digits and '_'", l.spec.Name, m.Name)
 	}
-	shared := m.Pinned || slices.ContainsFunc(l.conf.Maps, func(o config.Map) bool { return o.Name == m.Name && o.Shared })
-	if shared && !m.IsData() {
+	if l.isShared(m) {
 		return name, nil
 	}
 	return l.name + "." + name, nil
+}
+
+// isShared: other objects may have the same one.
+func (l *loaded) isShared(m *object.MapSpec) bool {
+	shared := m.Pinned || slices.ContainsFunc(l.conf.Maps, func(o config.Map) bool { return o.Name == m.Name && o.Shared })
+	return shared && !m.IsData()
 }
 
 // isFileName: data sections may have dots and more inside: .rodata.str1.1.

@@ -21,6 +21,8 @@ type loaded struct {
 	planned  []uint32 // by index of a map: its index in the plan + 1; 0: no program has asked for it
 	several  bool     // programs, so that links name theirs
 	compiled map[purpose]compiled
+	kin      []*loaded // the objects with which it shares arrays of programs, and itself
+	programs []config.Program
 }
 
 // A purpose is a program and what it is given: what is good for one context may not be
@@ -35,29 +37,39 @@ type compiled struct {
 	err  error
 }
 
-// object turns one object of the manifest into bindings.
-func (c *compiler) object(name string, conf *config.Object) error {
-	l, attach, err := c.load(name, conf)
-	if err != nil {
-		return err
+// objects turns those of the manifest into bindings.
+func (c *compiler) objects() error {
+	var all []*loaded
+	for i, name := range c.Manifest.ObjectNames() {
+		l, err := c.load(name, &c.Manifest.Objects[i])
+		if err != nil {
+			return err
+		}
+		all = append(all, l)
 	}
-	l.keepTypes()
-	return l.attach(attach)
+	sharePrograms(all)
+	for _, l := range all {
+		l.keepTypes()
+		if err := l.attach(l.programs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// load reads and links an object, or a gadget, and says where its programs go.
-func (c *compiler) load(name string, conf *config.Object) (*loaded, []config.Program, error) {
+// load reads and links an object, or a gadget, with where its programs go.
+func (c *compiler) load(name string, conf *config.Object) (*loaded, error) {
 	spec, setup, err := source(conf)
 	if err != nil {
-		return nil, nil, c.located(conf.Pos, err)
+		return nil, c.located(conf.Pos, err)
 	}
-	l := &loaded{c: c, spec: spec, name: name, conf: conf, several: len(spec.Programs) > 1, compiled: map[purpose]compiled{}}
+	l := &loaded{c: c, spec: spec, name: name, conf: conf, programs: setup.Programs, several: len(spec.Programs) > 1, compiled: map[purpose]compiled{}}
 	l.Object, err = object.Link(spec, object.Options{Constants: c.constants(setup.Rodata), Maps: c.mapOptions(setup.Maps), Helper: offered})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	l.planned = make([]uint32, len(l.Maps))
-	return l, setup.Programs, nil
+	l.planned, l.kin = make([]uint32, len(l.Maps)), []*loaded{l}
+	return l, nil
 }
 
 // source is what an entry of objects: names, and what it says about it.

@@ -20,28 +20,64 @@ import (
 //	stub    mov $table,%rcx; mov $bpftime_tail_call,%rax; jmp *%rax
 //	table   struct program_table (internal/native/map.h)
 //
-// once for each object and kind of context. So every program of the object that could be attached at such a
-// site can be put into the array later, and is found without anything being compiled.
+// once for each object and kind of context; objects that share an array have one together.
+// So every program of them that could be attached at such a site can be put into the array
+// later, and is found without anything being compiled.
 
-// targets are the programs of the object that tail calls of one with that context may lead
-// to: those that are given the same.
-func (l *loaded) targets(context object.Context) (out []*object.ProgramSpec) {
-	for _, p := range l.spec.Programs {
-		if p.SEC.Kind != "" && p.SEC.Context() == context {
-			out = append(out, p)
+// A target is a program of an object that a tail call may lead to.
+type target struct {
+	*loaded
+	name string
+}
+
+// targets are the programs that tail calls of one with that context may lead to: those
+// that are given the same.
+func (l *loaded) targets(context object.Context) (out []target) {
+	for _, k := range l.kin {
+		for _, p := range k.spec.Programs {
+			if p.SEC.Kind != "" && p.SEC.Context() == context {
+				out = append(out, target{k, p.Name})
+			}
 		}
 	}
 	return out
+}
+
+// sharePrograms has the objects that share arrays of programs, also by way of others, know
+// each other.
+func sharePrograms(objects []*loaded) {
+	by := map[string]*loaded{}
+	for _, l := range objects {
+		for _, m := range l.Maps {
+			if m.Type != object.ProgArray || !l.isShared(m) {
+				continue
+			}
+			if other := by[m.Name]; other != nil {
+				l.join(other)
+			}
+			by[m.Name] = l
+		}
+	}
+}
+
+func (l *loaded) join(other *loaded) {
+	if slices.Contains(l.kin, other) {
+		return
+	}
+	all := append(slices.Clone(other.kin), l.kin...)
+	for _, k := range all {
+		k.kin = all
+	}
 }
 
 // joinTargets gives a program that makes tail calls the properties of all that it may go
 // on with. Those that the object itself puts into an array have to be there; another
 // one that cannot be compiled is none that the process has.
 func (l *loaded) joinTargets(k *code) error {
-	for _, p := range l.targets(k.context) {
-		t, err := l.compile(p.Name, k.context)
-		if err != nil && l.puts(p.Name) {
-			return fmt.Errorf("it may go on with %s: %w", p.Name, err)
+	for _, to := range l.targets(k.context) {
+		t, err := to.compile(to.name, k.context)
+		if err != nil && to.puts(to.name) {
+			return fmt.Errorf("it may go on with %s: %w", to.name, err)
 		}
 		if err == nil {
 			k.join(t)
@@ -80,7 +116,7 @@ func (u *unit) put(k *code) uint32 {
 	}
 	tails := uint32(0)
 	if k.tails {
-		tails = u.tailCalls(family{k.of, k.context})
+		tails = u.tailCalls(family{k.of.kin[0], k.context})
 	}
 	if at, ok := u.code[k]; ok { // as one that itself may go on with
 		return at
@@ -90,7 +126,7 @@ func (u *unit) put(k *code) uint32 {
 	return at
 }
 
-// A family is the programs of an object that may go on with each other.
+// A family is the programs of an object, and of its kin, that may go on with each other.
 type family struct {
 	*loaded
 	context object.Context
@@ -120,9 +156,9 @@ const tableAfter = 24 // the stub has 22 bytes
 func (u *unit) programTable(f family) {
 	ids := map[*code]uint64{}
 	var order []*code
-	for _, p := range f.targets(f.context) {
-		if k, err := f.compile(p.Name, f.context); err == nil {
-			ids[k], order = maps.Identity(f.name+"."+p.Name), append(order, k)
+	for _, to := range f.targets(f.context) {
+		if k, err := to.compile(to.name, f.context); err == nil {
+			ids[k], order = maps.Identity(to.loaded.name+"."+to.name), append(order, k)
 		}
 	}
 	slots := uint64(1) << bits.Len(uint(len(order)))

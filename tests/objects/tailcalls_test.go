@@ -63,3 +63,34 @@ func wantCounts(t *testing.T, tr *host.Trace, object string, want map[string]uin
 		}
 	}
 }
+
+// TestTailCallsToOthers: a program of another object, which that one put there, is found by an array that both share, and
+// not by one of each.
+func TestTailCallsToOthers(t *testing.T) {
+	const n, sum = 20, 210
+	forVariants(t, func(t *testing.T, v variant) {
+		for shared, seconds := range map[string]uint64{"true": n, "false": 0} {
+			c := host.Cmd{Args: []string{target(t), "add", "20"}, Dir: host.WorkDir(t)}
+			tr := lasting(t, c, trace(t, v, `
+objects:
+- {path: OBJ/chain.bpf.o, maps: {next: {shared: `+shared+`}}, attach: {first: "uprobe/TARGET:add"}}
+- {path: OBJ/chained.bpf.o, maps: {next: {shared: `+shared+`}}, attach: {second: "uprobe/TARGET:greet"}}
+`))
+			host.Run(t, c, tr)
+			wantCounts(t, tr, "chain", map[string]uint64{"firsts": n, "missed": n - seconds, "thirds": 0})
+			name := map[string]string{"true": "next", "false": "chain.next"}[shared]
+			next, err := maps.OpenWriter(tr.Path() + "/maps/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer next.Close()
+			entry := binary.LittleEndian.AppendUint64(nil, maps.Identity("chain.third"))
+			if err := next.Update([]byte{1, 0, 0, 0}, entry, maps.Any); err != nil {
+				t.Fatal(err)
+			}
+			host.Compare(t, c, tr)
+			wantCounts(t, tr, "chain", map[string]uint64{"firsts": 2 * n, "missed": 2 * (n - seconds), "thirds": seconds, "sums": sum * seconds / n})
+			wantCounts(t, tr, "chained", map[string]uint64{"seconds": 2 * seconds, "missed": seconds, "sums": 4 * sum * seconds / n})
+		}
+	})
+}
