@@ -79,6 +79,9 @@ func (c *compiler) rewriteCalls(u *unit, m *elfsym.Module) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Path, err)
 	}
+	if at, ok := calls.Came(); ok && !u.Late && !c.came {
+		u.Came, c.came = at, true
+	}
 	unseen := 0
 	for _, s := range sites {
 		if err := c.rewriteCall(calls, s); err != nil {

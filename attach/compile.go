@@ -65,6 +65,7 @@ type compiler struct {
 	sites    map[*elfsym.File][]syscallhook.Site // where these are made
 	told     bool                                // what the verifier does not promise
 	tables   map[string]string                   // unwind tables of the plan, by path of the module
+	came     bool                                // a unit has the programs behind an execve
 	lost     int                                 // programs that can be attached nowhere, and so have no link
 }
 

@@ -121,6 +121,7 @@ HIDDEN const char *plan_check(const u8 *bytes, u64 size);
 /* apply.c, place.c */
 enum changed { CHANGED_PLACED, CHANGED_REFUSED, CHANGED_AGAIN }; /* AGAIN: a plan was stale, look once more */
 HIDDEN int plan_apply(const struct plan *plan, int at_start);
+HIDDEN void plan_came(const struct plan *plan);
 HIDDEN const char *plan_refusal(void);
 HIDDEN int plan_wants(const char *path);
 HIDDEN enum changed plan_modules_changed(void (*meet)(const struct module *m, const char *path, int ours));

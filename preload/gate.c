@@ -183,6 +183,7 @@ static void apply(struct handoff *h, int abort)
 		give_up(abort, why.s);
 	} else if (plan_apply(plan, 1)) {
 		late_arm(h, text);
+		plan_came(plan);
 	} else {
 		sys_munmap((u64)plan, plan->size);
 		give_up(abort, put(put(&why, "nothing was patched: "), plan_refusal())->s);

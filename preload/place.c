@@ -313,6 +313,16 @@ int plan_apply(const struct plan *plan, int at_start)
 	return 0;
 }
 
+/* This process is what an execve has led to: programs behind that call run now. */
+void plan_came(const struct plan *plan)
+{
+	for (u32 i = 0; i < nplaced; i++)
+		if (placed[i].plan == plan && placed[i].unit->came) {
+			bpftime_execve_came((struct bpftime_run *)(placed[i].arena + placed[i].unit->came));
+			return;
+		}
+}
+
 /* ---- late.c's half: modules came or went ---- */
 
 static void forget(u32 i)

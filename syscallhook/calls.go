@@ -28,6 +28,7 @@ type Calls struct {
 	guard    bool             // signals are ours, and calls that touch them are guarded
 	entries  map[int32]uint32 // number, or Any -> which of the table; none: nothing is to be done
 	table    uint32           // of struct bpftime_calls
+	came     list             // programs behind an execve
 	index    uint32           // by number, for sites that do not know theirs
 }
 
@@ -67,6 +68,7 @@ func (c *Calls) write() {
 		c.entries[nr] = uint32(len(table))
 		table = append(table, calls{c.list(nr, false), c.list(nr, true), c.guard && slices.Contains(guarded, nr)})
 	}
+	c.came = table[c.entry(unix.SYS_EXECVE)].exit
 	c.table = c.a.Align(8)
 	for _, t := range table {
 		t.enter.emit(c.a)
@@ -79,6 +81,10 @@ func (c *Calls) write() {
 		c.a.Emit64(0)
 	}
 }
+
+// Came is where in the unit the list of programs behind an execve is, which nobody comes
+// back from: they run in what has come. ok: there is one.
+func (c *Calls) Came() (list uint32, ok bool) { return c.came.at, c.came.there }
 
 // list is where a list of runs lies in the unit, if there is one.
 type list struct {

@@ -1,6 +1,6 @@
 /* execsnoop: a record for each program that is to be executed, with its arguments, and
- * one for each such call that returns. One that succeeds may not: what called it is gone.
- * Whoever reads puts the two together by the thread. */
+ * one for each such call that returns, in the new program if it succeeds. Where that has no
+ * agent there is none. Whoever reads puts the two together by the thread. */
 #include <bpf/bpf_core_read.h>
 
 #include "gadget.bpf.h"

@@ -273,13 +273,15 @@ struct plan_unit {
 	u64 load_base;        /* page-aligned vaddr of the first PT_LOAD */
 	u64 text_lo, text_hi; /* vaddr range of the sites */
 	u32 semaphores, noutposts;
-	u32 outposts, pad;
+	u32 outposts;
+	u32 came; /* offset in the code of the list of programs behind an execve; 0: not here */
 };
 AT(plan_unit, build_id_len, 32);
 AT(plan_unit, path, 40);
 AT(plan_unit, load_base, 72 + 0);
 AT(plan_unit, semaphores, 96);
 AT(plan_unit, outposts, 104);
+AT(plan_unit, came, 108);
 SIZE(plan_unit, PLAN_UNIT_SIZE);
 
 struct plan_patch {

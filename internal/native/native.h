@@ -85,6 +85,7 @@ static inline u32 noted_tid(void)
 HIDDEN u64 bpftime_helper(u32 id); /* address of HELPER_id, 0: there is none */
 HIDDEN struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 frame);
 HIDDEN void bpftime_call_context(u32 kind, u64 frame); /* call.c: fills in a program's context */
+HIDDEN void bpftime_execve_came(struct bpftime_run *runs); /* once, at the start: a new program has come */
 HIDDEN void bpftime_missed(struct bpftime_run *runs); /* counts a miss of each */
 HIDDEN void bpftime_private_ready(u32 proc); /* once, when the rest is; on the main thread */
 /* trap.c: int3s that lead to stubs. 0 or -errno; 0: the table is full. */

@@ -26,6 +26,8 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #include "native.h"
 
+#include <asm/unistd.h>
+
 struct bpftime_resident bpftime_resident;
 struct bpftime_private bpftime_private __attribute__((aligned(4096)));
 void (*bpftime_dl_state)(void);
@@ -276,6 +278,28 @@ HOT struct bpftime_thread *bpftime_thread_enter(struct bpftime_run *runs, u64 fr
 	struct bpftime_thread *t = keep(frame);
 
 	return t ? t : run_borrowed(runs, frame);
+}
+
+/* Behind an execve that succeeded there is nobody whom it could return to. As in the
+ * kernel, its programs run in the program that has come, which sees a result of 0 and
+ * nothing else of the call. That is so of every process with an agent, whoever made the
+ * call, and by whichever of the two. */
+void bpftime_execve_came(struct bpftime_run *runs)
+{
+	__attribute__((aligned(16))) volatile u64 frame[FRAME_CALL_SIZE / 8];
+	struct bpftime_thread *t;
+
+	for (u32 i = 0; i < FRAME_CALL_SIZE / 8; i++)
+		frame[i] = 0;
+	frame[(FRAME_CALL_REGS + PT_ORIG_RAX) / 8] = __NR_execve;
+	t = bpftime_thread_enter(runs, (u64)frame);
+	if (!t)
+		return;
+	t->holder = (u64)frame;
+	frame[FRAME_THREAD / 8] = (u64)t;
+	for (; runs->fn; runs++)
+		run_call(t->counters, runs, (u64)frame);
+	*(volatile u64 *)&t->holder = 0;
 }
 
 /* The main thread takes its lease here, so that whoever is hit first on its TLS,

@@ -177,6 +177,9 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	if len(u.Code) == 0 || u32(b, 44)%16 != 0 {
 		r.fail("code lies outside")
 	}
+	if u.Came = u32(b, 108); !u.hasList(u.Came) {
+		r.fail("a list of programs lies outside")
+	}
 	const outside = "a table of a unit lies outside"
 	relocs := r.table(u32(b, 56), u32(b, 52), abi.PLAN_RELOC_SIZE, outside)
 	patches := r.table(u32(b, 64), u32(b, 60), abi.PLAN_PATCH_SIZE, outside)
@@ -199,6 +202,11 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 		r.outpost(u, x)
 	}
 	return u
+}
+
+// hasList tells whether a list of runs may begin at an offset, as far as that can be told.
+func (u *Unit) hasList(at uint32) bool {
+	return at == 0 || at%8 == 0 && int64(at)+abi.RUN_SIZE+8 <= int64(len(u.Code))
 }
 
 func (r *reader) reloc(p *Plan, u *Unit, b []byte) Reloc {

@@ -85,7 +85,7 @@ func (w *writer) unit(u *Unit, b body) {
 	w.u32(uint32(len(u.BuildID)), u.flags(), w.string(u.Path), b.code, u.Len(),
 		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, uint32(len(u.Semaphores)))
 	w.u64(u.LoadBase, lo, hi)
-	w.u32(b.semaphores, uint32(len(u.Outposts)), b.outposts, 0)
+	w.u32(b.semaphores, uint32(len(u.Outposts)), b.outposts, u.Came)
 }
 
 func (u *Unit) flags() (f uint32) {

@@ -117,7 +117,7 @@ func show(p *Plan) string {
 		put("wish", want)
 	}
 	for _, u := range p.Units {
-		put("unit", u.Path, u.BuildID, u.LoadBase, u.Late, u.Hook, u.Code)
+		put("unit", u.Path, u.BuildID, u.LoadBase, u.Late, u.Hook, u.Came, u.Code)
 		for _, r := range u.Relocs {
 			put("reloc", r.Kind, r.At, r.Sym, uint64(r.Addend))
 		}

@@ -58,6 +58,9 @@ type Unit struct {
 	// listens to markers of the unit.
 	Semaphores []uint64
 	Outposts   []Outpost
+	// Came is the offset in Code of the list of programs behind an execve, which run when
+	// the plan is applied at the start of what was executed; 0: not in this unit.
+	Came uint32
 }
 
 // A Reloc fills a field of a unit's code; see abi.h for what each kind computes.

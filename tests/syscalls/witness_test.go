@@ -123,6 +123,7 @@ var ofVDSO = map[string]bool{"clock_gettime": true, "clock_getres": true}
 func (r *reader) line(pid, name string, begins bool, rest string) {
 	if begins && name == "ioperm" {
 		r.marked[pid] = true
+		r.left["execve"]++ // whose programs have run at the start of what it led to
 	}
 	if !r.marked[pid] || ofVDSO[name] {
 		return
@@ -167,7 +168,7 @@ func (r *reader) end(pid, name, rest string) {
 func (r *reader) ended(pid, name, rest string) {
 	switch name {
 	case "execve":
-		if strings.HasSuffix(rest, "= 0") { // there is nobody any more
+		if strings.HasSuffix(rest, "= 0") { // there is nobody any more, but see the marker
 			r.marked[pid] = false
 			return
 		}

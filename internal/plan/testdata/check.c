@@ -46,6 +46,7 @@ static void show_unit(const struct plan_unit *u)
 	number(u->load_base);
 	number(!!(u->flags & UNIT_LATE));
 	number(!!(u->flags & UNIT_HOOK));
+	number(u->came);
 	hex(base + u->code, u->code_size);
 	for (u32 i = 0; i < u->nrelocs; i++, r++)
 		printf("reloc "), number(r->what & 0xff), number(r->at), number(r->what >> 8), number((u64)r->addend);

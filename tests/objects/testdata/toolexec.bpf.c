@@ -1,5 +1,5 @@
 /* A tool for programs that are executed in the usual form: the arguments are gathered in a value of a hash, which the
- * call's exit sends. Here only calls that fail come back to send it. */
+ * call's exit sends, in the program that has come if the call has succeeded. */
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>

@@ -12,8 +12,9 @@ import (
 )
 
 // execsnoop puts together what a call asked for and what came of it. A call that returns
-// says so; one that does not has succeeded, and nobody is left to say it. So a call waits
-// for its return until its thread does something else, or for as long as none takes.
+// says so, in the new program if it succeeds; where that has no agent nobody is left to
+// say it. So a call waits for its return until its thread makes another, or for as long
+// as none takes to fail.
 type execsnoop struct {
 	gadgets.Options
 	clock   Clock
