@@ -52,17 +52,23 @@
 	.cfi_offset rip, -STUB_WORDS
 	.endm
 
-/* Opens the frame and fills pt_regs of the call, but for its number, its result and r11,
- * which is left alone as rcx is. -8(%rbp) has rax. */
-	.macro CALL_OPEN
+	.macro CALL_FRAME rax
 	pushq	%rbp
 	.cfi_def_cfa_offset STUB_WORDS+16
 	.cfi_offset rbp, -STUB_WORDS-16
 	movq	%rsp, %rbp
 	.cfi_def_cfa_register rbp
-	pushq	%rax
+	pushq	\rax
+	.endm
+
+	.macro TAKE_FLAGS
 	lahf
 	seto	%al
+	.endm
+
+/* Fills pt_regs of the call, but for its number, its result and r11, which is left alone as
+ * rcx is. ax has the flags, -8(%rbp) has rax. */
+	.macro CALL_FILL
 	andq	$-16, %rsp
 	leaq	-FRAME_CALL_SIZE(%rsp), %rsp
 	movq	%rdi, CALL_REG(PT_RDI)
@@ -177,14 +183,13 @@
  * once; else rcx becomes its struct bpftime_calls. */
 	CALL_THUNK bpftime_syscall_any
 	movq	%rax, %r11
-	lahf
-	seto	%al
+	TAKE_FLAGS
 	pushq	%rdx
 	.cfi_adjust_cfa_offset 8
-	movl	$SYSCALL_NUMBERS, %edx
-	cmpl	%edx, %r11d
-	cmovbl	%r11d, %edx
-	addq	%rdx, %rdx
+	movl	%r11d, %edx
+	cmpl	$SYSCALL_NUMBERS, %edx
+	jae	2f
+3:	addq	%rdx, %rdx
 	addq	CALL_SITE_INDEX(%rcx), %rdx
 	movzwl	(%rdx), %edx
 	testl	%edx, %edx
@@ -198,21 +203,25 @@
 	movq	8(%rsp), %rcx
 	ret	$STUB_WORDS
 	.cfi_adjust_cfa_offset 8
-1:	shlq	$CALLS_SIZE_SHIFT, %rdx
+1:	.cfi_remember_state
+	shlq	$CALLS_SIZE_SHIFT, %rdx
 	addq	CALL_SITE_CALLS(%rcx), %rdx
 	movq	%rdx, %rcx
-	addb	$0x7f, %al
-	sahf
-	movq	%r11, %rax
 	popq	%rdx
 	.cfi_adjust_cfa_offset -8
+	CALL_FRAME %r11
 	jmp	bpftime_syscall_made
+	.cfi_restore_state
+2:	movl	$SYSCALL_NUMBERS, %edx
+	jmp	3b
 	END bpftime_syscall_any
 
 	CALL_THUNK bpftime_syscall_known
 	movq	CALL_SITE_CALLS(%rcx), %rcx
-bpftime_syscall_made:
-	CALL_OPEN
+	CALL_FRAME %rax
+	TAKE_FLAGS
+bpftime_syscall_made: /* with flags and rax in their places */
+	CALL_FILL
 	CALL_BEFORE
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
@@ -245,7 +254,9 @@ bpftime_syscall_made:
 /* Before a call that the stub makes. */
 	CALL_THUNK bpftime_syscall_enter
 	movq	CALL_SITE_CALLS(%rcx), %rcx
-	CALL_OPEN
+	CALL_FRAME %rax
+	TAKE_FLAGS
+	CALL_FILL
 	CALL_BEFORE
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
@@ -257,7 +268,9 @@ bpftime_syscall_made:
 
 /* Behind it: rax is the result, r11 the flags. */
 	CALL_THUNK bpftime_syscall_exit
-	CALL_OPEN
+	CALL_FRAME %rax
+	TAKE_FLAGS
+	CALL_FILL
 	movq	%r11, CALL_REG(PT_R11)
 	movq	-8(%rbp), %rax
 	movq	%rax, CALL_REG(PT_RAX)

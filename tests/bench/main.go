@@ -90,7 +90,7 @@ func run(ctx context.Context, o options) error {
 	}
 	report := Report{Machine: machine, Agent: describeAgent(w.o.agent)}
 	report.print(os.Stdout)
-	for _, measure := range []func(*workshop) ([]Group, error){measureHot, measureCold, measureHelpers, measureStartup, measureMemory} {
+	for _, measure := range []func(*workshop) ([]Group, error){measureHot, measureCold, measureHelpers, measureCalls, measureStartup, measureMemory} {
 		groups, err := measure(w)
 		if err != nil {
 			groups = append(groups, brokenGroup(err))

@@ -65,6 +65,7 @@ func (w *workshop) build() error {
 		w.compile("host", "host.c", "sample.c", "sites.S", "limit.S", "cold.S"),
 		w.compile("machine", "machine.c", "sample.c"),
 		w.compile("runner", "runner.c", "sample.c"),
+		w.compile("calls", "calls.c", "sample.c"),
 		w.compile("empty.so", "-fPIC", "-shared", "empty.c"),
 	)
 }
