@@ -31,7 +31,7 @@ static HOT u64 run_of_free(struct map_header *h, u64 first, u64 n)
 
 	while (have < n) {
 		u64 at = first + have, taken = ~load(&bits[at / 64]) >> at % 64, most = 64 - at % 64;
-		u64 here = taken ? least((u32)__builtin_ctzl(taken), most) : most;
+		u64 here = taken ? least((u64)__builtin_ctzl(taken), most) : most;
 
 		have += here;
 		if (here < most)
@@ -49,7 +49,7 @@ static HOT u64 next_free(struct map_header *h, u64 at)
 		u64 word = load(&bits[at / 64]) >> at % 64;
 
 		if (word)
-			return least(at + (u32)__builtin_ctzl(word), pages);
+			return least((u32)at + (u32)__builtin_ctzl(word), pages);
 		at = (at | 63) + 1;
 	}
 	return pages;

@@ -5,6 +5,7 @@
  *                                                   take: from a user_ringbuf
  *                                                   quiet: output that wakes nobody
  *                                                   stack: VALUE, 8 bytes an address, FLAGS
+ *                                                   alloc: FLAGS pages; free: FLAGS pages from address KEY on
  *
  * Stops with int3 before it, with 1 in the last counter of the session, writes 2
  * there behind it, and prints the result. */
@@ -40,6 +41,10 @@ static u64 run(const char *op, struct map_header *h, u64 flags, u64 ctx)
 		return bpftime_map_push_elem((u64)h, (u64)value, flags, 0, 0, ctx);
 	if (!strcmp(op, "pop"))
 		return bpftime_map_pop_elem((u64)h, (u64)value, 0, 0, 0, ctx);
+	if (!strcmp(op, "alloc")) /* FLAGS pages */
+		return bpftime_arena_alloc_pages((u64)h, 0, flags, 0, 0, ctx) ? 0 : error(ENOENT_);
+	if (!strcmp(op, "free")) /* FLAGS pages from address KEY on */
+		return bpftime_arena_free_pages((u64)h, *(u64 *)key, flags, 0, 0, ctx);
 	if (*op == 's')
 		return bpftime_stack_put(h, (u64 *)value, h->value_size / 8, flags, ctx);
 	if (*op == 't') {
