@@ -5,6 +5,7 @@
 //	getenv    a hash, by a string from the program's memory
 //	latency   entry and return, cookies, histograms
 //	opens     records in a ring buffer
+//	unlinks   a system call's arguments and result
 //	filter    constants set by the manifest, global variables
 //	throws    markers (USDT) of a library, with their arguments
 //	leaks     what came in at entries and at returns, joined

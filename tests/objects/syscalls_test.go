@@ -191,3 +191,15 @@ func ownTracefs() bool {
 	_, err := os.Stat(there)
 	return err == nil
 }
+
+// TestCallTails: a program at a system call goes on only with programs that are given the same context.
+func TestCallTails(t *testing.T) {
+	file := native(t, "calls_of", "calls_of.c")
+	forVariants(t, func(t *testing.T, v variant) {
+		c := host.Cmd{Args: []string{file}, Dir: host.WorkDir(t)}
+		tr := trace(t, v, "objects: [{path: OBJ/calltails.bpf.o, attach: {first: tp/syscalls/sys_enter_getppid}}]")
+		host.Compare(t, c, tr)
+		wantQuiet(t, tr)
+		wantCounts(t, tr, "calltails", map[string]uint64{"entered": 3, "went_on": 3, "numbers": 3 * unix.SYS_GETPPID, "came_back": 0, "left": 3, "strangers": 0})
+	})
+}
