@@ -32,7 +32,7 @@ func (c *compiler) findCallsIn(m *elfsym.Module) error {
 	if m.File == nil {
 		return m.Err
 	}
-	all, err := syscallhook.Find(m.File)
+	all, err := c.siteList(m)
 	if err != nil {
 		return err
 	}

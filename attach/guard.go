@@ -68,7 +68,7 @@ func (c *compiler) guardable(m *elfsym.Module) error {
 	if m.File == nil {
 		return fmt.Errorf("%s: its system calls cannot be found: %w", m.Path, m.Err)
 	}
-	all, err := syscallhook.Find(m.File)
+	all, err := c.siteList(m)
 	if err == nil {
 		err = syscallhook.Guardable(all)
 	}
