@@ -2,11 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // TestOpensnoopRun: which files does it open? As the tool of that name prints it, and
@@ -154,5 +160,127 @@ func TestExecsnoopSpawned(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(all[0]["ppid"], all[0]["pid"], all[0]["tid"]), strings.Fields(r.stdout); len(want) != 2 || got != want[0]+" "+want[1]+" "+want[1] {
 		t.Errorf("parent, process and thread %s, want %q", got, want)
+	}
+}
+
+// straced runs a program under strace, without the agent, and returns what that has written.
+func (u *user) straced(argv []string, flags ...string) string {
+	u.t.Helper()
+	for _, program := range []string{"strace", argv[0]} {
+		if _, err := exec.LookPath(program); err != nil {
+			u.t.Skipf("no %s", program)
+		}
+	}
+	c := exec.Command("strace", append(append([]string{"-f", "-o", u.dir + "/log"}, flags...), argv...)...)
+	c.Dir, c.Env = u.dir, u.command("ps").Env
+	if out, err := c.CombinedOutput(); err != nil {
+		u.t.Fatalf("%v\n%s", err, out)
+	}
+	return readFile(u.t, u.dir+"/log")
+}
+
+// opened are the files of strace's log that were opened, or not, with what came of it, but for what comes before the agent.
+func opened(log string) (out []string) {
+	for _, m := range regexp.MustCompile(`open(?:at|at2)?\((?:[^"]*, )?"([^"]*)".*?\) += (-?\d+) ?(\w*)`).FindAllStringSubmatch(log, -1) {
+		if !isEarly(m[1]) {
+			out = append(out, m[1]+" "+m[3])
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// isEarly holds for libraries, which the dynamic linker opens, and for what libselinux does when it is initialised.
+func isEarly(path string) bool {
+	return regexp.MustCompile(`\.so(\.|$)|^/etc/ld\.so\.|^/proc/filesystems$`).MatchString(path)
+}
+
+// TestOpensnoopStrace: the gadget sees what strace sees of the same program without the agent.
+func TestOpensnoopStrace(t *testing.T) {
+	for name, argv := range map[string][]string{
+		"ls":      {"ls", "-R", "/etc/apt", "/usr/share/doc/bash"},
+		"find":    {"find", "/etc/apt", "/usr/share/doc/bash"},
+		"bash":    {"bash", "-c", "cat /etc/hostname /no/where | sort | head -1; ls /etc/apt >/dev/null; exec cat /etc/passwd"},
+		"python3": {"/usr/bin/python3", "-c", "import json, os, subprocess\nsubprocess.run(['cat', '/etc/hostname'])\nos.listdir('/etc/apt')"},
+		"perl":    {"perl", "-MPOSIX", "-e", "open my $f, '<', '/no/where'; if (!fork) { exec 'cat', '/etc/hostname' } wait"},
+		"tar":     {"sh", "-c", "tar cf a.tar /etc/apt 2>/dev/null; tar xf a.tar"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t)
+			want := opened(joined(u.straced(argv, "-qq", "-s", "300", "-e", "trace=open,openat,openat2", "-e", "signal=none")))
+			if err := errors.Join(os.RemoveAll(u.dir+"/etc"), os.RemoveAll(u.dir+"/a.tar")); err != nil {
+				t.Fatal(err)
+			}
+			u.run(append([]string{"run", "--json", "--output", "rows", "opensnoop", "--"}, argv...)...)
+			var got []string
+			for _, row := range rows(t, readFile(t, u.dir+"/rows"), "opensnoop") {
+				errno := ""
+				if n := int(row["err"].(float64)); n != 0 {
+					errno = unix.ErrnoName(unix.Errno(n))
+				}
+				if path := row["path"].(string); !isEarly(path) {
+					got = append(got, path+" "+errno)
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 {
+				t.Errorf("as strace (-) and opensnoop (+) have seen it:\n%s", diff)
+			}
+		})
+	}
+}
+
+// joined puts together what strace tells in two lines since another thread came between.
+func joined(log string) string {
+	var out strings.Builder
+	open := map[string]string{}
+	for line := range strings.Lines(log) {
+		pid, rest, _ := strings.Cut(line, " ")
+		rest = strings.TrimSpace(rest)
+		if begin, ok := strings.CutSuffix(rest, " <unfinished ...>"); ok {
+			open[pid] = begin
+			continue
+		}
+		if i := strings.Index(rest, " resumed>"); strings.HasPrefix(rest, "<... ") && i > 0 {
+			rest = open[pid] + rest[i+len(" resumed>"):]
+		}
+		out.WriteString(rest + "\n")
+	}
+	return out.String()
+}
+
+// early are calls that are made before the agent is there too, and those that strace, or the agent, does not count.
+var early = strings.Fields("execve brk mmap munmap mprotect openat close read pread64 newfstatat fstat access arch_prctl set_tid_address " +
+	"set_robust_list rseq prlimit64 getrandom statfs futex exit_group rt_sigreturn total")
+
+// TestSyscountStrace: the gadget counts what strace -c counts of the same program without the agent; of calls that are also
+// made before the agent is there it counts no more.
+func TestSyscountStrace(t *testing.T) {
+	for name, argv := range map[string][]string{
+		"ls":      {"ls", "-lR", "/etc/apt", "/usr/share/doc/bash"},
+		"find":    {"find", "/etc/apt", "/usr/share/doc", "-newer", "/etc/hostname"},
+		"python3": {"/usr/bin/python3", "-c", "import json, os\nfor i in range(100): os.getppid(); os.stat('/')\nos.listdir('/etc/apt')"},
+		"perl":    {"perl", "-e", "for (1 .. 50) { getppid; mkdir qq(d$_); rmdir qq(d$_) }"},
+		"tar":     {"tar", "cf", "/dev/null", "--format=ustar", "/usr/share/doc/bash"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t)
+			want := map[string]int{}
+			for _, m := range regexp.MustCompile(`(?m)^ *[\d.]+ +[\d.]+ +\d+ +(\d+)(?: +\d+)? +(\w+)$`).FindAllStringSubmatch(u.straced(argv, "-c"), -1) {
+				want[m[2]] = number(t, m[1])
+			}
+			u.run(append([]string{"run", "--json", "--output", "rows", "syscount", "--"}, argv...)...)
+			got := counts(t, readFile(t, u.dir+"/rows"))
+			for _, call := range early {
+				if call != "exit_group" && got[call] > want[call] {
+					t.Errorf("%d %s, strace counts %d", got[call], call, want[call])
+				}
+				delete(got, call)
+				delete(want, call)
+			}
+			if diff := cmp.Diff(want, got); diff != "" || len(got) < 3 {
+				t.Errorf("as strace (-) and syscount (+) have counted:\n%s", diff)
+			}
+		})
 	}
 }
