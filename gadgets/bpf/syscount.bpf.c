@@ -19,8 +19,9 @@ struct {
 	__type(value, __u64);
 } counts SEC(".maps");
 
+/* Threads that are gone leave what they began, so the oldest makes room. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 10240);
 	__type(key, __u32); /* thread */
 	__type(value, __u64);
@@ -62,6 +63,7 @@ static __always_inline struct calls *calls_of(__u32 key)
 	return bpf_map_lookup_elem(&calls, &key);
 }
 
+/* ns is 0 where it is not known. */
 static __always_inline void note(__u64 id, long call, __u64 ns)
 {
 	struct calls *c = calls_of(by_process ? id >> 32 : number(call));
@@ -71,7 +73,7 @@ static __always_inline void note(__u64 id, long call, __u64 ns)
 	__sync_fetch_and_add(&c->count, 1);
 	if (by_process)
 		bpf_get_current_comm(c->comm, sizeof c->comm);
-	if (!timed)
+	if (!ns)
 		return;
 	__sync_fetch_and_add(&c->total_ns, ns);
 	__sync_fetch_and_add(&c->latency_ns[log2_slot(ns, SLOTS)], 1);
@@ -120,12 +122,7 @@ int leave(struct sys_exit *ctx)
 
 	if (!is_wanted(id) || (only_failed && ctx->ret >= 0) || (only_errno && ctx->ret != -(long)only_errno))
 		return 0;
-	if (!timed) {
-		note(id, ctx->id, 0);
-		return 0;
-	}
-	begun = bpf_map_lookup_elem(&start, &thread);
-	if (begun)
-		note(id, ctx->id, now - *begun);
+	begun = timed ? bpf_map_lookup_elem(&start, &thread) : 0;
+	note(id, ctx->id, begun ? now - *begun : 0);
 	return 0;
 }
