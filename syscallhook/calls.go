@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/internal/plan"
 	"github.com/bpftime-go/bpftime/trampoline"
 )
 
@@ -183,6 +184,7 @@ func (w *callWriter) site(n Number) uint32 {
 		w.a.Field(abi.RELOC_ARENA_ABS64, 0, int64(w.index))
 	}
 	w.a.Emit64(uint64(int64(n.Value)))
+	w.a.Emit64(0) // where thunk goes on
 	return at
 }
 
@@ -195,7 +197,7 @@ func (w *callWriter) known() error {
 	if slices.Contains(twice, w.s.Number.Value) {
 		w.between(site)
 	} else {
-		w.thunk(abi.HELPER_SYSCALL, site)
+		w.made(abi.HELPER_SYSCALL, site)
 	}
 	if _, err := w.goOn(); err != nil {
 		return err
@@ -227,7 +229,7 @@ func (w *callWriter) unknown() error {
 		w.a.Emit(0xe3, 0) // jrcxz
 		tests = append(tests, w.a.Len())
 	}
-	w.thunk(abi.HELPER_SYSCALL_ANY, site)
+	w.made(abi.HELPER_SYSCALL_ANY, site)
 	behind, err := w.goOn()
 	if err != nil {
 		return err
@@ -260,16 +262,32 @@ func (w *callWriter) apart(tests, sites []uint32, behind uint32) error {
 	return nil
 }
 
-// thunk calls one with the red zone kept:
+// made has a thunk make the call, with the red zone kept:
 //
-//	lea   site(%rip), %rcx
-//	lea   -128(%rsp), %rsp
-//	push  (%rcx)
-//	call  *thunk(%rip)
-func (w *callWriter) thunk(helper, site uint32) {
+//	      lea   site(%rip), %rcx
+//	      lea   -128(%rsp), %rsp
+//	      push  (%rcx)
+//	      push  32(%rcx)
+//	      jmp   *thunk(%rip)
+//	back: lea   144(%rsp), %rsp
+func (w *callWriter) made(helper, site uint32) {
+	w.words(site)
+	w.a.Emit(0xff, 0x71, abi.CALL_SITE_BACK)
+	w.a.Jump(helper)
+	w.a.Relocs = append(w.a.Relocs, plan.Reloc{Kind: abi.RELOC_ARENA_ABS64, At: site + abi.CALL_SITE_BACK, Addend: int64(w.a.Len())})
+	w.a.Emit(0x48, 0x8d, 0xa4, 0x24, 144, 0, 0, 0)
+}
+
+// words puts ip behind the red zone.
+func (w *callWriter) words(site uint32) {
 	w.a.Emit(0x48, 0x8d, 0x0d)
 	w.a.Rel32(site)
 	w.a.Emit(0x48, 0x8d, 0x64, 0x24, 0x80, 0xff, 0x31)
+}
+
+// thunk calls one that comes back by `ret`, with rsp as it was.
+func (w *callWriter) thunk(helper, site uint32) {
+	w.words(site)
 	w.a.Call(helper)
 }
 

@@ -11,6 +11,9 @@ import (
 // Call appends a call of a helper.
 func (a *Arena) Call(helper uint32) { a.callSlot(a.slot(helper)) }
 
+// Jump appends a jump to a helper.
+func (a *Arena) Jump(helper uint32) { a.jumpSlot(a.slot(helper)) }
+
 // Reserve makes room for a helper's address, before a stub is begun.
 func (a *Arena) Reserve(helper uint32) { a.slot(helper) }
 

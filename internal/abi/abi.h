@@ -121,7 +121,8 @@
 #define CALL_SITE_CALLS 8  /* struct bpftime_calls; where INDEX is not 0, the first of a table */
 #define CALL_SITE_INDEX 16 /* u16[SYSCALL_NUMBERS + 1]: number -> which of the table; the last is for all higher numbers */
 #define CALL_SITE_NUMBER 24 /* where it is known */
-#define CALL_SITE_SIZE 32
+#define CALL_SITE_BACK 32  /* where the stub goes on */
+#define CALL_SITE_SIZE 40
 #define SYSCALL_NUMBERS 512
 
 /* struct bpftime_calls: what is to be done at a call. The first one of a table is for nothing. */

@@ -83,7 +83,8 @@ const (
 	CALL_SITE_CALLS            = 8   // struct bpftime_calls; where INDEX is not 0, the first of a table
 	CALL_SITE_INDEX            = 16  // u16[SYSCALL_NUMBERS + 1]: number -> which of the table; the last is for all higher numbers
 	CALL_SITE_NUMBER           = 24  // where it is known
-	CALL_SITE_SIZE             = 32
+	CALL_SITE_BACK             = 32  // where the stub goes on
+	CALL_SITE_SIZE             = 40
 	SYSCALL_NUMBERS            = 512 // struct bpftime_calls: what is to be done at a call. The first one of a table is for nothing.
 	CALLS_ENTER                = 0   // list of struct bpftime_run; 0: none
 	CALLS_EXIT                 = 8

@@ -58,12 +58,13 @@ SIZE(bpftime_calls, CALLS_SIZE);
 SIZE(bpftime_calls, 1 << CALLS_SIZE_SHIFT);
 
 struct bpftime_call_site {
-	u64 ip, calls, index, number;
+	u64 ip, calls, index, number, back;
 };
 AT(bpftime_call_site, ip, CALL_SITE_IP);
 AT(bpftime_call_site, calls, CALL_SITE_CALLS);
 AT(bpftime_call_site, index, CALL_SITE_INDEX);
 AT(bpftime_call_site, number, CALL_SITE_NUMBER);
+AT(bpftime_call_site, back, CALL_SITE_BACK);
 SIZE(bpftime_call_site, CALL_SITE_SIZE);
 
 struct bpftime_shadow {

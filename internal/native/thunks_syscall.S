@@ -5,9 +5,14 @@
  *     lea   site(%rip), %rcx      struct bpftime_call_site
  *     lea   -128(%rsp), %rsp      over the red zone
  *     push  (%rcx)                ip, behind the instruction
- *     call  *known(%rip)          -> bpftime_syscall_known, which makes the call
+ *     push  32(%rcx)              back
+ *     jmp   *known(%rip)          -> bpftime_syscall_known, which makes the call
+ *  back: lea 144(%rsp), %rsp
  *     <what stands behind it>
  *     jmp   behind
+ *
+ * The kernel leaves nothing of what the CPU knew of return addresses, so a `ret` behind a
+ * system call costs 6 ns, and the thunk jumps back: 1.
  *
  * As the kernel, the thunk preserves everything but rax, rcx, which is ip afterwards, and
  * r11, which is the flags. Flags are kept as in thunks_offset.S; but for DF they are in
@@ -30,11 +35,11 @@
  * What comes back twice, on another stack or on one that is not its own (clone, vfork), may
  * have no frame here meanwhile, so the stub makes that call, between two thunks:
  *
- *     … call *enter(%rip)
+ *     lea   site(%rip), %rcx ; lea -128(%rsp), %rsp ; push (%rcx) ; call *enter(%rip)
  *     syscall
- *     mov   %rax,%rcx ; jrcxz 1f    the child
+ *     mov   %rax, %rcx ; jrcxz 1f   the child
  *     … call *exit(%rip)
- *  1: lea   ip(%rip),%rcx
+ *  1: lea   ip(%rip), %rcx
  */
 #include "thunks.h"
 
@@ -106,6 +111,7 @@
 	movq	$NO_RESULT, CALL_REG(PT_RAX)
 	movq	%rdx, CALL_REG(PT_R11)
 	movq	%rcx, -8(%rbp)
+	CONTEXT_BEFORE
 	.endm
 
 /* Puts back what programs may have changed by running, and the flags; rax from \rax. */
@@ -126,18 +132,61 @@
 	movq	CALL_REG(\rax), %rax
 	.endm
 
-	.macro CALL_RETURN
-	.cfi_remember_state
+	.macro CALL_CLOSE
 	leave
 	.cfi_def_cfa rsp, STUB_WORDS+8
 	.cfi_restore rbp
 	movq	8(%rsp), %rcx
+	.endm
+
+/* To a stub that has called. */
+	.macro CALL_RETURN
+	.cfi_remember_state
+	CALL_CLOSE
 	ret	$STUB_WORDS
 	.cfi_restore_state
 	.endm
 
+/* To one that has jumped here. */
+	.macro CALL_BACK
+	.cfi_remember_state
+	CALL_CLOSE
+	jmp	*(%rsp)
+	.cfi_restore_state
+	.endm
+
+#define CONTEXT(n) FRAME_REGS+8*n(%rsp)
+
+/* The context of programs of tracepoints, before the call. It stays as it is while they run;
+ * bpftime_call_context makes those of other kinds, whose programs come later. */
+	.macro CONTEXT_BEFORE
+	leaq	FRAME_CALL_REGS(%rsp), %rdx
+	movslq	%eax, %rax
+	movq	%rdx, CONTEXT(0)
+	movq	%rax, CONTEXT(1)
+	movq	%rdi, CONTEXT(2)
+	movq	%rsi, CONTEXT(3)
+	movq	CALL_REG(PT_RDX), %rdx
+	movq	%rdx, CONTEXT(4)
+	movq	%r10, CONTEXT(5)
+	movq	%r8, CONTEXT(6)
+	movq	%r9, CONTEXT(7)
+	.endm
+
+/* And behind it: the number is in the word where others have the result. edi: the kind. */
+	.macro CONTEXT_BEHIND
+	leaq	FRAME_CALL_REGS(%rsp), %rax
+	movq	CALL_REG(PT_RAX), %rsi
+	movslq	CALL_REG(PT_ORIG_RAX), %rdx
+	movq	%rax, CONTEXT(0)
+	movq	%rsi, CONTEXT(2)
+	cmpl	$SYSCALL_TRACEPOINT, %edi
+	cmovbq	%rsi, %rdx
+	movq	%rdx, CONTEXT(1)
+	.endm
+
 /* Runs the list in rcx, as RUN does. */
-	.macro RUN_CALLS
+	.macro RUN_CALLS behind
 	movq	bpftime_self@gottpoff(%rip), %rax
 	addq	%fs:0, %rax
 	movq	%rsp, %rdx
@@ -156,9 +205,12 @@
 	movl	RUN_COUNTER(%rcx), %edx
 	incq	(%rax,%rdx)
 	movl	RUN_SESSION(%rcx), %edi
-	movq	%rsp, %rsi
-	call	bpftime_call_context
-	movq	FRAME_RUN(%rsp), %rcx
+	cmpl	$SYSCALL_KSYSCALL, %edi
+	jae	.Lother\@
+	.if	\behind
+	CONTEXT_BEHIND
+	.endif
+.Lrun\@:
 	leaq	FRAME_REGS(%rsp), %rdi
 	call	*RUN_FN(%rcx)
 	movq	FRAME_RUN(%rsp), %rcx
@@ -168,6 +220,11 @@
 	jne	.Lnext\@
 	movq	$0, THREAD_HOLDER(%rax)
 	jmp	.Ldone\@
+.Lother\@:
+	movq	%rsp, %rsi
+	call	bpftime_call_context
+	movq	FRAME_RUN(%rsp), %rcx
+	jmp	.Lrun\@
 .Lrare\@:
 	movq	%rcx, %rdi
 	movq	%rsp, %rsi
@@ -201,7 +258,7 @@
 	.cfi_adjust_cfa_offset -8
 	syscall
 	movq	8(%rsp), %rcx
-	ret	$STUB_WORDS
+	jmp	*(%rsp)
 	.cfi_adjust_cfa_offset 8
 1:	.cfi_remember_state
 	shlq	$CALLS_SIZE_SHIFT, %rdx
@@ -226,7 +283,7 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS
+	RUN_CALLS 0
 1:	movq	-8(%rbp), %rcx
 	cmpq	$0, CALLS_GUARD(%rcx)
 	jne	5f
@@ -236,13 +293,13 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_EXIT(%rcx), %rcx
 	jrcxz	3f
 	jmp	4f
-3:	CALL_RETURN
+3:	CALL_BACK
 4:	movq	%rax, CALL_REG(PT_RAX)
 	movq	%r11, CALL_REG(PT_R11)
 	movq	%r11, CALL_REG(PT_EFLAGS)
-	RUN_CALLS
+	RUN_CALLS 1
 	CALL_RESTORE PT_RAX
-	CALL_RETURN
+	CALL_BACK
 5:	movq	%rsp, %rsi /* signals.h makes it, for a struct syscall_regs */
 	leaq	FRAME_REGS(%rsp), %rdi
 	call	bpftime_call_guarded
@@ -261,7 +318,7 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS
+	RUN_CALLS 0
 1:	CALL_RESTORE PT_ORIG_RAX
 	CALL_RETURN
 	END bpftime_syscall_enter
@@ -280,7 +337,7 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_EXIT(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS
+	RUN_CALLS 1
 1:	CALL_RESTORE PT_RAX
 	CALL_RETURN
 	END bpftime_syscall_exit

@@ -247,18 +247,17 @@ static void restarts(void)
 
 static void interrupts(void)
 {
-	struct timespec time = {0, 30000000}, left = {0, 0};
+	struct timespec time = {10, 0}, left = {0, 0};
 	int pipes[2];
 	char c;
 
 	handle(SIGALRM, call_a_little, 0);
 	CHECK(!pipe(pipes));
-	alarm_in(3000, 0);
-	CHECK(nanosleep(&time, &left) == -1 && errno == EINTR && left.tv_nsec > 0);
-	alarm_in(3000, 0);
+	alarm_in(3000, 3000); /* the first may come too early */
+	CHECK(nanosleep(&time, &left) == -1 && errno == EINTR && (left.tv_sec || left.tv_nsec));
 	CHECK(syscall(SYS_read, pipes[0], &c, 1) == -1 && errno == EINTR);
-	alarm_in(3000, 0);
 	CHECK(poll(0, 0, -1) == -1 && errno == EINTR);
+	alarm_in(0, 0);
 }
 
 /* restart_syscall: a sleep that is stopped and goes on. */
@@ -387,8 +386,9 @@ static __attribute__((noipa)) int deep(volatile int n)
 
 		return n == below + 1 ? n : -1;
 	}
-	alarm_in(3000, 0);
+	alarm_in(3000, 3000);
 	CHECK(poll(0, 0, -1) == -1 && errno == EINTR);
+	alarm_in(0, 0);
 	return 0;
 }
 
