@@ -203,8 +203,10 @@ func (w *walk) unlinkMarked() bool {
 	return done
 }
 
+// update tries until nobody comes in between. A try costs too: in a spoilt map the node in
+// hand may be the very one that it is to replace, and none ever succeeds.
 func (w *walk) update(value []byte, flags uint64) error {
-	for {
+	for ; ; w.budget-- {
 		found, ok := w.find()
 		switch {
 		case !ok:
@@ -364,7 +366,7 @@ func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
 }
 
 func (w *walk) remove() error {
-	for {
+	for ; ; w.budget-- {
 		found, ok := w.find()
 		if !ok {
 			return w.fail("delete", unix.EBUSY)

@@ -74,32 +74,34 @@ static inline void *reserve(u64 size)
 	return at + GUARD;
 }
 
-/* What an applier has to do: the file, its records a second time behind it when it is
- * a ring, the header for ourselves alone and not writable, then the check. */
+/* What an applier has to do: the header, for ourselves alone, then the check; the file
+ * behind it, and its records a second time when it is a ring. */
 static inline struct map_header *map_open(const char *path)
 {
 	int fd = open(path, O_RDWR);
-	u64 size = fd < 0 ? 0 : file_size(fd), again = 0;
-	struct map_header head, *h;
+	u64 size = fd < 0 ? 0 : file_size(fd), again;
+	static union {
+		struct map_header h;
+		u8 page[4096];
+	} head;
+	struct map_header *h;
 
 	if (fd < 0 || pread(fd, &head, sizeof head, 0) != sizeof head)
 		die(path);
-	if (is_ring(&head) && head.data < size)
-		again = size - head.data;
+	if (bpftime_map_check(&head.h, size))
+		return 0;
+	again = is_ring(&head.h) ? head.h.stride : 0;
 	h = reserve(size + again);
 	if (mmap(h, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-	    (again && mmap((u8 *)h + size, again, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)head.data) == MAP_FAILED) ||
+	    (again && mmap((u8 *)h + size, again, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, MAP_RING_OFF) == MAP_FAILED) ||
 	    mmap(h, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
 		die("mmap");
-	if (pread(fd, h, 4096, 0) != 4096 || mprotect(h, 4096, PROT_READ))
+	memcpy(h, &head, sizeof head);
+	if (mprotect(h, 4096, PROT_READ))
 		die(path);
 	close(fd);
-	if (!bpftime_map_check(h, size)) {
-		bpftime_ring_add(h);
-		return h;
-	}
-	munmap(h, size + again);
-	return 0;
+	bpftime_ring_add(h);
+	return h;
 }
 
 /* Without a session there are leases all the same. */
