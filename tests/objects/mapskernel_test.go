@@ -10,7 +10,7 @@ import (
 // TestKernelMaps: the same objects in the kernel end with the same global variables: tail calls, callbacks, queues, stacks,
 // filters and maps of maps, with their errors.
 func TestKernelMaps(t *testing.T) {
-	for object, program := range map[string]string{"tailcalls": "first", "loops": "many", "queues": "on_add", "nested": "on_add"} {
+	for object, program := range map[string]string{"tailcalls": "first", "loops": "many", "queues": "on_add", "nested": "on_add", "rest": "on_add"} {
 		t.Run(object, func(t *testing.T) {
 			v := anyVariant(t)
 			where := places{program: program, functions: []string{"add"}}
