@@ -294,7 +294,7 @@ func (c *compiler) hook() error {
 }
 
 func (c *compiler) expectsMore() bool {
-	if len(c.plan.Wants) > 0 || c.uses(abi.TACTIC_RETURN_D) {
+	if len(c.plan.Wants) > 0 || c.uses(abi.TACTIC_RETURN_D) || c.asksForStacks() {
 		return true
 	}
 	for _, u := range c.plan.Units {

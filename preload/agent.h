@@ -132,8 +132,10 @@ HIDDEN const struct plan *plan_take(const struct handoff *h, struct text *why);
 
 /* stacks.c */
 HIDDEN void stacks_take(const struct plan *plan, const u64 *maps);
+HIDDEN int stacks_use(u64 map);
+HIDDEN int stacks_lack(const struct module *m);
 HIDDEN void stacks_look(void);
-HIDDEN void stacks_meet(const struct module *m);
+HIDDEN void stacks_meet(const struct module *m, const char *path);
 HIDDEN void stacks_drop_gone(void);
 
 /* vdso.c */

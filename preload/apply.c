@@ -120,7 +120,7 @@ void drop_maps(const struct resident *r)
 	const struct plan_map *map = (const struct plan_map *)((const u8 *)r->plan + r->plan->maps);
 
 	for (u32 i = 0; i < r->plan->nmaps && !r->stays; i++)
-		if (r->maps[i] && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size)) {
+		if (r->maps[i] && !stacks_use(r->maps[i]) && r->maps[i] != mapped_before(name(r->plan, map[i].path), map[i].size)) {
 			bpftime_map_known(name(r->plan, map[i].path), 0);
 			map_file_drop(r->maps[i], map[i].size);
 		}

@@ -30,7 +30,7 @@ struct file_id { /* a file that a compiler was asked about, and that is still he
 static struct file_id first_asked[64], *asked = first_asked;
 static u32 nasked, room_asked = 64;
 
-static u32 unknown; /* modules that a specification waits for, and no compiler has seen */
+static u32 unknown; /* modules that a specification waits for, or stacks lead through, and no compiler has seen */
 
 static struct file_id *known(const struct module *m)
 {
@@ -89,8 +89,8 @@ static void meet(const struct module *m, const char *path, int ours)
 	meet_foe(path);
 	if (f)
 		f->here = 1;
-	else if (!ours)
-		unknown += (u32)plan_wants(path);
+	else
+		unknown += (u32)((!ours && plan_wants(path)) || stacks_lack(m));
 }
 
 /* Another file may have the number of one that is gone. */
@@ -111,7 +111,9 @@ static void add_unknown(struct module *m, const char *path, void *arg)
 	struct names *names = arg;
 	u64 len = str_len(path) + 1;
 
-	if (!m->code || known(m) || module_placed(m) || !plan_wants(path) || names->n + len + 1 > names->max || !ROOM(asked))
+	int wanted = (!module_placed(m) && plan_wants(path)) || stacks_lack(m);
+
+	if (!m->code || known(m) || !wanted || names->n + len + 1 > names->max || !ROOM(asked))
 		return;
 	mem_copy(names->to + names->n, path, len);
 	names->n += len;

@@ -379,7 +379,7 @@ static void look(struct module *m, const char *path, void *arg)
 	void (*meet)(const struct module *m, const char *path, int ours) = arg;
 	u32 ours = units_in(m);
 
-	stacks_meet(m);
+	stacks_meet(m, path);
 	for (u32 i = 0; m->code && !ours && i < nplans; i++)
 		ours += find_units(i, m, path);
 	if (m->code)

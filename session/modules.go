@@ -29,21 +29,42 @@ const (
 
 // KeepModules writes the modules of a process.
 func KeepModules(dir string, pid int, list []Module) error {
+	return keepModules(filepath.Join(dir, "modules"), pid, describe(list))
+}
+
+// AddModules adds modules to those that the process has left, as far as there is room.
+func AddModules(dir string, pid int, list []Module) error {
 	dir = filepath.Join(dir, "modules")
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	before, err := os.ReadFile(filepath.Join(dir, fmt.Sprint(pid%keptModules)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("session: %w", err)
 	}
+	all := append(before, describe(list)...)
+	if len(all) > maxModules {
+		return fmt.Errorf("session: the modules of process %d take more than %d bytes", pid, maxModules)
+	}
+	return keepModules(dir, pid, all)
+}
+
+func describe(list []Module) []byte {
 	var b bytes.Buffer
 	for _, m := range list {
 		if !strings.ContainsRune(m.Path, '\n') {
 			fmt.Fprintf(&b, "%x %x %x -%x %s\n", m.Lo, m.Hi, m.Bias, m.BuildID, m.Path)
 		}
 	}
+	return b.Bytes()
+}
+
+func keepModules(dir string, pid int, lines []byte) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("session: %w", err)
+	}
 	f, err := os.CreateTemp(dir, ".")
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	_, err = f.Write(b.Bytes())
+	_, err = f.Write(lines)
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), filepath.Join(dir, fmt.Sprint(pid%keptModules)))
 	}

@@ -3,7 +3,7 @@
  * A walk begins with the registers that the program is given, so nothing of ours is on
  * it. The rules of a module's code come from a table that was made of its .eh_frame
  * (internal/unwind), so code needs no frame pointers. Where there is no table (code that
- * was made at run time, a module that came later, a program without .eh_frame) frame
+ * was made at run time, a program without .eh_frame) frame
  * pointers are followed, as the kernel does everywhere. Our own frames, between a probed
  * function and its caller when its return is probed, are walked through by their own
  * tables and left out; the return address that tactic (d) keeps is in its table
@@ -73,6 +73,17 @@ static HOT int word(struct walk *w, u64 addr, u64 *v)
 
 /* ---- tables ---- */
 
+/* Those that came after the start: in no order, since walks go on meanwhile. */
+static HOT const struct bpftime_module *late_module_of(u64 addr)
+{
+	const struct bpftime_module *m = bpftime_resident.modules + UNWIND_MODULES;
+
+	for (u32 n = load(&bpftime_resident.nlate); n--; m++)
+		if (load(&m->nrows) && addr >= m->lo && addr < m->hi)
+			return m;
+	return 0;
+}
+
 static HOT const struct bpftime_module *module_of(u64 addr)
 {
 	const struct bpftime_module *m = bpftime_resident.modules;
@@ -85,10 +96,12 @@ static HOT const struct bpftime_module *module_of(u64 addr)
 			hi = mid;
 		else if (addr >= m[mid].hi)
 			lo = mid + 1;
+		else if (load(&m[mid].nrows))
+			return &m[mid];
 		else
-			return load(&m[mid].nrows) ? &m[mid] : 0;
+			break;
 	}
-	return 0;
+	return late_module_of(addr);
 }
 
 static HOT u32 rule_at(const struct bpftime_module *m, u64 addr)

@@ -32,7 +32,8 @@ _Static_assert(offsetof(struct bpftime_private, pid) == PRIVATE_PID, "abi.h");
 _Static_assert(offsetof(struct bpftime_private, born) == PRIVATE_BORN, "abi.h");
 _Static_assert(sizeof(struct bpftime_private) % 4096 == 0, "whole pages");
 
-/* A module whose frames can be walked (bpf_stack.c), rows as abi.h UNWIND_ROW. */
+/* A module whose frames can be walked (bpf_stack.c), rows as abi.h UNWIND_ROW; nrows 0:
+ * it is gone. That, and where it lies, may change while it is 0. */
 struct bpftime_module {
 	u64 lo, hi, base; /* base: of the rows' addresses */
 	const u32 *rows;
@@ -54,7 +55,8 @@ struct bpftime_resident {
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
 	u32 names;                      /* calls that change a thread's name are seen: see bpf_task.c */
 	u32 nmodules;
-	struct bpftime_module *modules; /* in the order of addresses; for bpf_get_stack */
+	u32 nlate;
+	struct bpftime_module *modules; /* for bpf_get_stack: nmodules in the order of addresses; from UNWIND_MODULES on nlate more */
 	u8 *scratch;                    /* UNWIND_SCRATCH bytes for each lease; 0: no program asks for stacks */
 };
 
