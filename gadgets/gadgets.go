@@ -109,7 +109,7 @@ func attachments(args []string) ([]config.Attachment, error) {
 	var out []config.Attachment
 	for i, arg := range args {
 		spec, err := config.ParseSpec(arg)
-		if err != nil && !strings.Contains(strings.SplitN(arg, ":", 2)[0], "probe") {
+		if err != nil && !strings.Contains(strings.SplitN(arg, ":", 2)[0], "probe") && !strings.Contains(arg, "syscall") {
 			if bare, again := config.ParseSpec(bareKind(arg) + arg); again == nil {
 				spec, err = bare, nil
 			}
@@ -137,8 +137,11 @@ func expandFuncsum(args []string) (Setup, error) {
 	}
 	entry, ret := config.Program{Program: "on_entry"}, config.Program{Program: "on_return"}
 	for _, a := range at {
-		if a.Spec.Kind == config.USDT {
+		switch a.Spec.Kind {
+		case config.USDT:
 			return Setup{}, fmt.Errorf("%v is no function: where its arguments are differs from place to place", a.Spec)
+		case config.Tracepoint, config.RawTracepoint, config.BTFTracepoint, config.Ksyscall:
+			return Setup{}, fmt.Errorf("%v is no function; of system calls there are sums of results: kretsyscall/NAME", a.Spec)
 		}
 		p := &entry
 		if a.Spec.OnReturn() {
@@ -157,15 +160,28 @@ func expandFunclatency(args []string) (Setup, error) {
 		return Setup{}, err
 	case len(at) != 1:
 		return Setup{}, fmt.Errorf("%d functions are too many for one histogram", len(at))
-	case at[0].Spec.Kind != config.Uprobe && at[0].Spec.Kind != config.Uretprobe, at[0].Spec.Offset != 0:
+	case at[0].Spec.Offset != 0 || ends(at[0].Spec.Kind)[0] == 0:
 		return Setup{}, fmt.Errorf("%v is no function", at[0].Spec)
 	}
 	entry, ret := at[0], at[0]
-	entry.Spec.Kind, ret.Spec.Kind = config.Uprobe, config.Uretprobe
+	both := ends(at[0].Spec.Kind)
+	entry.Spec.Kind, ret.Spec.Kind = both[0], both[1]
 	return Setup{Programs: []config.Program{
 		{Program: "on_entry", At: []config.Attachment{entry}},
 		{Program: "on_return", At: []config.Attachment{ret}},
 	}}, nil
+}
+
+// ends are the kinds of specification for both ends of what one names: a function, or a
+// system call. 0: it names neither.
+func ends(k config.Kind) [2]config.Kind {
+	switch k {
+	case config.Uprobe, config.Uretprobe:
+		return [2]config.Kind{config.Uprobe, config.Uretprobe}
+	case config.Ksyscall, config.Kretsyscall:
+		return [2]config.Kind{config.Ksyscall, config.Kretsyscall}
+	}
+	return [2]config.Kind{}
 }
 
 func expandMallocs(args []string) (Setup, error) {

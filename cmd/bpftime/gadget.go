@@ -29,7 +29,8 @@ func gadgetHelp() string {
 	}
 	b.WriteString(`
 SPEC is uprobe/PATH:SYMBOL or uretprobe/PATH:SYMBOL; PATH is absolute, or a
-library's name (libc), or /proc/self/exe. For an OPTION: run opensnoop -h
+library's name (libc), or /proc/self/exe. System calls are ksyscall/NAME and
+kretsyscall/NAME. For an OPTION: run opensnoop -h
 `)
 	return b.String()
 }
