@@ -42,7 +42,7 @@ func TestArena(t *testing.T) {
 		c := host.Cmd{Args: []string{target(t), "add", "400"}, Dir: host.WorkDir(t)}
 		tr := lasting(t, c, trace(t, v, arenaManifest))
 		host.Compare(t, c, tr)
-		wantCounts(t, tr, "arena", map[string]uint64{"full": 0, "wild": 0, "bad": 0, "there": calls})
+		wantCounts(t, tr, "arena", map[string]uint64{"full": 0, "followed": calls, "wild": 0, "bad": 0, "there": calls})
 		m := arenaOf(t, tr)
 		start := m.Spec().Start
 		variables := map[uint64]uint64{word(t, m, start): start, word(t, m, start+8): start + 8}
