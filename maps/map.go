@@ -3,6 +3,7 @@ package maps
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,6 +23,8 @@ type Map struct {
 	name  string
 	layout
 	seed uint64
+
+	placed []byte // an arena's pages, where its users have them
 
 	file   *os.File // of a writer, for flock
 	writer sync.Mutex
@@ -84,7 +87,7 @@ func (m *Map) Close() error {
 	if m.mem == nil {
 		return nil
 	}
-	err := unix.Munmap(m.mem)
+	err := errors.Join(m.leavePlace(), unix.Munmap(m.mem))
 	m.mem = nil
 	if m.file != nil {
 		if e := m.file.Close(); err == nil {

@@ -82,7 +82,7 @@ func printMapList(w io.Writer, ms []*openMap) error {
 		s := m.Spec()
 		key, value := typeName(m.key, s.KeySize), typeName(m.value, s.ValueSize)
 		switch {
-		case s.Type.HasRecords():
+		case s.Type.HasRecords() || m.isArena():
 			key, value = "-", "-"
 		case s.Type.Refers():
 			value = "map"
@@ -226,6 +226,9 @@ func (m *openMap) encodeKey(text string) ([]byte, error) {
 	}
 	if t := m.Spec().Type; t.Keyless() {
 		return nil, fmt.Errorf("%s is a %v, which has no keys: bpftime map dump shows its elements", m.name, t)
+	}
+	if m.isArena() {
+		return nil, fmt.Errorf("%s is an arena, which has no keys: bpftime map dump shows what is in it", m.name)
 	}
 	key, err := show.Encode(m.key, int(m.Spec().KeySize), text)
 	if err != nil {

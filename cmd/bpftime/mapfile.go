@@ -45,7 +45,7 @@ func openMaps(s *session.Session) ([]*openMap, error) {
 		}
 		spec := m.Spec()
 		m.key, m.value, m.types = types.of(m.name)
-		if !spec.Type.HasRecords() {
+		if !spec.Type.HasRecords() && !m.isArena() {
 			m.key, m.value = fitting(m.key, spec.KeySize), fitting(m.value, spec.ValueSize)
 		}
 		out = append(out, m)
@@ -132,6 +132,9 @@ type entry struct {
 // entries reads the map: an array's in the order of the indexes, a hash's by the size of
 // the value, if that is a number, or by the key.
 func (m *openMap) entries() (out []entry) {
+	if m.isArena() {
+		return m.pageEntries()
+	}
 	for key, values := range m.All() {
 		out = append(out, m.entry(key, values))
 	}
@@ -185,6 +188,8 @@ type (
 		Bytes      uint64 `json:"bytes"`
 		Misses     uint64 `json:"misses"`
 		Busy       uint64 `json:"busy"`
+		Start      uint64 `json:"start,omitempty"` // of an arena
+		PagesUsed  *int   `json:"pages_used,omitempty"`
 		// Only where the contents were asked for.
 		Entries *[]entryView `json:"entries,omitempty"`
 	}
@@ -200,10 +205,13 @@ func (m *openMap) view(contents bool) mapView {
 		Session: m.session, Map: m.name, Type: s.Type.String(), KeySize: s.KeySize, ValueSize: s.ValueSize, MaxEntries: s.MaxEntries,
 		Flags: s.Flags, Bytes: s.Size(), Misses: m.Misses(), Busy: m.Busy(),
 	}
+	if m.isArena() {
+		v.Start, v.PagesUsed = s.Start, new(m.PagesUsed())
+	}
 	if m.key != nil {
 		v.KeyType = typeName(m.key, s.KeySize)
 	}
-	if m.value != nil {
+	if m.value != nil && !m.isArena() {
 		v.ValueType = typeName(m.value, s.ValueSize)
 	}
 	if contents && !s.Type.HasRecords() {

@@ -14,6 +14,9 @@ import (
 // print writes the map for people: a heading, and at most so many of its entries (0:
 // all), without those of arrays that are zero.
 func (m *openMap) print(w io.Writer, most int) error {
+	if m.isArena() {
+		return m.printArena(w)
+	}
 	entries := m.entries()
 	if !m.isHash() && !m.Spec().Type.Keyless() {
 		entries = nonZero(entries)

@@ -4,7 +4,7 @@ import "github.com/bpftime-go/bpftime/vm"
 
 // Arena is memory that the program shares with others, who have it at Start. Accesses are
 // the instructions that access it, as the verifier found: they go by the low half of
-// their address. What is not in Data reads as zero, and is not written.
+// their register, and their offset. What is not in Data reads as zero, and is not written.
 type Arena struct {
 	Start    uint64
 	Data     []byte
@@ -21,9 +21,10 @@ func (a *Arena) cast(addr uint64, to int32) uint64 {
 	return a.Start&^0xffff_ffff | low
 }
 
-// at is the n bytes at an address, or as many that are nobody's.
-func (a *Arena) at(addr, n uint64) []byte {
-	if b := window(a.Data, uint64(uint32(addr)-uint32(a.Start)), n); b != nil {
+// at is n bytes behind an address, or as many that are nobody's.
+func (a *Arena) at(addr uint64, off int16, n uint64) []byte {
+	at := int64(uint32(addr)-uint32(a.Start)) + int64(off)
+	if b := window(a.Data, uint64(at), n); b != nil {
 		return b
 	}
 	return make([]byte, n)
@@ -37,7 +38,7 @@ func (m *Machine) accessArena(r *registers, i int) {
 	if in.OpCode.Class() == vm.LDX || atomic && in.Imm == vm.LOAD_ACQ {
 		base = in.Src
 	}
-	b := m.opts.Arena.at(r[base]+uint64(int64(in.Off)), size)
+	b := m.opts.Arena.at(r[base], in.Off, size)
 	switch {
 	case atomic:
 		(&op{code: in.OpCode, dst: in.Dst, src: in.Src, imm: uint64(in.Imm)}).operate(r, b)

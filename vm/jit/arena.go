@@ -8,16 +8,18 @@ import (
 )
 
 // Arenas. What was cast for the program is the low half of an address, and stays that
-// whatever the program does to it: an access takes the low 32 bits of its address, as
-// users of the arena see it, less those of the arena's first byte. What is not below the
-// size reads as zero, and is not written:
+// whatever the program does to it: an access takes the low 32 bits of its register, less
+// those of the arena's first address, and goes by its offset from there. What is not in
+// the arena reads as zero, and is not written:
 //
-//	r2 = *(u64 *)(r1 + 8)        lea    8-START(%rdi),%r11d
-//	                             cmp    $SIZE-8,%r11d
+//	r2 = *(u64 *)(r1 + 8)        mov    %edi,%r11d         (lea -START(%rdi),%r11d)
+//	                             cmp    $SIZE-16,%r11d
 //	                             ja     miss               (behind the function)
 //	                             movabs $BASE,%r10
-//	                             mov    (%r10,%r11),%rsi
+//	                             mov    8(%r10,%r11),%rsi
 //
+// The comparison is beside the way from one load to the next, so a list is followed as
+// fast as elsewhere.
 // So no address leads out of the arena, which needs no more address space than its size.
 
 // inArena reports that the instruction at index i accesses the arena.
@@ -78,14 +80,29 @@ func (c *compiler) arenaMemory(w x86.Width, in vm.Instruction) {
 // arenaAddress is where the instruction accesses the arena. Its code goes to miss when
 // that is outside.
 func (c *compiler) arenaAddress(w x86.Width, in vm.Instruction, miss x86.Label) x86.Mem {
-	m := c.address(accessed(in), in.Off)
-	m.Disp -= int32(uint32(c.arena.Start))
+	off, last := int64(in.Off), int64(c.arena.Size)-int64(w) // where an access may begin
+	ahead := max(off, 0)
+	if ahead > last {
+		c.emit(x86.Jmp(miss))
+	}
+	c.arenaOffset(accessed(in), off-ahead)
 	c.emit(
-		x86.Lea(x86.W32, scratch1, m),
-		x86.Cmp(x86.W32, scratch1, x86.Imm(int32(uint32(c.arena.Size-uint64(w))))),
+		x86.Cmp(x86.W32, scratch1, x86.Imm(int32(uint32(max(last-ahead, 0))))),
 		x86.Jcc(x86.A, miss),
 		x86.MovSymbol(scratch2, c.symbol(TargetMapValue, c.arena.Map), 0))
-	return x86.PtrIndex(scratch2, scratch1, 1, 0)
+	return x86.PtrIndex(scratch2, scratch1, 1, int32(ahead))
+}
+
+// arenaOffset is how far the low half of a register is behind the arena's first byte.
+func (c *compiler) arenaOffset(r vm.Register, off int64) {
+	off -= int64(uint32(c.arena.Start))
+	if v := c.value(r); v.isCopy() && off == 0 {
+		c.emit(x86.Mov(x86.W32, scratch1, v.base))
+	} else {
+		m := v.memory()
+		m.Disp += int32(uint32(off))
+		c.emit(x86.Lea(x86.W32, scratch1, m))
+	}
 }
 
 // zero is code out of line that reads a zero.

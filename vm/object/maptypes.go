@@ -8,7 +8,7 @@ import (
 
 // MapTypes finds the key and value types of the map of that name in what
 // MarshalBTF wrote. A type that the object does not tell is nil. The value of a data
-// section is its *btf.Datasec.
+// section is its *btf.Datasec, and so is that of an arena with variables.
 func MapTypes(types *btf.Spec, name string) (key, value btf.Type, err error) {
 	var section *btf.Datasec
 	for _, data := range []string{name, "." + name} {
@@ -26,6 +26,9 @@ func MapTypes(types *btf.Spec, name string) (key, value btf.Type, err error) {
 		m, err := defineMap(name, v.Type, false)
 		if err != nil {
 			return nil, nil, fmt.Errorf("map %s: %w", name, err)
+		}
+		if m.Type == Arena && types.TypeByName(arenaSection, &section) == nil {
+			return nil, section, nil
 		}
 		return m.Key, m.Value, nil
 	}

@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -102,6 +103,9 @@ func TestArena(t *testing.T) {
 		// Null, and anything.
 		{"r1 = map[0]; r6 = 0; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r6 + 0) = 1; r0 = *(u64 *)(r6 + 0); exit", 0},
 		{base + "r0 = 77; r6 += 1000000; r0 = *(u32 *)(r6 + 0); exit", 0},
+		// Where nothing wraps around.
+		{"r1 = map[0]; r6 = -8; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r6 + 20480) = 5; " + base + "r0 = *(u64 *)(r6 + 20472); r1 = *(u64 *)(r6 + 0); r0 |= r1; exit", 0},
+		{"r1 = map[0]; r6 = map[0][0]+8; r6 = addr_space_cast(r6, 0x0, 0x1); *(u8 *)(r6 + 32767) = 5; *(u8 *)(r6 - 9) = 5; r0 = *(u8 *)(r6 - 8); exit", 0},
 		// Atomic operations.
 		{base + "r1 = 5; lock *(u64 *)(r6 + 8) += r1; r0 = *(u64 *)(r6 + 8); exit", 5},
 		{base + "*(u64 *)(r6 + 0) = 12; r1 = 10; r1 = atomic_fetch_and((u64 *)(r6 + 0), r1); r0 = *(u64 *)(r6 + 0); r0 <<= 8; r0 |= r1; exit", 8<<8 | 12},
@@ -178,4 +182,39 @@ func randomArena(rng *rand.Rand) string {
 		return fmt.Sprintf("r2 = r8; lock *(%s *)(r6 %+d) += r2", wide, off)
 	}
 	return fmt.Sprintf("r7 = addr_space_cast(r6, 0x1, 0x0); r0 += r7; r6 = addr_space_cast(r7, 0x0, 0x1); r6 &= %d", rng.IntN(1<<15))
+}
+
+// BenchmarkArena follows a list of addresses, in an arena and in other memory.
+func BenchmarkArena(b *testing.B) {
+	const steps = 4096
+	data := make([]byte, arenaPages*4096)
+	const nodes = arenaPages * 4096 / 8
+	chain := func(first uint64) {
+		for i := range uint64(nodes) {
+			binary.LittleEndian.PutUint64(data[8*i:], first+8*((i*617+1)%nodes))
+		}
+	}
+	ctx := binary.LittleEndian.AppendUint64(nil, addressOf(data))
+	for _, c := range []struct {
+		name, text string
+		first      uint64
+	}{
+		{"plain", "r1 = *(u64 *)(r1 + 0); r7 = 4096\nagain: r1 = *(u64 *)(r1 + 0); r7 += -1; if r7 != 0 goto again; r0 = r1; exit", addressOf(data)},
+		{"arena", "r1 = map[0][0]+0; r7 = 4096\nagain: r1 = addr_space_cast(r1, 0x0, 0x1); r1 = *(u64 *)(r1 + 0); r7 += -1; if r7 != 0 goto again; r0 = r1; exit", arenaStart},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			chain(c.first)
+			p, err := exec.New(arenaProof(b, c.text, arenaStart), exec.Options{Maps: []uint64{1, 2}, MapValues: []uint64{addressOf(data), addressOf(data)}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer p.Close()
+			for b.Loop() {
+				if _, err := p.Run(ctx); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*steps), "ns/step")
+		})
+	}
 }
