@@ -25,6 +25,7 @@
 //	lpm_trie      a hash of prefixes, nodes with the key as it was given
 //	ringbuf       header | control | consumer's page | producers' page | records
 //	perf_event_array, user_ringbuf  the same
+//	arena         header | pages | control | bits of free pages      see arena.go
 //	stack_trace   header | control | buckets
 //	task_storage  a hash whose keys are threads (bpf_storage.c)
 //
