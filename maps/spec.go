@@ -95,7 +95,7 @@ const (
 	minBlocks = 64
 	spareRoom = 1 << 20
 	minSpares = 64
-	maxSpares = abi.SESSION_NLEASES
+	maxSpares = abi.MAP_NRECORDS // each may keep one
 	placeRoom = 16 << 10
 	minPlaces = 4
 	maxPlaces = 64

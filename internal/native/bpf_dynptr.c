@@ -103,7 +103,7 @@ HOT u64 bpftime_dynptr_write(BPF_ARGS)
 	const struct dynptr *p = (const struct dynptr *)r1;
 	u64 n = (u32)r4, offset = (u32)r2;
 
-	if (!p->data || p->size & DYNPTR_RDONLY || r5)
+	if (!p->data || r5)
 		return error(EINVAL_);
 	if (!holds(p, offset, n))
 		return error(E2BIG_);
@@ -116,5 +116,5 @@ HOT u64 bpftime_dynptr_data(BPF_ARGS)
 {
 	const struct dynptr *p = (const struct dynptr *)r1;
 
-	return p->data && !(p->size & DYNPTR_RDONLY) && holds(p, (u32)r2, (u32)r3) ? p->data + (u32)r2 : 0;
+	return p->data && holds(p, (u32)r2, (u32)r3) ? p->data + (u32)r2 : 0;
 }

@@ -128,7 +128,6 @@ struct dynptr {
 	u32 size, offset;
 };
 #define DYNPTR_MOST 0xffffff
-#define DYNPTR_RDONLY (1u << 31)
 
 /* bpf_dynptr.c: 197 to 203 */
 HIDDEN u64 bpftime_dynptr_from_mem(BPF_ARGS);

@@ -1,6 +1,6 @@
 /* user_ringbuf: records of one who writes from outside (maps/ringbuf, Writer), for
- * programs. bpf_user_ringbuf_drain gives each to a function of the program, as a dynptr
- * that may only be read.
+ * programs. bpf_user_ringbuf_drain gives each to a function of the program, as a dynptr,
+ * which as the kernel's may be written to as well.
  *
  *   PRODUCER   u64: bytes written since the ring was made; the writer's
  *   CONSUMER   u64: bytes read; theirs who drain
@@ -43,7 +43,7 @@ static HOT u64 drain(struct map_header *h, callback *f, u64 arg, u64 ctx)
 	long there = 0;
 
 	for (u32 i = 0; i < MOST_SAMPLES && !stop && (there = peek(h, at, &header)) > 0; i++) {
-		struct dynptr p = {(u64)map_at(h, MAP_RING_OFF + (at & (h->stride - 1)) + RING_HEADER), LENGTH(header) | DYNPTR_RDONLY, 0};
+		struct dynptr p = {(u64)map_at(h, MAP_RING_OFF + (at & (h->stride - 1)) + RING_HEADER), LENGTH(header), 0};
 
 		if (!(header & RING_DISCARD)) {
 			stop = f((u64)&p, arg, 0, 0, 0, ctx);

@@ -52,3 +52,22 @@ func wantEnd(t *testing.T, do func() error) {
 		t.Fatal("it does not end")
 	}
 }
+
+// TestSpareForEach: every lease, and Go, may keep a spare of a map that is full, and change its values again and again.
+func TestSpareForEach(t *testing.T) {
+	for _, typ := range []maps.Type{maps.Hash, maps.LRUHash} {
+		spec := maps.Spec{Type: typ, KeySize: 4, ValueSize: 8, MaxEntries: 1}
+		path := makeMap(t, spec)
+		c, g := serve(t, makeSession(t), path, spec), openWriter(t, path)
+		for round := range 2 {
+			for lease := range abi.SESSION_NLEASES {
+				if errno := c.do(opUpdate, lease, le32(1), le64(uint64(lease)), 0); errno != 0 {
+					t.Fatalf("%v, round %d: lease %d: %v", typ, round, lease, errno)
+				}
+			}
+			if err := g.Update(le32(1), le64(9), 0); err != nil {
+				t.Errorf("%v, round %d: %v", typ, round, err)
+			}
+		}
+	}
+}

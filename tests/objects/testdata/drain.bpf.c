@@ -35,7 +35,7 @@ static long stop_at_five(struct bpf_dynptr *p, void *arg)
 	if (bpf_dynptr_read(a.text, sizeof(a.text), p, 0, 0))
 		bpf_dynptr_read(a.text, 4, p, 0, 0);
 	writable = bpf_dynptr_write(p, 0, a.text, 1, 0);
-	slice = (s64)bpf_dynptr_data(p, 0, 1);
+	slice = !!bpf_dynptr_data(p, 0, 1);
 	nested = bpf_user_ringbuf_drain(&commands, stop_at_five, arg, 0);
 	bpf_ringbuf_output(&answers, &a, sizeof(a), 0);
 	return *sum == 5;
