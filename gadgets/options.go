@@ -2,6 +2,7 @@ package gadgets
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,6 +29,7 @@ type option struct {
 	long   string
 	arg    string // what its argument is called; "": it has none
 	number func(o *Options) *int64
+	errno  bool // it may be an error's name
 	text   func(o *Options) *string
 	flag   func(o *Options) *bool
 	help   string
@@ -126,11 +128,36 @@ func (k option) set(o *Options, as, value string, given bool) error {
 		return nil
 	}
 	n, err := strconv.ParseUint(value, 10, 31)
+	if err != nil && k.errno {
+		n, err = errnoOf(value)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %q is no number", as, value)
 	}
 	*k.number(o) = int64(n)
 	return nil
+}
+
+// errnos are the names of the errors from 1 on, without aliases. They are one text, since the table of
+// golang.org/x/sys/unix costs every traced process a relocation for each.
+const errnos = "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST " +
+	"EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM " +
+	"ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP - ENOMSG EIDRM ECHRNG EL2NSYNC EL3HLT EL3RST ELNRNG " +
+	"EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT - EBFONT ENOSTR ENODATA ETIME ENOSR ENONET " +
+	"ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ EBADFD EREMCHG " +
+	"ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE " +
+	"EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE " +
+	"EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN " +
+	"ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL " +
+	"EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD " +
+	"ENOTRECOVERABLE ERFKILL EHWPOISON"
+
+func errnoOf(name string) (uint64, error) {
+	i := slices.Index(strings.Fields(errnos), name)
+	if i < 0 || name == "-" {
+		return 0, strconv.ErrSyntax
+	}
+	return uint64(i) + 1, nil
 }
 
 // describe lists the options, for help.

@@ -11,6 +11,8 @@ struct event {
 	__u32 uid;
 	__s32 ret;
 	__u32 flags;
+	__u32 mode; /* of a file that may be made */
+	__u32 unused;
 	char comm[16];
 	char path[PATH_SIZE];
 };
@@ -26,7 +28,7 @@ const volatile _Bool only_failed;
 struct asked {
 	const char *path;
 	__u32 flags;
-	__u32 unused;
+	__u32 mode;
 };
 
 struct {
@@ -47,10 +49,10 @@ static __always_inline _Bool is_wanted(__u64 id)
 	       (only_uid == (__u32)-1 || only_uid == (__u32)bpf_get_current_uid_gid());
 }
 
-static __always_inline int enter(unsigned long path, __u32 flags)
+static __always_inline int enter(unsigned long path, __u32 flags, __u32 mode)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct asked a = {(const char *)path, flags, 0};
+	struct asked a = {(const char *)path, flags, mode};
 	__u32 thread = id;
 
 	if (is_wanted(id))
@@ -68,6 +70,7 @@ static __always_inline void fill(struct event *e, const struct asked *a, __s32 r
 	e->uid = bpf_get_current_uid_gid();
 	e->ret = ret;
 	e->flags = a->flags;
+	e->mode = a->mode;
 	bpf_get_current_comm(e->comm, sizeof e->comm);
 	if (bpf_probe_read_user_str(e->path, sizeof e->path, a->path) < 0)
 		e->path[0] = 0;
@@ -95,22 +98,24 @@ static __always_inline int leave(struct sys_exit *ctx)
 SEC("tracepoint/syscalls/sys_enter_open")
 int enter_open(struct sys_enter *ctx)
 {
-	return enter(ctx->args[0], ctx->args[1]);
+	return enter(ctx->args[0], ctx->args[1], ctx->args[2]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat")
 int enter_openat(struct sys_enter *ctx)
 {
-	return enter(ctx->args[1], ctx->args[2]);
+	return enter(ctx->args[1], ctx->args[2], ctx->args[3]);
 }
 
 SEC("tracepoint/syscalls/sys_enter_openat2")
 int enter_openat2(struct sys_enter *ctx)
 {
-	__u64 flags = 0; /* first in struct open_how */
+	struct {
+		__u64 flags, mode;
+	} how = {}; /* struct open_how begins so */
 
-	bpf_probe_read_user(&flags, sizeof flags, (const void *)ctx->args[2]);
-	return enter(ctx->args[1], flags);
+	bpf_probe_read_user(&how, sizeof how, (const void *)ctx->args[2]);
+	return enter(ctx->args[1], how.flags, how.mode);
 }
 
 SEC("tracepoint/syscalls/sys_exit_open")

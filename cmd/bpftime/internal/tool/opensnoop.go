@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
 	"github.com/bpftime-go/bpftime/gadgets"
 )
@@ -24,6 +26,7 @@ type openView struct {
 	FD     int64  `json:"fd"`
 	Err    int64  `json:"err"`
 	Flags  int64  `json:"flags"`
+	Mode   *int64 `json:"mode,omitempty"` // where a file may be made
 	Path   string `json:"path"`
 }
 
@@ -37,7 +40,7 @@ func (t *opensnoop) Header() string {
 	}
 	fmt.Fprintf(&b, "%-6s %-16s %3s %3s ", "PID", "COMM", "FD", "ERR")
 	if t.Extended {
-		fmt.Fprintf(&b, "%-8s ", "FLAGS")
+		fmt.Fprintf(&b, "%-8s %-5s ", "FLAGS", "MODE")
 	}
 	return b.String() + "PATH\n"
 }
@@ -45,7 +48,10 @@ func (t *opensnoop) Header() string {
 func (t *opensnoop) Record(o show.Object) []Row {
 	v := openView{
 		"opensnoop", uint64(number(o, "time_ns")), number(o, "pid"), number(o, "tid"), number(o, "uid"), text(o, "comm"),
-		number(o, "ret"), 0, number(o, "flags"), text(o, "path"),
+		number(o, "ret"), 0, number(o, "flags"), nil, text(o, "path"),
+	}
+	if mode := number(o, "mode"); makes(v.Flags) {
+		v.Mode = &mode
 	}
 	if v.FD < 0 {
 		v.FD, v.Err = -1, -v.FD
@@ -66,9 +72,18 @@ func (t *opensnoop) line(v openView) string {
 	}
 	fmt.Fprintf(&b, "%-6d %-16s %3d %3d ", v.PID, clean(v.Comm), v.FD, v.Err)
 	if t.Extended {
-		fmt.Fprintf(&b, "%08o ", v.Flags)
+		mode := "n/a "
+		if v.Mode != nil {
+			mode = fmt.Sprintf("%04o", *v.Mode)
+		}
+		fmt.Fprintf(&b, "%08o %s ", v.Flags, mode)
 	}
 	return b.String() + clean(v.Path) + "\n"
+}
+
+// makes tells whether such flags make a file: O_CREAT, or O_TMPFILE.
+func makes(flags int64) bool {
+	return flags&unix.O_CREAT != 0 || flags&unix.O_TMPFILE == unix.O_TMPFILE
 }
 
 func (*opensnoop) Tick(time.Time) []Row { return nil }

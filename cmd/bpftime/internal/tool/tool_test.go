@@ -71,11 +71,19 @@ func TestOpensnoop(t *testing.T) {
 			"7      a\ufffd[1mb            -1   2 /no\\nwhere\n",
 		"opensnoop -n at": "PID    COMM              FD ERR PATH\n" +
 			"7      cat                3   0 /etc/passwd\n",
-		"opensnoop -TUe -n cat": "TIME     UID     PID    COMM              FD ERR FLAGS    PATH\n" +
-			"12:00:05 1000    7      cat                3   0 02000000 /etc/passwd\n",
+		"opensnoop -TUe -n cat": "TIME     UID     PID    COMM              FD ERR FLAGS    MODE  PATH\n" +
+			"12:00:05 1000    7      cat                3   0 02000000 n/a  /etc/passwd\n",
+		"opensnoop -en cat": "PID    COMM              FD ERR FLAGS    MODE  PATH\n" +
+			"7      cat                3   0 02000000 n/a  /etc/passwd\n" +
+			"7      cat                4   0 02000102 0640 new\n",
 	} {
 		s := snoop(t, line)
 		got := s.Header() + texts(s.Record(open("cat", 3, "/etc/passwd"))) + texts(s.Record(open("a\x1b[1mb", -2, "/no\nwhere"))) + texts(s.End())
+		if strings.Contains(line, "-en") {
+			made := open("cat", 4, "new")
+			made[5].Value = uint64(0o2000102)
+			got += texts(s.Record(append(made, show.Field{Name: "mode", Value: uint64(0o640)})))
+		}
 		if got != want {
 			t.Errorf("%s: got\n%swant\n%s", line, got, want)
 		}
