@@ -20,10 +20,11 @@ type Verified struct {
 type Arena struct {
 	Map   int32  // its index
 	Start uint64 // address of the first byte, as users of the arena see it
-	Size  uint64 // bytes; at most 4 GiB
+	Size  uint64 // bytes; at most 2 GiB
 
 	// Accesses are the instructions, by index, that access it. What they address it by is
-	// the low half of such an address, to which the program may have done anything.
+	// the low half of their register, to which the program may have done anything, and
+	// their offset.
 	Accesses []bool
 }
 

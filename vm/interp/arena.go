@@ -22,12 +22,12 @@ func (a *Arena) cast(addr uint64, to int32) uint64 {
 }
 
 // at is n bytes behind an address, or as many that are nobody's.
-func (a *Arena) at(addr uint64, off int16, n uint64) []byte {
-	at := int64(uint32(addr)-uint32(a.Start)) + int64(off)
+func (a *Arena) at(addr uint64, off int16, n uint64) (b []byte, inside bool) {
+	at := int64(uint32(addr)) + int64(off) - int64(uint32(a.Start))
 	if b := window(a.Data, uint64(at), n); b != nil {
-		return b
+		return b, true
 	}
-	return make([]byte, n)
+	return make([]byte, n), false
 }
 
 // accessArena does the instruction at an index.
@@ -38,8 +38,9 @@ func (m *Machine) accessArena(r *registers, i int) {
 	if in.OpCode.Class() == vm.LDX || atomic && in.Imm == vm.LOAD_ACQ {
 		base = in.Src
 	}
-	b := m.opts.Arena.at(r[base], in.Off, size)
+	b, inside := m.opts.Arena.at(r[base], in.Off, size)
 	switch {
+	case atomic && !inside && in.Imm != vm.LOAD_ACQ: // fetches nothing, as in the kernel
 	case atomic:
 		(&op{code: in.OpCode, dst: in.Dst, src: in.Src, imm: uint64(in.Imm)}).operate(r, b)
 	case in.OpCode.Class() == vm.LDX && in.OpCode.Mode() == vm.MEMSX:

@@ -8,11 +8,11 @@ import (
 )
 
 // Arenas. What was cast for the program is the low half of an address, and stays that
-// whatever the program does to it: an access takes the low 32 bits of its register, less
-// those of the arena's first address, and goes by its offset from there. What is not in
-// the arena reads as zero, and is not written:
+// whatever the program does to it: an access takes the low 32 bits of its register and
+// adds its offset. What is not in the arena then, of which the first address has a low
+// half too, mostly 0, reads as zero, and is not written:
 //
-//	r2 = *(u64 *)(r1 + 8)        mov    %edi,%r11d         (lea -START(%rdi),%r11d)
+//	r2 = *(u64 *)(r1 + 8)        mov    %edi,%r11d
 //	                             cmp    $SIZE-16,%r11d
 //	                             ja     miss               (behind the function)
 //	                             movabs $BASE,%r10
@@ -80,29 +80,48 @@ func (c *compiler) arenaMemory(w x86.Width, in vm.Instruction) {
 // arenaAddress is where the instruction accesses the arena. Its code goes to miss when
 // that is outside.
 func (c *compiler) arenaAddress(w x86.Width, in vm.Instruction, miss x86.Label) x86.Mem {
-	off, last := int64(in.Off), int64(c.arena.Size)-int64(w) // where an access may begin
-	ahead := max(off, 0)
+	start, last := int64(uint32(c.arena.Start)), int64(c.arena.Size)-int64(w) // where an access may begin
+	ahead, width := int64(in.Off), x86.W32
+	switch {
+	case start != 0:
+		c.lowHalf(accessed(in), 0)
+		c.add(scratch1, ahead-start)
+		ahead, width = 0, x86.W64 // what is before the arena is beyond it, too
+	case ahead < 0:
+		c.lowHalf(accessed(in), ahead) // the same
+		ahead = 0
+	default:
+		c.lowHalf(accessed(in), 0)
+	}
 	if ahead > last {
 		c.emit(x86.Jmp(miss))
 	}
-	c.arenaOffset(accessed(in), off-ahead)
 	c.emit(
-		x86.Cmp(x86.W32, scratch1, x86.Imm(int32(uint32(max(last-ahead, 0))))),
+		x86.Cmp(width, scratch1, x86.Imm(max(last-ahead, 0))),
 		x86.Jcc(x86.A, miss),
 		x86.MovSymbol(scratch2, c.symbol(TargetMapValue, c.arena.Map), 0))
 	return x86.PtrIndex(scratch2, scratch1, 1, int32(ahead))
 }
 
-// arenaOffset is how far the low half of a register is behind the arena's first byte.
-func (c *compiler) arenaOffset(r vm.Register, off int64) {
-	off -= int64(uint32(c.arena.Start))
-	if v := c.value(r); v.isCopy() && off == 0 {
+// lowHalf puts the low half of a register and an offset into scratch1.
+func (c *compiler) lowHalf(r vm.Register, off int64) {
+	v := c.value(r)
+	if v.isCopy() && off == 0 {
 		c.emit(x86.Mov(x86.W32, scratch1, v.base))
-	} else {
-		m := v.memory()
-		m.Disp += int32(uint32(off))
-		c.emit(x86.Lea(x86.W32, scratch1, m))
+		return
 	}
+	m := v.memory()
+	m.Disp += int32(off)
+	c.emit(x86.Lea(x86.W32, scratch1, m))
+}
+
+// add adds a constant to d.
+func (c *compiler) add(d x86.Reg, n int64) {
+	if n == int64(int32(n)) {
+		c.emit(x86.Add(x86.W64, d, x86.Imm(n)))
+		return
+	}
+	c.emit(x86.MovImm(scratch2, n), x86.Add(x86.W64, d, scratch2))
 }
 
 // zero is code out of line that reads a zero.
@@ -110,15 +129,11 @@ func (c *compiler) zero(r vm.Register, after x86.Label) x86.Label {
 	return c.later(func() { c.emit(x86.Xor(x86.W32, reg(r), reg(r)), x86.Jmp(after)) })
 }
 
-// missedAtomic: what an atomic operation fetches outside of the arena is zero.
+// missedAtomic: as in the kernel, an operation outside of the arena fetches nothing, and
+// a load loads zero.
 func (c *compiler) missedAtomic(in vm.Instruction, after x86.Label) x86.Label {
-	switch {
-	case in.Imm == vm.LOAD_ACQ:
+	if in.Imm == vm.LOAD_ACQ {
 		return c.zero(in.Dst, after)
-	case in.Imm == vm.CMPXCHG:
-		return c.zero(vm.R0, after)
-	case in.Imm&vm.FETCH != 0:
-		return c.zero(in.Src, after)
 	}
 	return after
 }

@@ -15,7 +15,7 @@ import (
 
 const (
 	pageSize = 4096
-	maxArena = 1 << 32 // bytes: what the low half of an address can tell apart
+	maxArena = 1 << 31 // bytes, half of what the low half of an address can tell apart
 )
 
 // findArena finds the arena of a program: the map of that type which it names.

@@ -105,7 +105,7 @@ func TestArenaRefused(t *testing.T) {
 		// Arenas.
 		{"r6 = addr_space_cast(r1, 0x0, 0x1)" + exits, "a cast of addresses in a program that names no arena"},
 		{"r1 = map[0]; r2 = map[1]" + exits, `map "other" is its second arena, after map "arena"`},
-		{"r1 = map[5]" + exits, `map "huge" has 4294971392 bytes; an arena has at most 4294967296`},
+		{"r1 = map[5]" + exits, `map "huge" has 4294971392 bytes; an arena has at most 2147483648`},
 		{"r1 = map[0][0]+16384" + exits, `byte 16384 of map "arena", which has 16384`},
 	} {
 		if _, err := verifyArena(t, c.text); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -1,3 +1,5 @@
+//go:build linux && amd64
+
 package exec_test
 
 import (
@@ -20,6 +22,8 @@ const (
 	arenaStart = 1<<44 | 5<<12 // its low half is not 0
 )
 
+var arenaStarts = []uint64{1 << 44, arenaStart, 1<<44 | 0xf000_0000}
+
 // arenaProof has a program verified with an arena as map 0, and an array as map 1.
 func arenaProof(t testing.TB, text string, start uint64) *proof.Verified {
 	t.Helper()
@@ -27,7 +31,7 @@ func arenaProof(t testing.TB, text string, start uint64) *proof.Verified {
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	v, err := verifier.Verify(p, verifier.Options{Context: 64, Maps: []verifier.Map{
+	v, err := verifier.Verify(p, verifier.Options{Context: 64, WriteContext: true, Maps: []verifier.Map{
 		{Name: "arena", Type: 33, MaxEntries: arenaPages, Start: start}, {Name: "array", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1},
 	}})
 	if err != nil {
@@ -39,26 +43,34 @@ func arenaProof(t testing.TB, text string, start uint64) *proof.Verified {
 // runArena runs a program in both engines; the arena lies between bytes that nobody may touch.
 func runArena(t testing.TB, text string, start uint64, ctx []byte) (r0 uint64, after []byte) {
 	t.Helper()
+	r0, after, _ = runArenaWith(t, text, start, ctx)
+	return r0, after
+}
+
+// runArenaWith tells what the program made of its context, too.
+func runArenaWith(t testing.TB, text string, start uint64, ctx []byte) (r0 uint64, after, changed []byte) {
+	t.Helper()
 	v := arenaProof(t, text, start)
 	results := make([]uint64, 2)
-	memories := make([][]byte, 2)
+	memories, contexts := make([][]byte, 2), make([][]byte, 2)
 	for engine := range results {
 		around := bytes.Repeat([]byte{0x5a}, arenaPages*4096+128)
 		data := around[64 : 64+arenaPages*4096]
 		clear(data)
+		contexts[engine] = bytes.Clone(ctx)
 		value := make([]byte, 8)
 		var err error
 		if engine == 0 {
 			var m *interp.Machine
 			m, err = interp.New(v.Program(), interp.Options{Maps: []uint64{1, 2}, MapValues: []uint64{start, 0}, Arena: interp.Arena{Start: start, Data: data, Accesses: v.Arena().Accesses}})
 			if err == nil {
-				results[engine], err = m.Run(bytes.Clone(ctx))
+				results[engine], err = m.Run(contexts[engine])
 			}
 		} else {
 			var p *exec.Program
 			p, err = exec.New(v, exec.Options{Maps: []uint64{1, 2}, MapValues: []uint64{addressOf(data), addressOf(value)}})
 			if err == nil {
-				results[engine], err = p.Run(bytes.Clone(ctx))
+				results[engine], err = p.Run(contexts[engine])
 				p.Close()
 			}
 		}
@@ -70,10 +82,10 @@ func runArena(t testing.TB, text string, start uint64, ctx []byte) (r0 uint64, a
 		}
 		memories[engine] = data
 	}
-	if results[0] != results[1] || !bytes.Equal(memories[0], memories[1]) {
+	if results[0] != results[1] || !bytes.Equal(memories[0], memories[1]) || !bytes.Equal(contexts[0], contexts[1]) {
 		t.Fatalf("%s\ninterpreter %#x, machine code %#x; memory is equal: %v", text, results[0], results[1], bytes.Equal(memories[0], memories[1]))
 	}
-	return results[0], memories[0]
+	return results[0], memories[0], contexts[0]
 }
 
 func TestArena(t *testing.T) {
@@ -104,7 +116,8 @@ func TestArena(t *testing.T) {
 		{"r1 = map[0]; r6 = 0; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r6 + 0) = 1; r0 = *(u64 *)(r6 + 0); exit", 0},
 		{base + "r0 = 77; r6 += 1000000; r0 = *(u32 *)(r6 + 0); exit", 0},
 		// Where nothing wraps around.
-		{"r1 = map[0]; r6 = -8; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r6 + 20480) = 5; " + base + "r0 = *(u64 *)(r6 + 20472); r1 = *(u64 *)(r6 + 0); r0 |= r1; exit", 0},
+		{"r1 = map[0]; r6 = -8; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r6 + 20488) = 5; " + base + "r0 = *(u64 *)(r6 + 0); exit", 0},
+		{"r1 = map[0]; r6 = 20472; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r6 + 8) = 5; " + base + "r0 = *(u64 *)(r6 + 0); exit", 5},
 		{"r1 = map[0]; r6 = map[0][0]+8; r6 = addr_space_cast(r6, 0x0, 0x1); *(u8 *)(r6 + 32767) = 5; *(u8 *)(r6 - 9) = 5; r0 = *(u8 *)(r6 - 8); exit", 0},
 		// Atomic operations.
 		{base + "r1 = 5; lock *(u64 *)(r6 + 8) += r1; r0 = *(u64 *)(r6 + 8); exit", 5},
@@ -113,9 +126,9 @@ func TestArena(t *testing.T) {
 		{base + "*(u32 *)(r6 + 4) = 3; r0 = 9; w0 = xchg32_32(r6 + 4, w0); exit", 3},
 		{base + "*(u32 *)(r6 + 4) = 3; w0 = load_acquire((u32 *)(r6 + 4)); exit", 3},
 		{base + "r1 = 4; store_release((u16 *)(r6 + 2), r1); r0 = *(u16 *)(r6 + 2); exit", 4},
-		{base + "r6 += 1000000; r0 = 9; r0 = xchg_64(r6 + 4, r0); exit", 0},
-		{base + "r6 += 1000000; r1 = 9; r1 = atomic_fetch_or((u64 *)(r6 + 4), r1); r0 = r1; exit", 0},
-		{base + "r6 += 1000000; r0 = 9; r1 = 1; r0 = cmpxchg_64(r6 + 4, r0, r1); exit", 0},
+		{base + "r6 += 1000000; r0 = 9; r0 = xchg_64(r6 + 4, r0); exit", 9},
+		{base + "r6 += 1000000; r1 = 9; r1 = atomic_fetch_or((u64 *)(r6 + 4), r1); r0 = r1; exit", 9},
+		{base + "r6 += 1000000; r0 = 9; r1 = 1; r0 = cmpxchg_64(r6 + 4, r0, r1); exit", 9},
 		{base + "r6 += 1000000; r0 = 9; w0 = load_acquire((u32 *)(r6 + 4)); exit", 0},
 		{base + "r6 += 1000000; r1 = 9; store_release((u64 *)(r6 + 4), r1); lock *(u64 *)(r6 + 4) += r1" + ok, 0},
 		// By way of the stack, a function and both ways of a branch.
@@ -136,10 +149,7 @@ func TestArenaRandom(t *testing.T) {
 	const programs = 1500
 	for seed := range uint64(programs) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		start := uint64(arenaStart)
-		if seed%2 == 0 {
-			start = 1 << 44
-		}
+		start := arenaStarts[seed%3]
 		ctx := make([]byte, 64)
 		for i := range ctx {
 			ctx[i] = byte(rng.Uint32())
