@@ -50,6 +50,7 @@ func makeTable(dir string, m *elfsym.Module) (path string, size uint64, err erro
 		return "", 0, fmt.Errorf("unwind: %s: %w", m.Path, err)
 	}
 	b := tableOf(m.Path, m.File.LoadBase(), rows)
+	describeFile(b, m.File)
 	return path, uint64(len(b)), placeTable(path, b)
 }
 
@@ -103,6 +104,27 @@ func tableOf(path string, loadBase uint64, rows []elfsym.UnwindRow) []byte {
 	le.PutUint64(b[abi.UNWIND_LOAD_BASE:], loadBase)
 	copy(b[abi.UNWIND_PATH:abi.UNWIND_PATH+abi.UNWIND_PATH_MAX-1], path)
 	return b
+}
+
+// describeFile puts into the header what turns an address into build-id and offset. A file
+// whose build-id has another length than the kernel knows has none.
+func describeFile(b []byte, f *elfsym.File) {
+	le, base := binary.LittleEndian, f.LoadBase()
+	const idSize = 20
+	if len(f.BuildID()) <= idSize {
+		copy(b[abi.UNWIND_BUILD_ID:][:idSize], f.BuildID())
+	}
+	for i, text := range f.Text() {
+		from, to := text.Lo-base, text.Hi-base
+		offset, ok := f.FileOffset(text.Lo)
+		if !ok || to >= 1<<32 || i == abi.UNWIND_NTEXTS {
+			return
+		}
+		at := b[abi.UNWIND_TEXTS+16*i:]
+		le.PutUint32(at, uint32(from))
+		le.PutUint32(at[4:], uint32(to))
+		le.PutUint64(at[8:], offset-from)
+	}
 }
 
 var unwindKinds = map[elfsym.UnwindKind]uint32{elfsym.UnwindDeref: abi.UNWIND_DEREF, elfsym.UnwindSignal: abi.UNWIND_SIGNAL,

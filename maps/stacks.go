@@ -24,21 +24,32 @@ func (s Spec) checkStacks() error {
 	switch {
 	case s.KeySize != 4:
 		return fmt.Errorf("the keys of stack_trace are numbers of 4 bytes, not %d", s.KeySize)
-	case s.ValueSize == 0 || s.ValueSize%8 != 0 || s.ValueSize/8 > abi.STACK_MOST:
-		return fmt.Errorf("a stack_trace has values of 1 to %d addresses of 8 bytes, not %d bytes", abi.STACK_MOST, s.ValueSize)
+	case s.Flags&^StackBuildID != 0:
+		return fmt.Errorf("a stack_trace has no flag but BPF_F_STACK_BUILD_ID, but here %#x", s.Flags)
+	case s.ValueSize == 0 || s.ValueSize%s.frameSize() != 0 || s.ValueSize/s.frameSize() > abi.STACK_MOST:
+		return fmt.Errorf("a stack_trace has values of 1 to %d frames of %d bytes, not %d bytes", abi.STACK_MOST, s.frameSize(), s.ValueSize)
 	case s.MaxEntries == 0:
 		return fmt.Errorf("a stack_trace has max_entries, at least 1")
-	case s.Flags != 0:
-		return fmt.Errorf("a stack_trace has no flags here, not %#x: build-ids instead of addresses (BPF_F_STACK_BUILD_ID) are not supported yet", s.Flags)
 	case s.Size() > maxSize:
 		return fmt.Errorf("a stack_trace of %d entries of %d bytes takes %d MiB; at most %d MiB: use a smaller max_entries", s.MaxEntries, s.ValueSize, s.Size()>>20, maxSize>>20)
 	}
 	return nil
 }
 
+// StackBuildID is the flag of a stack_trace whose values are struct bpf_stack_build_id, not
+// addresses.
+const StackBuildID = abi.BPF_F_STACK_BUILD_ID
+
+func (s Spec) frameSize() uint32 {
+	if s.Flags&StackBuildID != 0 {
+		return abi.BUILD_ID_SIZE
+	}
+	return 8
+}
+
 func (m *Map) stackAt(id uint32) uint64 { return m.buckets + uint64(id)*uint64(m.nodeStride) }
 
-// stack is the trace of that number: its addresses, then zeros. ok is false when there
+// stack is the trace of that number: its frames, then zeros. ok is false when there
 // is none, or one that is being written.
 func (m *Map) stack(id uint32) (value []byte, ok bool) {
 	if id > m.bucketMask {
@@ -52,7 +63,7 @@ func (m *Map) stack(id uint32) (value []byte, ok bool) {
 		}
 		value = m.read(at+8, m.spec.ValueSize)
 		if m.u64(at) == state {
-			clear(value[min(8*int(state>>abi.STACK_NR&0xff), len(value)):])
+			clear(value[min(int(m.spec.frameSize())*int(state>>abi.STACK_NR&0xff), len(value)):])
 			return value, true
 		}
 	}

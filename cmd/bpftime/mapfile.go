@@ -154,7 +154,7 @@ func (m *openMap) entry(key []byte, values [][]byte) entry {
 		return entry{key, show.Decode(m.key, key), m.referent(values[0])}
 	}
 	if m.Spec().Type == maps.StackTrace {
-		return entry{key, show.Decode(m.key, key), m.stack(values[0])}
+		return entry{key, show.Decode(m.key, key), m.frames(values[0])}
 	}
 	decoded := make([]show.Value, len(values))
 	for i, v := range values {

@@ -84,3 +84,46 @@ func TestPrintStacks(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestPrintBuildIDs: a frame by build-id is named by a file of the session that has it, one without is an address, and
+// an empty one is the end.
+func TestPrintBuildIDs(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "one.so")
+	gcc := exec.Command("gcc", "-shared", "-fPIC", "-Wl,--build-id=sha1", "-x", "c", "-o", exe, "-")
+	gcc.Stdin = strings.NewReader("int one(int n) { return n + 1; }")
+	if out, err := gcc.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f, err := elfsym.Open(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	syms, err := f.Lookup("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	offset, _ := f.FileOffset(syms[0].Value + 2)
+	frame := func(status uint32, id []byte, where uint64) []byte {
+		b := append(binary.LittleEndian.AppendUint32(nil, status), id...)
+		return binary.LittleEndian.AppendUint64(append(b, make([]byte, 20-len(id))...), where)
+	}
+	value := bytes.Join([][]byte{frame(1, f.BuildID(), offset), frame(1, []byte{9, 9}, 0x20), frame(2, nil, 0x1234), frame(0, nil, 7)}, nil)
+	n := &symbols{modules: []session.Module{{Lo: 1, Hi: 2, BuildID: f.BuildID(), Path: exe}}, files: map[string]*elfsym.File{}}
+	defer n.close()
+	list := n.described(value)
+	if len(list) != 3 || list[0].(show.Object).Field("symbol") != "one" || list[0].(show.Object).Field("offset") != uint64(2) {
+		t.Fatalf("%v", list)
+	}
+	if text := string(show.JSON(list[1:])); text != `[{"build_id":"0909000000000000000000000000000000000000","file_offset":32},{"ip":4660}]` {
+		t.Error(text)
+	}
+	var b bytes.Buffer
+	if err := printStacks(&b, []entry{{value: list[1:], key: uint64(7)}}); err != nil {
+		t.Fatal(err)
+	}
+	want := "  7\n    0x20            ?  0909000000000000000000000000000000000000\n    0x1234          ?\n"
+	if b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}

@@ -296,6 +296,9 @@ const (
 	UNWIND_LOAD_BASE           = MAP_HDR_SEED
 	UNWIND_PATH                = 512 // of the module, NUL
 	UNWIND_PATH_MAX            = 3072
+	UNWIND_BUILD_ID            = 3584 // of the module: 20 bytes, zeros behind a shorter one; all zero: it has none
+	UNWIND_TEXTS               = 3616 // UNWIND_NTEXTS times where its code lies: u32 from, u32 to, both from the load base; u64 what makes an offset in the file of it
+	UNWIND_NTEXTS              = 8
 	UNWIND_ROW                 = 8
 	UNWIND_KIND                = 31 // mask: the CFA is register 0-15 (DWARF's number) + OFF, or UNWIND_*
 	UNWIND_NONE                = 16 // not known
@@ -307,6 +310,10 @@ const (
 	UNWIND_BP_MAX              = 2046
 	UNWIND_BP_AT               = 2047               // at the address in rbp
 	UNWIND_MODULES             = 512                // of a process at most
+	BUILD_ID_SIZE              = 32                 // struct bpf_stack_build_id: s32 status, 20 bytes of the build-id, u64 offset or ip
+	BUILD_ID_VALID             = 1                  // status: a build-id and an offset
+	BUILD_ID_IP                = 2                  // status: nobody knows whose the address is
+	BPF_F_STACK_BUILD_ID       = 32                 // flag of a stack_trace: its values are such
 	UNWIND_SCRATCH             = 4096               // bytes for a lease: addresses, then a piece of the stack
 	PLAN_MAGIC                 = 0x314e414c50504200 // "\0BPPLAN1"
 	PLAN_VERSION               = 1

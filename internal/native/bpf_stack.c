@@ -22,6 +22,7 @@
 
 #define SKIP 0xff
 #define USER_STACK (1 << 8)
+#define USER_BUILD_ID (1 << 11)
 #define PAGE 4096ul
 #define WINDOW (UNWIND_SCRATCH - 1024)
 #define STEPS (STACK_MOST + SKIP + 64) /* ours included */
@@ -72,37 +73,6 @@ static HOT int word(struct walk *w, u64 addr, u64 *v)
 }
 
 /* ---- tables ---- */
-
-/* Those that came after the start: in no order, since walks go on meanwhile. */
-static HOT const struct bpftime_module *late_module_of(u64 addr)
-{
-	const struct bpftime_module *m = bpftime_resident.modules + UNWIND_MODULES;
-
-	for (u32 n = load(&bpftime_resident.nlate); n--; m++)
-		if (load(&m->nrows) && addr >= m->lo && addr < m->hi)
-			return m;
-	return 0;
-}
-
-static HOT const struct bpftime_module *module_of(u64 addr)
-{
-	const struct bpftime_module *m = bpftime_resident.modules;
-	u32 lo = 0, hi = bpftime_resident.nmodules;
-
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-
-		if (addr < m[mid].lo)
-			hi = mid;
-		else if (addr >= m[mid].hi)
-			lo = mid + 1;
-		else if (load(&m[mid].nrows))
-			return &m[mid];
-		else
-			break;
-	}
-	return late_module_of(addr);
-}
 
 static HOT u32 rule_at(const struct bpftime_module *m, u64 addr)
 {
@@ -191,7 +161,7 @@ static HOT int by_pointer(struct walk *w, int strict)
 
 	if (w->regs && w->pc == run_of(w->ctx)->ip)
 		return word(w, w->sp, &ra) && go(w, ra, w->sp + 8, bp);
-	if (w->bp - w->sp >= FARTHEST || !word(w, w->bp + 8, &ra) || !word(w, w->bp, &bp) || (strict && !module_of(ra)))
+	if (w->bp - w->sp >= FARTHEST || !word(w, w->bp + 8, &ra) || !word(w, w->bp, &bp) || (strict && !bpftime_module_of(ra)))
 		return 0;
 	return go(w, ra, w->bp + 16, bp);
 }
@@ -222,7 +192,7 @@ static HOT u64 walk(u64 ctx, u64 *to, u64 max, u64 skip)
 	u64 n = 0;
 
 	for (u32 steps = 0; n < max && steps < STEPS; steps++) {
-		const struct bpftime_module *m = module_of(w.pc - !w.first);
+		const struct bpftime_module *m = bpftime_module_of(w.pc - !w.first);
 
 		if (m && m->ours)
 			;
@@ -249,21 +219,36 @@ HOT u64 bpftime_get_stackid(BPF_ARGS)
 	if (!can_walk(r3))
 		return error(EFAULT_);
 	ips = scratch_of(ctx);
-	n = walk(ctx, ips, h->value_size / 8, r3 & SKIP);
+	n = walk(ctx, ips, h->value_size / (8 * bpftime_stack_words(h)), r3 & SKIP);
 	return n ? bpftime_stack_put(h, ips, n, r3, ctx) : error(EFAULT_);
+}
+
+/* The same by build-ids, of which there is room for a few in the place of many addresses. */
+static HOT u64 walk_described(u64 ctx, u64 *to, u64 size, u64 skip)
+{
+	u64 *ips = scratch_of(ctx), most = size / BUILD_ID_SIZE, n = walk(ctx, ips, most < STACK_MOST ? most : STACK_MOST, skip);
+
+	for (u64 i = 0; i < n; i++)
+		bpftime_describe(ips[i], to + i * (BUILD_ID_SIZE / 8));
+	return n * BUILD_ID_SIZE;
+}
+
+static HOT u64 walk_plain(u64 ctx, u64 *to, u64 size, u64 skip)
+{
+	return walk(ctx, to, size / 8 < STACK_MOST ? size / 8 : STACK_MOST, skip) * 8;
 }
 
 /* r1: context, r2: buffer, r3: size, r4: flags. The bytes written, the rest is zero. */
 HOT u64 bpftime_get_stack(BPF_ARGS)
 {
-	u64 n = 0, r = 0;
+	u64 n = 0, r = 0, described = r4 & USER_BUILD_ID;
 
-	if (r4 & ~(u64)(SKIP | USER_STACK) || r3 % 8)
+	if (r4 & ~(u64)(SKIP | USER_STACK | USER_BUILD_ID) || r3 % (described ? BUILD_ID_SIZE : 8) || (described && !(r4 & USER_STACK)))
 		r = error(EINVAL_);
 	else if (!can_walk(r4))
 		r = error(EFAULT_);
 	else
-		n = walk(ctx, (u64 *)r2, r3 / 8 < STACK_MOST ? r3 / 8 : STACK_MOST, r4 & SKIP);
-	zero((u8 *)r2 + n * 8, r3 - n * 8);
-	return r ? r : n * 8;
+		n = described ? walk_described(ctx, (u64 *)r2, r3, r4 & SKIP) : walk_plain(ctx, (u64 *)r2, r3, r4 & SKIP);
+	zero((u8 *)r2 + n, r3 - n);
+	return r ? r : n;
 }

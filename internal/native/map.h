@@ -119,6 +119,14 @@ HIDDEN u64 bpftime_arena_alloc_pages(BPF_ARGS);
 HIDDEN u64 bpftime_arena_free_pages(BPF_ARGS);
 HIDDEN u64 bpftime_arena_reserve_pages(BPF_ARGS);
 
+/* Words of an entry of a trace. */
+INLINE u32 bpftime_stack_words(const struct map_header *h) { return h->flags & BPF_F_STACK_BUILD_ID ? BUILD_ID_SIZE / 8 : 1; }
+
+/* bpf_build_id.c: the module at an address, 0: there is none that plans know; and what is
+ * said of an address where build-ids are asked for. */
+HIDDEN const struct bpftime_module *bpftime_module_of(u64 addr);
+HIDDEN void bpftime_describe(u64 ip, u64 entry[4]);
+
 /* map_drain.c: 209 */
 HIDDEN u64 bpftime_user_ringbuf_drain(BPF_ARGS);
 

@@ -69,7 +69,7 @@ static HOT int is_good_ring(const struct map_header *h)
 
 static HOT int is_stacks(const struct map_header *h)
 {
-	return h->key_size == 4 && h->value_size % 8 == 0 && h->value_size <= STACK_MOST * 8 && h->node_stride == 8 + h->value_size &&
+	return h->key_size == 4 && h->value_size % (8 * bpftime_stack_words(h)) == 0 && h->value_size <= STACK_MOST * 8 * bpftime_stack_words(h) && h->node_stride == 8 + h->value_size &&
 	       !(h->bucket_mask & (h->bucket_mask + 1ul)) && has_control(h) && inside(h, h->buckets, h->bucket_mask + 1ul, h->node_stride);
 }
 

@@ -1,7 +1,8 @@
 /* stack_trace: traces by their hash, each in the bucket of its hash, whose number is what
  * programs get. The kernel's (kernel/bpf/stackmap.c), without its allocation:
  *
- *   state   FULL | changes | nr | hash      the addresses lie behind it
+ *   state   FULL | changes | nr | hash      the addresses lie behind it, or what is said
+ *                                           of them: bpf_build_id.c
  *           WRITING | changes | run         somebody fills the bucket
  *           changes                         empty
  *
@@ -32,22 +33,35 @@ static HOT u32 hash_of(const u64 *ips, u64 nr)
 	return (u32)(v >> 16);
 }
 
-static HOT int equal(const u64 *a, const u64 *b, u64 nr)
+/* The words of the entry of an address. */
+INLINE u32 entry_of(const struct map_header *h, u64 ip, u64 entry[4])
 {
+	entry[0] = ip;
+	if (bpftime_stack_words(h) > 1)
+		bpftime_describe(ip, entry);
+	return bpftime_stack_words(h);
+}
+
+static HOT int equal(const struct map_header *h, const u64 *a, const u64 *ips, u64 nr)
+{
+	u64 entry[4];
+
 	for (u64 i = 0; i < nr; i++)
-		if (load(&a[i]) != b[i])
-			return 0;
+		for (u32 k = 0, n = entry_of(h, ips[i], entry); k < n; k++)
+			if (load(a++) != entry[k])
+				return 0;
 	return 1;
 }
 
-static HOT u64 fill(u64 *bucket, u64 state, u32 hash, const u64 *ips, u64 nr, u64 ctx)
+static HOT u64 fill(const struct map_header *h, u64 *bucket, u64 state, u32 hash, const u64 *ips, u64 nr, u64 ctx)
 {
-	u64 mine = WRITING | changed(state) | identity(ctx);
+	u64 mine = WRITING | changed(state) | identity(ctx), entry[4], *to = bucket + 1;
 
 	if (!cas(bucket, state, mine))
 		return error(EBUSY_);
 	for (u64 i = 0; i < nr; i++)
-		store(&bucket[1 + i], ips[i]);
+		for (u32 k = 0, n = entry_of(h, ips[i], entry); k < n; k++)
+			store(to++, entry[k]);
 	store(bucket, FULL | changed(mine) | nr << STACK_NR | hash);
 	return 0;
 }
@@ -58,11 +72,11 @@ HOT u64 bpftime_stack_put(struct map_header *h, const u64 *ips, u64 nr, u64 flag
 	u64 *bucket = (u64 *)map_at(h, h->buckets + (u64)id * h->node_stride), state = load(bucket), r;
 	int same = state & FULL && (u32)state == hash;
 
-	if (same && (flags & FAST_STACK_CMP || (nr_of(state) == nr && equal(bucket + 1, ips, nr) && load(bucket) == state)))
+	if (same && (flags & FAST_STACK_CMP || (nr_of(state) == nr && equal(h, bucket + 1, ips, nr) && load(bucket) == state)))
 		return id;
 	if (state & FULL && !(flags & REUSE_STACKID))
 		return error(EEXIST_);
-	r = state & WRITING && !is_over((u32)state) ? error(EBUSY_) : fill(bucket, state, hash, ips, nr, ctx);
+	r = state & WRITING && !is_over((u32)state) ? error(EBUSY_) : fill(h, bucket, state, hash, ips, nr, ctx);
 	if (r)
 		map_count(&map_control(h)->busy);
 	return r ? r : id;

@@ -48,7 +48,8 @@ func build(t testing.TB, source string, flags ...string) string {
 	program := filepath.Join(bin, filepath.Base(source)+fmt.Sprint(flags))
 	once, _ := built.LoadOrStore(program, sync.OnceValue(func() error {
 		native, err := filepath.Glob("../../internal/native/map_*.c")
-		native = append(native, "../../internal/native/bpf_spin.c", "../../internal/native/bpf_time.c") // for values with a lock
+		native = append(native, "../../internal/native/bpf_spin.c", "../../internal/native/bpf_time.c", // for values with a lock
+			"../../internal/native/bpf_build_id.c")
 		if err != nil {
 			return err
 		}
