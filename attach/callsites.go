@@ -17,8 +17,9 @@ func (c *compiler) findCalls() {
 	if len(c.onCalls) == 0 {
 		return
 	}
+	c.plan.Calls = true
 	c.sites = map[*elfsym.File][]syscallhook.Site{}
-	for _, m := range c.Modules {
+	for _, m := range slices.Concat(c.Modules, c.late) {
 		if c.isSelf(m) || (m.File != nil && c.sites[m.File] != nil) {
 			continue
 		}

@@ -273,10 +273,13 @@ func (u *unit) programs(bs []binding) []trampoline.Program {
 
 // hook patches the dynamic linker's notification, when a module may come later.
 func (c *compiler) hook() error {
-	if c.Late || !c.expectsMore() {
+	if c.Late || !c.plan.Calls && !c.expectsMore() {
 		return nil
 	}
 	linker, addr, err := c.linker()
+	if err != nil && !c.expectsMore() { // nor will there be modules
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@
  *   stacks.c      where modules lie, for walks up the stack
  *   vdso.c        functions of the kernel without a system call
  *   late.c        modules that come and go
+ *   calls.c       do they make system calls?
  *
  * Only gate.c and compiler.c may call libc, and only before main.
  */
@@ -124,6 +125,7 @@ HIDDEN int plan_apply(const struct plan *plan, int at_start);
 HIDDEN void plan_came(const struct plan *plan);
 HIDDEN const char *plan_refusal(void);
 HIDDEN int plan_wants(const char *path);
+HIDDEN int plan_sees_calls(void);
 HIDDEN enum changed plan_modules_changed(void (*meet)(const struct module *m, const char *path, int ours));
 HIDDEN int module_placed(const struct module *m);
 HIDDEN int grow(void **table, const void *first, u32 n, u32 *room, u64 each);
@@ -137,6 +139,9 @@ HIDDEN int stacks_lack(const struct module *m);
 HIDDEN void stacks_look(void);
 HIDDEN void stacks_meet(const struct module *m, const char *path);
 HIDDEN void stacks_drop_gone(void);
+
+/* calls.c */
+HIDDEN int makes_calls(const struct module *m);
 
 /* vdso.c */
 HIDDEN u64 vdso_function(const char *name);

@@ -22,7 +22,7 @@ static struct {
 	u64 manifest_size;
 } remembered;
 
-struct file_id { /* a file that a compiler was asked about, and that is still here */
+struct file_id { /* a file that a compiler was asked about, or need not be, and that is still here */
 	u64 inode;
 	u32 major, minor;
 	int here;
@@ -37,6 +37,27 @@ static struct file_id *known(const struct module *m)
 	for (u32 i = 0; i < nasked; i++)
 		if (asked[i].inode == m->inode && asked[i].major == m->major && asked[i].minor == m->minor)
 			return &asked[i];
+	return 0;
+}
+
+static int remember(const struct module *m, int here)
+{
+	if (!ROOM(asked))
+		return 0;
+	asked[nasked++] = (struct file_id){m->inode, m->major, m->minor, here};
+	return 1;
+}
+
+/* Does somebody wait for the module? Who does not is not looked into again. */
+static int wanted(const struct module *m, const char *path, int ours)
+{
+	if (stacks_lack(m) || (!ours && plan_wants(path)))
+		return 1;
+	if (ours || !plan_sees_calls())
+		return 0;
+	if (makes_calls(m))
+		return 1;
+	remember(m, 1);
 	return 0;
 }
 
@@ -90,7 +111,7 @@ static void meet(const struct module *m, const char *path, int ours)
 	if (f)
 		f->here = 1;
 	else
-		unknown += (u32)((!ours && plan_wants(path)) || stacks_lack(m));
+		unknown += (u32)wanted(m, path, ours);
 }
 
 /* Another file may have the number of one that is gone. */
@@ -111,13 +132,10 @@ static void add_unknown(struct module *m, const char *path, void *arg)
 	struct names *names = arg;
 	u64 len = str_len(path) + 1;
 
-	int wanted = (!module_placed(m) && plan_wants(path)) || stacks_lack(m);
-
-	if (!m->code || known(m) || !wanted || names->n + len + 1 > names->max || !ROOM(asked))
-		return;
+	if (!m->code || known(m) || !wanted(m, path, module_placed(m)) || names->n + len + 1 > names->max || !remember(m, 0))
+		return; /* the next walk has to see it */
 	mem_copy(names->to + names->n, path, len);
 	names->n += len;
-	asked[nasked++] = (struct file_id){m->inode, m->major, m->minor, 0}; /* the next walk has to see it */
 }
 
 /* 0: the walk failed, and who was not met will be when modules change again. */
@@ -275,9 +293,20 @@ static void remember_paths(const struct handoff *h)
 	str_copy(remembered.exe, sizeof remembered.exe, h->exe);
 }
 
+/* What is here at the start was compiled for. */
+static void was_here(struct module *m, const char *path, void *arg)
+{
+	(void)path;
+	(void)arg;
+	if (m->code)
+		remember(m, 1);
+}
+
 /* Called once, when a plan was applied: from now on the hook does something. */
 void late_arm(const struct handoff *h, const char *text)
 {
+	if (plan_sees_calls())
+		modules_each(was_here, 0);
 	remember_paths(h);
 	remember_manifest(h->manifest, text);
 	if (remembered.manifest)

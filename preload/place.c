@@ -442,6 +442,15 @@ int module_placed(const struct module *m)
 	return 0;
 }
 
+/* Do programs see system calls? */
+int plan_sees_calls(void)
+{
+	for (u32 i = 0; i < nplans; i++)
+		if (plans[i].plan->flags & PLAN_CALLS)
+			return 1;
+	return 0;
+}
+
 /* Does an attach specification wait for a module of this path, so that a compiler
  * has to be asked? By base name, up to what follows the name asked for. */
 int plan_wants(const char *path)

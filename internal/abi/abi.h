@@ -490,6 +490,7 @@
 #define PLAN_ABORT 1 /* on_error: abort */
 #define PLAN_TRAPS 2 /* SIGTRAP is ours: there are int3s, or may be in later plans */
 #define PLAN_READS 4 /* SIGSEGV and SIGBUS are ours: a read of a bad address may fault */
+#define PLAN_CALLS 8 /* programs see system calls: modules that come later and make some are compiled for */
 
 /* Handoff: one shared mapping between a host and its compiler. Strings end with NUL. */
 #define HANDOFF_MAGIC 0x31444e4148504200 /* "\0BPHAND1" */

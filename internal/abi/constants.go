@@ -386,6 +386,7 @@ const (
 	PLAN_ABORT                 = 1                  // on_error: abort
 	PLAN_TRAPS                 = 2                  // SIGTRAP is ours: there are int3s, or may be in later plans
 	PLAN_READS                 = 4                  // SIGSEGV and SIGBUS are ours: a read of a bad address may fault
+	PLAN_CALLS                 = 8                  // programs see system calls: modules that come later and make some are compiled for
 	HANDOFF_MAGIC              = 0x31444e4148504200 // "\0BPHAND1"
 	HANDOFF_MODE               = 8                  // u32: MODE_START, MODE_LATE
 	HANDOFF_VERDICT            = 12                 // u32: VERDICT_*, written last

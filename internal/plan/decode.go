@@ -109,7 +109,7 @@ func Decode(b []byte) (*Plan, error) {
 	}
 	r := &reader{b: b}
 	flags := u32(b, 16)
-	p := &Plan{Abort: flags&abi.PLAN_ABORT != 0, Traps: flags&abi.PLAN_TRAPS != 0, Reads: flags&abi.PLAN_READS != 0}
+	p := &Plan{Abort: flags&abi.PLAN_ABORT != 0, Traps: flags&abi.PLAN_TRAPS != 0, Reads: flags&abi.PLAN_READS != 0, Calls: flags&abi.PLAN_CALLS != 0}
 	r.tables(p)
 	if r.wrong != nil {
 		return nil, r.wrong

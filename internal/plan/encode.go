@@ -154,6 +154,9 @@ func (p *Plan) header(to []byte, size, units, links, maps, wants, strings, strin
 	if p.Reads {
 		flags |= abi.PLAN_READS
 	}
+	if p.Calls {
+		flags |= abi.PLAN_CALLS
+	}
 	binary.LittleEndian.PutUint64(to, abi.PLAN_MAGIC)
 	for i, v := range []uint32{abi.PLAN_VERSION, size, flags, uint32(len(p.Units)), units, uint32(len(p.Links)),
 		links, uint32(len(p.Maps)), maps, uint32(len(p.Wants)), wants, strings, stringsSize, 0} {

@@ -106,7 +106,7 @@ func show(p *Plan) string {
 			}
 		}
 	}
-	put("plan", p.Abort, p.Traps, p.Reads)
+	put("plan", p.Abort, p.Traps, p.Reads, p.Calls)
 	for _, l := range p.Links {
 		put("link", l.Name, l.Kind, l.Tactic, l.Why, l.Refused)
 	}

@@ -19,6 +19,7 @@ type Plan struct {
 	Abort bool // on_error: abort
 	Traps bool // SIGTRAP becomes ours, and sites may have abi.TACTIC_TRAP
 	Reads bool // SIGSEGV and SIGBUS become ours, and reads of bad addresses may fault
+	Calls bool // programs see system calls, those of later modules too
 	Units []*Unit
 	Links []Link
 	Maps  []Map

@@ -17,6 +17,7 @@ func whole() *Plan {
 	sixteen := bytes.Repeat([]byte{0x90}, 16)
 	return &Plan{
 		Abort: true,
+		Calls: true,
 		Links: []Link{
 			{Name: "funccount uprobe/libc:malloc", Kind: abi.LINK_ENTRY, Tactic: abi.TACTIC_JUMP},
 			{Name: "funccount uretprobe/libc:gone", Kind: abi.LINK_RETURN, Why: "no such symbol", Refused: 2},

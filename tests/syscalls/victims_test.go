@@ -68,3 +68,12 @@ func TestHazards(t *testing.T) {
 		})
 	}
 }
+
+// TestLater: calls of a library that is loaded later are seen, each time it is.
+func TestLater(t *testing.T) {
+	victim, plugin := host.Victim(t, "syscall_late.c"), host.Plugin(t, "syscall_plugin.c", "syscall_plugin.so")
+	const spec = "tracepoint/syscalls/sys_enter_getppid"
+	tr := host.Of(spec)
+	host.Compare(t, host.Cmd{Args: []string{victim, plugin, "7"}, Dir: host.WorkDir(t)}, tr)
+	tr.WantHits(t, spec, 7)
+}

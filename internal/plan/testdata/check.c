@@ -67,7 +67,7 @@ static void show(void)
 	const struct plan_want *w = (const struct plan_want *)(base + plan->wants);
 	const struct plan_unit *u = (const struct plan_unit *)(base + plan->units);
 
-	printf("plan "), number(!!(plan->flags & PLAN_ABORT)), number(!!(plan->flags & PLAN_TRAPS)), number(!!(plan->flags & PLAN_READS));
+	printf("plan "), number(!!(plan->flags & PLAN_ABORT)), number(!!(plan->flags & PLAN_TRAPS)), number(!!(plan->flags & PLAN_READS)), number(!!(plan->flags & PLAN_CALLS));
 	for (u32 i = 0; i < plan->nlinks; i++, l++)
 		printf("link "), string(l->name), number(l->kind), number(l->tactic), string(l->why), number(l->refused);
 	for (u32 i = 0; i < plan->nmaps; i++, m++)
