@@ -1,18 +1,20 @@
 package syscalls
 
 import (
+	"bytes"
 	"encoding/binary"
-	"maps"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpftime-go/bpftime/internal/syscalls"
-	bpfmaps "github.com/bpftime-go/bpftime/maps"
+	"github.com/bpftime-go/bpftime/maps"
 	"github.com/bpftime-go/bpftime/tests/internal/host"
 )
 
@@ -31,7 +33,7 @@ func newWitness(t *testing.T, c host.Cmd) *witness {
 	if err := os.Mkdir(run, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	w.Args = []string{"strace", "-f", "-qq", "-o", w.logFile()}
+	w.Args = []string{"strace", "-f", "-i", "-qq", "-o", w.logFile()}
 	for _, v := range []string{"LD_PRELOAD=" + marker + " " + host.Agent(t), "BPFTIME_RUNDIR=" + run,
 		"BPFTIME_MANIFEST={objects: [{path: " + object + "}]}"} {
 		w.Args = append(w.Args, "-E", v)
@@ -45,11 +47,11 @@ func (w *witness) logFile() string { return filepath.Join(w.dir, "strace.log") }
 // agree compares the counts of each call, before and behind it.
 func (w *witness) agree(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile(w.logFile())
+	log, err := os.ReadFile(w.logFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	entered, left := readLog(string(text))
+	entered, left := readLog(string(log), thunks(t))
 	if len(entered) < 10 {
 		t.Fatalf("strace has seen %d different calls only", len(entered))
 	}
@@ -64,7 +66,7 @@ func (w *witness) agree(t *testing.T) {
 // seen is what programs have counted, by the name of the call.
 func (w *witness) seen(t *testing.T, name string) map[string]int {
 	t.Helper()
-	m, err := bpfmaps.Open(filepath.Join(w.dir, "run", "default", "maps", "count."+name))
+	m, err := maps.Open(filepath.Join(w.dir, "run", "default", "maps", "count."+name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,34 +82,62 @@ func (w *witness) seen(t *testing.T, name string) map[string]int {
 }
 
 var (
-	// 1234  read(3, …  or  1234  <... read resumed>…
-	line = regexp.MustCompile(`^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$`)
+	// 1234  [00007f…] read(3, …  or  1234  [00007f…] <... read resumed>…
+	line = regexp.MustCompile(`^(\d+) +\[([0-9a-f?]+)\] (?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$`)
 	// A call that the kernel begins again by itself is one for who made it.
 	again  = regexp.MustCompile(`\) += \? ERESTART`)
 	result = regexp.MustCompile(`\) += (-?\d+|0x)`)
 	child  = regexp.MustCompile(`\) += (\d+)$`)
+	opened = regexp.MustCompile(`libbpftime-agent\.so".*= (\d+)$`)
+	mapped = regexp.MustCompile(`^\w+, (\d+), PROT_READ\|PROT_EXEC, \S+, (\d+), (\w+)\) = 0x([0-9a-f]+)$`)
 )
+
+// thunks are where in the agent's file calls of the host come back: behind the instructions of thunks_syscall.S, as they
+// are there. All other calls that the agent's text makes are its own.
+func thunks(t *testing.T) map[uint64]bool {
+	t.Helper()
+	b, err := os.ReadFile(host.Agent(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[uint64]bool{}
+	for _, code := range []string{"\x0f\x05\x48\x8b\x4d\xf8\x48\x8b\x49\x08\xe3", "\x0f\x05\x48\x8b\x4c\x24\x08\xff\x24\x24"} {
+		at := bytes.Index(b, []byte(code))
+		if at < 0 {
+			t.Fatalf("the agent has no thunk with %x", code)
+		}
+		found[uint64(at)+2] = true
+	}
+	return found
+}
 
 // reader counts the calls of a log of strace, of processes and threads from the marker on; children are born with it.
 //
 // Calls that programs do not see are left out: the return from a signal's handler, whose instruction is left as it is,
 // and a call that the kernel makes once more by itself, after it was interrupted.
 type reader struct {
-	born          map[string]bool // children of those who had passed the marker; strace shows them before their parent's call ends
+	born          map[string]string // by child of who had passed the marker, that parent; strace shows it before its parent ends the call
 	marked        map[string]bool
 	interrupted   map[string]string // by thread: the call that the kernel may make again
 	last          map[string]string // and what it did last
+	thunks        map[uint64]bool
+	fds           map[string]string // by process: which descriptor the agent's file has while it is loaded
+	texts         map[string]text   // and where its text is
 	entered, left map[string]int
 }
 
-func readLog(text string) (entered, left map[string]int) {
-	born := map[string]bool{}
+// text is a part of the agent's file, in memory.
+type text struct{ lo, size, offset uint64 }
+
+func readLog(log string, thunks map[uint64]bool) (entered, left map[string]int) {
+	born := map[string]string{}
 	for {
 		n := len(born)
-		r := reader{born, maps.Clone(born), map[string]string{}, map[string]string{}, map[string]int{}, map[string]int{}}
-		for l := range strings.Lines(text) {
+		r := reader{born: born, marked: map[string]bool{}, interrupted: map[string]string{}, last: map[string]string{},
+			thunks: thunks, fds: map[string]string{}, texts: map[string]text{}, entered: map[string]int{}, left: map[string]int{}}
+		for l := range strings.Lines(log) {
 			if m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil {
-				r.line(m[1], m[2]+m[3], m[2] == "", m[4])
+				r.line(m[1], m[2], m[3]+m[4], m[3] == "", m[5])
 			}
 		}
 		if len(born) == n {
@@ -120,18 +150,51 @@ func readLog(text string) (entered, left map[string]int) {
 var ofVDSO = map[string]bool{"clock_gettime": true, "clock_getres": true}
 
 // line takes one: a call begins there, ends there, or both.
-func (r *reader) line(pid, name string, begins bool, rest string) {
+func (r *reader) line(pid, ip, name string, begins bool, rest string) {
+	r.meet(pid)
+	r.load(pid, name, rest)
 	if begins && name == "ioperm" {
 		r.marked[pid] = true
-		r.left["execve"]++ // whose programs have run at the start of what it led to
 	}
-	if !r.marked[pid] || ofVDSO[name] {
+	if !r.marked[pid] || ofVDSO[name] || r.own(pid, ip) {
 		return
 	}
 	if begins {
 		r.begin(pid, name)
 	}
 	r.end(pid, name, rest)
+}
+
+// meet has who is seen for the first time have what its parent has.
+func (r *reader) meet(pid string) {
+	if parent, ok := r.born[pid]; ok {
+		if _, met := r.marked[pid]; !met {
+			r.marked[pid], r.texts[pid] = true, r.texts[parent]
+		}
+	}
+}
+
+// load follows how the agent's file is mapped.
+func (r *reader) load(pid, name, rest string) {
+	if m := opened.FindStringSubmatch(rest); m != nil && name == "openat" {
+		r.fds[pid] = m[1]
+	}
+	m := mapped.FindStringSubmatch(rest)
+	if m == nil || name != "mmap" || r.fds[pid] != m[2] {
+		return
+	}
+	delete(r.fds, pid)
+	var t text
+	if n, _ := fmt.Sscanf(m[4]+" "+m[1]+" "+m[3], "%x %d %v", &t.lo, &t.size, &t.offset); n == 3 {
+		r.texts[pid] = t
+	}
+}
+
+// own tells whether the agent makes the call for itself.
+func (r *reader) own(pid, ip string) bool {
+	at, err := strconv.ParseUint(ip, 16, 64)
+	t := r.texts[pid]
+	return err == nil && at-t.lo < t.size && !r.thunks[at-t.lo+t.offset]
 }
 
 func (r *reader) begin(pid, name string) {
@@ -174,7 +237,7 @@ func (r *reader) ended(pid, name, rest string) {
 		}
 	case "clone", "clone3", "fork", "vfork":
 		if m := child.FindStringSubmatch(rest); m != nil {
-			r.born[m[1]] = true
+			r.born[m[1]] = pid
 		}
 	}
 	r.left[name]++
