@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -155,14 +156,18 @@ func (r *reader) line(pid, ip, name string, begins bool, rest string) {
 	r.load(pid, name, rest)
 	if begins && name == "ioperm" {
 		r.marked[pid] = true
+		r.left["execve"]++ // whose programs have run at the start of what it led to
 	}
-	if !r.marked[pid] || ofVDSO[name] || r.own(pid, ip) {
-		return
+	if r.marked[pid] && !ofVDSO[name] && !r.own(pid, ip) {
+		if begins {
+			r.begin(pid, name)
+		}
+		r.end(pid, name, rest)
 	}
-	if begins {
-		r.begin(pid, name)
+	if name == "execve" && strings.HasSuffix(rest, "= 0") { // there is nobody any more, but see the marker
+		r.marked[pid] = false
+		delete(r.texts, pid)
 	}
-	r.end(pid, name, rest)
 }
 
 // meet has who is seen for the first time have what its parent has.
@@ -229,16 +234,12 @@ func (r *reader) end(pid, name, rest string) {
 }
 
 func (r *reader) ended(pid, name, rest string) {
-	switch name {
-	case "execve":
-		if strings.HasSuffix(rest, "= 0") { // there is nobody any more, but see the marker
-			r.marked[pid] = false
-			return
-		}
-	case "clone", "clone3", "fork", "vfork":
-		if m := child.FindStringSubmatch(rest); m != nil {
-			r.born[m[1]] = pid
-		}
+	m := child.FindStringSubmatch(rest)
+	switch {
+	case name == "execve" && strings.HasSuffix(rest, "= 0"):
+		return
+	case m != nil && slices.Contains([]string{"clone", "clone3", "fork", "vfork"}, name):
+		r.born[m[1]] = pid
 	}
 	r.left[name]++
 }
