@@ -124,6 +124,7 @@ type reader struct {
 	thunks        map[uint64]bool
 	fds           map[string]string // by process: which descriptor the agent's file has while it is loaded
 	texts         map[string]text   // and where its text is
+	begun         map[string]string // by thread: what there is of its last call
 	entered, left map[string]int
 }
 
@@ -135,7 +136,7 @@ func readLog(log string, thunks map[uint64]bool) (entered, left map[string]int) 
 	for {
 		n := len(born)
 		r := reader{born: born, marked: map[string]bool{}, interrupted: map[string]string{}, last: map[string]string{},
-			thunks: thunks, fds: map[string]string{}, texts: map[string]text{}, entered: map[string]int{}, left: map[string]int{}}
+			thunks: thunks, fds: map[string]string{}, texts: map[string]text{}, begun: map[string]string{}, entered: map[string]int{}, left: map[string]int{}}
 		for l := range strings.Lines(log) {
 			if m := line.FindStringSubmatch(strings.TrimSuffix(l, "\n")); m != nil {
 				r.line(m[1], m[2], m[3]+m[4], m[3] == "", m[5])
@@ -153,7 +154,7 @@ var ofVDSO = map[string]bool{"clock_gettime": true, "clock_getres": true}
 // line takes one: a call begins there, ends there, or both.
 func (r *reader) line(pid, ip, name string, begins bool, rest string) {
 	r.meet(pid)
-	r.load(pid, name, rest)
+	r.load(pid, name, r.whole(pid, begins, rest))
 	if begins && name == "ioperm" {
 		r.marked[pid] = true
 		r.left["execve"]++ // whose programs have run at the start of what it led to
@@ -177,6 +178,15 @@ func (r *reader) meet(pid string) {
 			r.marked[pid], r.texts[pid] = true, r.texts[parent]
 		}
 	}
+}
+
+// whole is what a call that is shown in two pieces says when it has ended.
+func (r *reader) whole(pid string, begins bool, rest string) string {
+	if !begins {
+		rest = r.begun[pid] + rest
+	}
+	r.begun[pid], _ = strings.CutSuffix(rest, " <unfinished ...>")
+	return rest
 }
 
 // load follows how the agent's file is mapped.
