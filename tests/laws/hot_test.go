@@ -26,7 +26,7 @@ var hotAllowed = map[string]string{
 	"xchg":  "padding: xchg %ax,%ax",
 	"pushf": "where a program changed rsp: the flags that it cannot", "iret": "the way there, 45 ns",
 	"ud2":  "a return address is gone: somebody has copied a stack",
-	"lahf": "flags that are live at an offset", "sahf": "the same back",
+	"lahf": "flags that are live at an offset", "sahf": "the same back", "leave": "the frame of a thunk at a system call",
 }
 
 const integers = "numbers and addresses; flags are dead at a function's entry and return"
@@ -56,13 +56,22 @@ func allowedName(name string) bool {
 // A probe that does not call them makes none.
 var asksKernel = map[string]string{
 	"bpftime_syscall": "bpf_probe_read of what nobody guards, names and numbers that another thread may have changed",
+	// No helpers: these make the host's own call, once.
+	"bpftime_syscall_any":  "a call that has no program, at a site that does not know its number",
+	"bpftime_syscall_made": "a call that has",
 }
+
+// leaving is how often the hot section calls code outside of it: a system call of the host's that touches signals of ours is
+// made by signal_calls.c.
+const leaving = 1
 
 // lockedBy says where an instruction may lock, and why. Everything else on the way of a hit does not.
 var lockedBy = map[string]string{
 	"internal/native/shadow.S":       "a place in the table of return addresses, which threads share",
 	"internal/native/shadow.c":       "the same, on the rare way",
 	"internal/native/thread.c":       "a thread's first hit, a borrowed lease and a miss: things that threads share; never a thread's later hits",
+	"internal/native/bpf_storage.c":  "storage of tasks: a value for one that has none, and since when a thread lives, once",
+	"internal/native/map_lock.c":     "values with a lock in them: an update that was given up is counted",
 	"internal/native/bpf_spin.c":     "bpf_spin_lock and bpf_spin_unlock: what a program asks for",
 	"internal/native/bpf_printk.c":   "bpf_trace_printk: one lock for a line in the ring that all processes write to",
 	"internal/native/map_hash.c":     "chains that processes share: updates, deletions, and what a lookup that gave up counts",
@@ -133,6 +142,7 @@ func TestHotCallsNobody(t *testing.T) {
 		t.Fatalf("%d instructions in .bpftime_hot of %s", len(list), agent)
 	}
 	indirect, kernel := map[string]int{}, 0
+	var left []string
 	for _, i := range list {
 		branch := i.name == "call" || strings.HasPrefix(i.name, "j")
 		switch {
@@ -142,7 +152,7 @@ func TestHotCallsNobody(t *testing.T) {
 		default:
 			word, _, _ := strings.Cut(i.operands, " ")
 			if to, err := strconv.ParseUint(word, 16, 64); err != nil || to < lo || to >= hi {
-				t.Errorf("%v: leaves the hot section %#x-%#x", i, lo, hi)
+				left = append(left, fmt.Sprint(i))
 			}
 		}
 		if i.name == "syscall" {
@@ -150,6 +160,9 @@ func TestHotCallsNobody(t *testing.T) {
 		} else if i.usesVectors() || i.popsFlags() || i.usesRedZone() || !allowedName(i.name) {
 			t.Errorf("%v: not on the list", i)
 		}
+	}
+	if len(left) > leaving {
+		t.Errorf("these leave the hot section %#x-%#x, where at most %d may: %q", lo, hi, leaving, left)
 	}
 	if kernel > len(asksKernel) {
 		t.Errorf("%d places where the kernel is called, want %d", kernel, len(asksKernel))
@@ -166,7 +179,8 @@ var anyRegister = regexp.MustCompile(`\*((?:0x8)?\(?)%r([0-9]+|[abcd]x|[sd]i|bp)
 
 // indirectAllowed are the pointers that the hot path follows.
 var indirectAllowed = map[string]string{
-	"call *(%r)": "RUN_FN: a program", "call *(%rsp)": "tactic (a): the body",
+	"jmp *(%rsp)": "back from a thunk at a system call, to the stub",
+	"call *(%r)":  "RUN_FN: a program", "call *(%rsp)": "tactic (a): the body",
 	"call *0x8(%r)": "bpf_for_each_map_elem: a function of the program", "call *%r": "a program, a function of one, the agent's function for _dl_debug_state, and the vDSO's clock", "call *0x10(%rsp)": "tactic (b), 2 words", "call *0x20(%rsp)": "4",
 	"call *0x30(%rsp)": "6", "call *0x40(%rsp)": "8", "call *0x50(%rsp)": "10", "call *0x60(%rsp)": "12", "call *0x70(%rsp)": "14",
 	"call *0x80(%rsp)": "16", "call *-0x10(%rsp)": "tactic (d): the body",

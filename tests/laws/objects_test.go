@@ -177,6 +177,10 @@ func TestNoCanary(t *testing.T) {
 	}
 }
 
+// toStub is how thunks at system calls go back to their stub: the kernel has left nothing of what the CPU knew of return
+// addresses, so a ret would not pair with anything.
+const toStub = "*(%rsp)"
+
 // TestNoJumpTables: law 2. Code of the hot path jumps only to what it names; a table in data would be one more thing
 // that can be wrong, or unmapped.
 func TestNoJumpTables(t *testing.T) {
@@ -185,7 +189,7 @@ func TestNoJumpTables(t *testing.T) {
 			if cold[i.fn] != "" {
 				continue
 			}
-			if strings.HasPrefix(i.name, "jmp") && strings.HasPrefix(i.operands, "*") {
+			if strings.HasPrefix(i.name, "jmp") && strings.HasPrefix(i.operands, "*") && i.operands != toStub {
 				t.Errorf("%s: %v: an indirect jump", o.source, i)
 			}
 			for _, r := range i.relocs {
