@@ -145,6 +145,9 @@ const (
 	opPush
 	opPop
 	opPeek
+	opAlloc
+	opFree
+	opReserve
 )
 
 func serve(t testing.TB, session, path string, spec maps.Spec, flags ...string) *server {

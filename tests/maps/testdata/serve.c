@@ -7,7 +7,7 @@
  * ends when the map is refused. */
 #include "host.h"
 
-enum { LOOKUP = 1, UPDATE, DELETE, ADD, TAIL, PUSH, POP, PEEK };
+enum { LOOKUP = 1, UPDATE, DELETE, ADD, TAIL, PUSH, POP, PEEK, ALLOC, FREE, RESERVE };
 
 struct request {
 	u32 op, lease;
@@ -28,6 +28,18 @@ static const struct program_table *programs(void)
 	static struct { struct program_table t; u64 slots[8][2]; } p = {{7}, {{8, 1008}, {1, 1001}, {2, 1002}, {9, 1009}, {10, 1010}, {5, 1005}}};
 
 	return &p.t;
+}
+
+/* What is asked for of an arena: pages, behind an address of 48 bits. */
+static u64 pages(struct map_header *h, const struct request *q, u64 ctx)
+{
+	u64 addr = q->flags & 0xffffffffffff, n = q->flags >> 48;
+
+	if (q->op == ALLOC)
+		return bpftime_arena_alloc_pages((u64)h, addr, n, 0, 0, ctx);
+	if (q->op == FREE)
+		return bpftime_arena_free_pages((u64)h, addr, n, 0, 0, ctx);
+	return bpftime_arena_reserve_pages((u64)h, addr, n, 0, 0, ctx);
 }
 
 /* LOOKUP returns 1 and the value, or 0. ADD is what a program does: look up, += */
@@ -51,6 +63,8 @@ static u64 answer(struct map_header *h, const struct request *q, const u8 *k, co
 		free(to);
 		return r;
 	}
+	if (q->op >= ALLOC)
+		return pages(h, q, ctx);
 	if (q->op == TAIL)
 		return bpftime_tail_call(ctx, (u64)h, q->flags, (u64)programs(), 0, ctx);
 	at = bpftime_map_lookup_elem((u64)h, (u64)k, 0, 0, 0, ctx);
@@ -91,7 +105,7 @@ int main(int argc, char **argv)
 		r = answer(h, &q, k, v, context(&c));
 		free(k);
 		free(v);
-		if (fwrite(&r, sizeof r, 1, stdout) != 1 || fwrite(value, h->value_size, 1, stdout) != 1 || fflush(stdout))
+		if (fwrite(&r, sizeof r, 1, stdout) != 1 || (h->value_size && fwrite(value, h->value_size, 1, stdout) != 1) || fflush(stdout))
 			return 1;
 	}
 }
