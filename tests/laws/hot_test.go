@@ -86,8 +86,6 @@ var lockedBy = map[string]string{
 	"internal/native/map_prog.c":     "a tail call to a program that the process does not have: it is counted",
 	"internal/native/map_queue.c":    "bits of a filter that are not set yet",
 	"internal/native/map_refer.c":    "an entry that names a map which the process does not have: it is counted",
-	"internal/native/map_lock.c":     "an update under a lock that the map's chains did not let through: it is counted",
-	"internal/native/bpf_storage.c":  "a thread's first use of its storage, and one that found no room, which is counted",
 	"internal/native/map_arena.c":    "pages that processes share: who takes one",
 	"internal/native/map_ringbuf.c":  "records of many producers, in one ring",
 }
