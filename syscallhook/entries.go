@@ -76,15 +76,6 @@ func (f *entries) leads(at uint64) string {
 	return fmt.Sprintf("a jump may lead to +%#x", at-f.Lo)
 }
 
-const whySignal = "it returns from a signal handler, and unwinders and debuggers know it by its bytes"
-
-// returnsFromSignal looks at bytes: the unwind data of such a function begins a byte
-// before its first instruction.
-func (f *entries) returnsFromSignal(i int) bool {
-	end := int(f.insns[i].end() - f.Lo)
-	return end >= x86.SigreturnLen && x86.IsSigreturn(f.code[end-x86.SigreturnLen:end])
-}
-
 // padded is the end of the padding behind the function at hi, at want or behind it; 0
 // when there is too little. Nothing may fall into it.
 func (f *entries) padded(hi, want uint64) uint64 {

@@ -64,7 +64,7 @@ func (p *placer) placeBody(b *body, sites []Site) (late func()) {
 	}
 	return func() {
 		for k, i := range b.syscalls {
-			if s := &sites[k]; err == nil && s.Tactic == Trap && s.Why != whySignal {
+			if s := &sites[k]; err == nil && s.Tactic == Trap && f.wellKnown(i, s.Number) == "" {
 				p.short(f, b.insns[i], s)
 			}
 		}
@@ -73,8 +73,10 @@ func (p *placer) placeBody(b *body, sites []Site) (late func()) {
 
 // try puts a site into the first window that nobody enters.
 func (p *placer) try(f *entries, i int, s *Site) {
-	if f.returnsFromSignal(i) {
-		s.Number, s.Why = known(unix.SYS_RT_SIGRETURN), whySignal
+	if s.Why = f.wellKnown(i, s.Number); s.Why != "" {
+		if s.Why == whySignal {
+			s.Number = known(unix.SYS_RT_SIGRETURN)
+		}
 		return
 	}
 	if i > 0 && setsNumber(f.insns[i-1]) && p.window(f, Mov, i-1, i+1, s) {
