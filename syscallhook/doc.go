@@ -4,7 +4,9 @@
 // Protocol. Find reads an ELF file and changes nothing: the same file gives the same
 // sites on every machine; `bpftime check` shows what it says. Attach asks it for the
 // sites of a module, and has those that must be rewritten written into the module's
-// arena, before functions are probed. What runs at a site, this package never learns.
+// arena, before functions are probed: for programs (NewCalls, Rewrite), or so that signals
+// can be ours (Guard). What runs at a site, this package never learns. What Find said can be
+// kept (Marshal).
 //
 // A number is known only where nobody can bring another one past the instruction that
 // sets it: who needs all calls of a number may leave sites of other numbers alone.
@@ -29,7 +31,8 @@
 //
 // A window that something may jump into is none; its first instruction may be jumped
 // to. Bytes belong to the first site that takes them. The return from signal handlers
-// is left as it is: unwinders and debuggers know it by its bytes.
+// is left as it is: unwinders and debuggers know it by its bytes. So are cancellation
+// points, and the calls of a thread that has no stack any more (hazards.go).
 //
 // The input is hostile: everything is bounded by the file, and what cannot be decoded
 // is reported, never guessed.
