@@ -106,6 +106,7 @@ func (c *compiler) rewriteCall(calls *syscallhook.Calls, s syscallhook.Site) err
 	for _, o := range c.onCalls {
 		if o.at(s.Number) {
 			c.plan.Links[o.link].Tactic |= syscallTactic(s)
+			c.plan.Links[o.link].Calls++
 		}
 	}
 	return nil

@@ -347,3 +347,12 @@ void count_sites(const struct resident *res, const struct placed *u)
 		if ((r[i].what & 0xff) == RELOC_LINK_COUNTER32 && !r[i].addend)
 			__atomic_fetch_add(&res->links[r[i].what >> 8]->sites, 1, __ATOMIC_RELAXED);
 }
+
+/* Sites of system calls share lists. */
+void count_calls(const struct resident *res)
+{
+	const struct plan_link *link = (const struct plan_link *)((const u8 *)res->plan + res->plan->links);
+
+	for (u32 i = 0; i < res->plan->nlinks; i++)
+		__atomic_fetch_add(&res->links[i]->sites, link[i].calls, __ATOMIC_RELAXED);
+}

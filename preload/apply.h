@@ -37,6 +37,7 @@ HIDDEN int prepare(const struct resident *res, struct placed *u);
 HIDDEN int commit(struct placed *u);
 HIDDEN void undo(struct placed *u);
 HIDDEN void count_sites(const struct resident *res, const struct placed *u);
+HIDDEN void count_calls(const struct resident *res);
 
 /* place.c */
 HIDDEN u64 mapped_before(const char *path, u64 size);

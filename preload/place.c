@@ -300,6 +300,7 @@ int plan_apply(const struct plan *plan, int at_start)
 	if (take_links(&r)) {
 		plans[nplans++] = r;
 		if (place_plan(at_start)) {
+			count_calls(&plans[nplans - 1]);
 			take_faults(plan, at_start);
 			stacks_take(plan, r.maps);
 			return 1;

@@ -320,7 +320,7 @@ struct plan_link {
 	u32 name, kind;
 	u32 tactic;       /* bit set: how its sites are patched */
 	u32 why, refused; /* sites refused, and the reason of the last one ("": none) */
-	u32 pad;
+	u32 calls;        /* sites of system calls, which share lists of runs */
 };
 SIZE(plan_link, PLAN_LINK_SIZE);
 

@@ -148,7 +148,7 @@ func (r *reader) tables(p *Plan) {
 
 func (r *reader) link(l []byte) Link {
 	const why = "a link has no name"
-	return Link{Name: r.string(u32(l, 0), why), Kind: u32(l, 4), Tactic: u32(l, 8), Why: r.string(u32(l, 12), why), Refused: u32(l, 16)}
+	return Link{Name: r.string(u32(l, 0), why), Kind: u32(l, 4), Tactic: u32(l, 8), Why: r.string(u32(l, 12), why), Refused: u32(l, 16), Calls: u32(l, 20)}
 }
 
 func (r *reader) mapFile(m []byte) Map {

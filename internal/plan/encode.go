@@ -125,7 +125,7 @@ func (p *Plan) Encode() ([]byte, error) {
 	}
 	links := w.align(8)
 	for _, l := range p.Links {
-		w.u32(w.string(l.Name), l.Kind, l.Tactic, w.string(l.Why), l.Refused, 0)
+		w.u32(w.string(l.Name), l.Kind, l.Tactic, w.string(l.Why), l.Refused, l.Calls)
 	}
 	maps := w.align(8)
 	for _, m := range p.Maps {

@@ -108,7 +108,7 @@ func show(p *Plan) string {
 	}
 	put("plan", p.Abort, p.Traps, p.Reads, p.Calls)
 	for _, l := range p.Links {
-		put("link", l.Name, l.Kind, l.Tactic, l.Why, l.Refused)
+		put("link", l.Name, l.Kind, l.Tactic, l.Why, l.Refused, l.Calls)
 	}
 	for _, m := range p.Maps {
 		put("map", m.Path, m.Size)

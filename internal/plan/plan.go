@@ -33,6 +33,7 @@ type Link struct {
 	Tactic  uint32 // abi.TACTIC_* bits of its sites
 	Refused uint32 // sites that could not be patched
 	Why     string // and the reason of the last one
+	Calls   uint32 // sites that are system calls; others are counted by their lists of runs
 }
 
 // A Map is a file of the session that code of the plan addresses.

@@ -20,7 +20,7 @@ func whole() *Plan {
 		Calls: true,
 		Links: []Link{
 			{Name: "funccount uprobe/libc:malloc", Kind: abi.LINK_ENTRY, Tactic: abi.TACTIC_JUMP},
-			{Name: "funccount uretprobe/libc:gone", Kind: abi.LINK_RETURN, Why: "no such symbol", Refused: 2},
+			{Name: "funccount uretprobe/libc:gone", Kind: abi.LINK_RETURN, Why: "no such symbol", Refused: 2, Calls: 7},
 		},
 		Maps:  []Map{{Path: "/run/s/maps/a.b", Size: abi.MAP_DATA_OFF}, {Path: "/run/s/maps/a.c", Size: 1 << 40}},
 		Wants: []string{"libplugin", "/opt/late.so"},

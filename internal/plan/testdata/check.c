@@ -69,7 +69,7 @@ static void show(void)
 
 	printf("plan "), number(!!(plan->flags & PLAN_ABORT)), number(!!(plan->flags & PLAN_TRAPS)), number(!!(plan->flags & PLAN_READS)), number(!!(plan->flags & PLAN_CALLS));
 	for (u32 i = 0; i < plan->nlinks; i++, l++)
-		printf("link "), string(l->name), number(l->kind), number(l->tactic), string(l->why), number(l->refused);
+		printf("link "), string(l->name), number(l->kind), number(l->tactic), string(l->why), number(l->refused), number(l->calls);
 	for (u32 i = 0; i < plan->nmaps; i++, m++)
 		printf("map "), string(m->path), number(m->size);
 	for (u32 i = 0; i < plan->nwants; i++, w++)
