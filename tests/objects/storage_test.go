@@ -162,3 +162,42 @@ func checkThreads(t *testing.T, m *maps.Map, pid int) {
 		}
 	}
 }
+
+// TestTaskStorageKilledBusy: processes that are killed while their threads come, use storage and go leave a map in which the
+// next one finds all of its room.
+func TestTaskStorageKilledBusy(t *testing.T) {
+	rounds := 15
+	if host.Torture() {
+		rounds = 500
+	}
+	c := host.Cmd{Args: []string{threads(t), "churn", "1000000"}, Dir: host.WorkDir(t)}
+	tr := storageTrace(t, anyVariant(t), c, ", maps: {storage: {max_entries: 4}, shared: {max_entries: 1}}")
+	for i := range rounds {
+		c.Dir = host.WorkDir(t)
+		p := host.Start(t, c, tr)
+		fresh := func() uint64 {
+			if _, err := os.Stat(filepath.Join(tr.Path(), "maps", "storage.bss")); err != nil {
+				return 0
+			}
+			return globals(t, tr, "storage", "bss")["fresh"]
+		}
+		if begun := fresh(); !host.Poll(30*time.Second, func() bool { return fresh() > begun+3 }) {
+			t.Fatalf("round %d: no thread had storage", i)
+		}
+		time.Sleep(time.Duration(i*137%900) * time.Microsecond)
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		p.Wait()
+	}
+	c.Args = []string{threads(t), "together", "3"}
+	before := globals(t, tr, "storage", "bss")
+	host.Run(t, c, tr)
+	after := globals(t, tr, "storage", "bss")
+	if after["none"] != before["none"] || after["shares"] != before["shares"] || after["foreign"] != 0 || after["deleted"] != 1 {
+		t.Errorf("the last process: %v, before it %v", after, before)
+	}
+	if before["fresh"] < uint64(rounds) {
+		t.Errorf("%d threads had storage", before["fresh"])
+	}
+}
