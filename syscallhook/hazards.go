@@ -1,6 +1,8 @@
 package syscallhook
 
 import (
+	"bytes"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/bpftime-go/bpftime/internal/x86"
@@ -18,7 +20,7 @@ func (f *entries) wellKnown(i int, n Number) string {
 	switch {
 	case f.returnsFromSignal(i):
 		return whySignal
-	case !n.Known && f.asksForCancel():
+	case !n.Known && f.asksForCancel() && f.takesNumber(i):
 		return whyCancel
 	case f.givesStackBack(i, n):
 		return whyStack
@@ -35,9 +37,8 @@ func (f *entries) returnsFromSignal(i int) bool {
 
 // asksForCancel: musl's __syscall_cp_asm and glibc's __syscall_cancel_arch (since 2.41)
 // make any call, unless the word their first argument points to says that the thread is
-// cancelled:
-//
-//	mov (%rdi),%eax, or testb $n,(%rdi)
+// cancelled. They begin with mov (%rdi),%eax or testb $n,(%rdi), and the number is their
+// second argument.
 //
 // The handler of pthread_cancel's signal compares the interrupted ip with both ends.
 func (f *entries) asksForCancel() bool {
@@ -47,6 +48,16 @@ func (f *entries) asksForCancel() bool {
 		}
 		const atRDI = 0x07
 		return len(in.b) >= 2 && (in.b[0] == 0x8b || in.b[0] == 0xf6) && in.b[1] == atRDI
+	}
+	return false
+}
+
+// takesNumber: mov %rsi,%rax
+func (f *entries) takesNumber(i int) bool {
+	for _, in := range f.insns[:i] {
+		if bytes.Equal(in.b, []byte{0x48, 0x89, 0xf0}) {
+			return true
+		}
 	}
 	return false
 }

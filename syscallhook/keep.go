@@ -12,7 +12,7 @@ import (
 //	u64 magic, u32 count
 //	count times: u64 vaddr, func lo, func hi, lo, hi, hole; u32 number; u8 known, tactic; u16 length; why
 const (
-	keptMagic = 0x3253544953504200 // "\0BPSITS2": change it whenever Find may say something else
+	keptMagic = 0x3353544953504200 // "\0BPSITS3": change it whenever Find may say something else
 	keptHead  = 12
 	keptSize  = 6*8 + 4 + 2 + 2
 	maxWhy    = 1 << 12

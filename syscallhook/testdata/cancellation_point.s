@@ -24,3 +24,20 @@
 	ret
 1:	jmp	arch
 	end arch
+	.p2align 4
+# A lock: it has its number from elsewhere.
+#= after 0xf-0x15
+	fn lock
+	mov	(%rdi),%eax
+	cmp	$2,%eax
+	je	1f
+	mov	%rdx,%rax
+	jmp	2f
+1:	mov	%ecx,%eax
+2:	nop
+	syscall
+	xchg	%eax,(%rdi)
+	test	%eax,%eax
+	jnz	1b
+	ret
+	end lock
