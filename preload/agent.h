@@ -87,6 +87,7 @@ struct module {
 HIDDEN void modules_each(void (*visit)(struct module *m, const char *path, void *arg), void *arg);
 HIDDEN int module_is(struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
 HIDDEN int mapping_at(u64 addr, struct vma *v);
+HIDDEN int mapping_named(const char *path, struct vma *v);
 HIDDEN int text_page(u64 addr, const struct module *m, struct vma *v);
 HIDDEN int data_page(u64 addr, const struct module *m, struct vma *v);
 #define MAX_TEXTS 64
@@ -145,6 +146,7 @@ HIDDEN int makes_calls(const struct module *m);
 
 /* vdso.c */
 HIDDEN u64 vdso_function(const char *name);
+HIDDEN const u64 *vdso_coarse(u64 page);
 
 /* late.c */
 HIDDEN void late_arm(const struct handoff *h, const char *text);

@@ -202,6 +202,20 @@ void modules_each(void (*visit)(struct module *m, const char *path, void *arg), 
 
 static int is_text(const struct module *m, const struct vma *v) { return same_file(m, v) && str_eq(v->perms, "r-xp"); }
 
+/* 1: *v is the first mapping of this name. */
+int mapping_named(const char *path, struct vma *v)
+{
+	static struct maps maps;
+	int found = 0;
+
+	if (!maps_open(&maps))
+		return 0;
+	while (!found && maps_next(&maps, v))
+		found = str_eq(v->path, path);
+	maps_close(&maps);
+	return found;
+}
+
 /* 1: *v is the mapping at addr. */
 int mapping_at(u64 addr, struct vma *v)
 {

@@ -237,14 +237,25 @@ static int take_signals(const struct plan *plan, int at_start)
 	return r ? refuse(put_error(put(&t, "SIGTRAP cannot be taken over, so no site can have a trap"), r)) : 1;
 }
 
-/* The same for reads, which do without. And names of threads are kept, as prctl is seen. Behind the last site of the system calls that
- * could say otherwise. */
+/* Names of threads are kept, as prctl is seen, for a tick of the coarse clock. */
+static void keep_names(void)
+{
+	struct bpftime_resident *r = &bpftime_resident;
+	static struct vma v;
+
+	r->names = 1;
+	if (r->clock && mapping_named("[vvar]", &v))
+		r->coarse = vdso_coarse(v.lo);
+}
+
+/* The same for reads, which do without. Behind the last site of the system calls that could say otherwise. */
 static void take_faults(const struct plan *plan, int at_start)
 {
 	long r = !(plan->flags & PLAN_READS) || !at_start ? 0 : bpftime_reads_own();
 	TEXT(t);
 
-	bpftime_resident.names |= at_start && plan->flags & (PLAN_TRAPS | PLAN_READS);
+	if (at_start && plan->flags & (PLAN_TRAPS | PLAN_READS))
+		keep_names();
 	if (r)
 		log_line(LEVEL_INFO, put_error(put(&t, "reads are not guarded, so the kernel reads for programs: SIGSEGV and SIGBUS cannot be taken over"), r)->s);
 }

@@ -53,6 +53,7 @@ struct bpftime_resident {
 	u64 seed;                       /* of bpf_get_prandom_u32 */
 	u64 pidns_dev, pidns_ino;       /* of the PID namespace at the start; 0: unknown */
 	u32 no_tsc;                     /* reading the time-stamp counter is a fault (PR_SET_TSC): no vDSO for time */
+	const volatile u64 *coarse;     /* seconds and nanoseconds of the coarse clock, where the vDSO reads them; 0: not known */
 	u32 names;                      /* calls that change a thread's name are seen: see bpf_task.c */
 	u32 nmodules;
 	u32 nlate;

@@ -19,6 +19,7 @@
 #include "bpf.h"
 
 u64 vdso_function(const char *name); // preload/vdso.c
+const u64 *vdso_coarse(u64 page);
 
 enum { // enum bpf_func_id
 	PROBE_READ = 4, PROBE_WRITE_USER = 36, GET_CURRENT_TASK = 35, GET_CURRENT_TASK_BTF = 158, SEND_SIGNAL = 109, SEND_SIGNAL_THREAD = 117,
