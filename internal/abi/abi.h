@@ -63,11 +63,10 @@
 #define THREAD_LEASE 24   /* u16 index of the lease */
 #define THREAD_BLOCKED 26 /* u8: owned signals that the host believes blocked, see signals.h */
 #define THREAD_PENDING 27 /* u8: those of them that came meanwhile */
-#define THREAD_NAMED 28 /* u32: the tick of the clock that NAME is of; 0: there is none */
+#define THREAD_NAMED 28 /* u32: the tick of the clock that the name kept for its lease is of (bpf_task.c); 0: there is none */
 #define THREAD_PID_TGID 32 /* what bpf_get_current_pid_tgid said last; upper half 0: it is to be asked. Programs read */
-#define THREAD_NAME 40    /* 16 bytes: bpf_get_current_comm */
-#define THREAD_BORN 56    /* u64: when the thread first asked for its storage (bpf_storage.c); 0: it did not, or it is the first of its process */
-#define THREAD_SIZE 64
+#define THREAD_BORN 40    /* u64: when the thread first asked for its storage (bpf_storage.c); 0: it did not, or it is the first of its process */
+#define THREAD_SIZE 48
 #define THREAD_WINDOW 1048576 /* bytes of stack that a lease is for */
 
 /* struct task_struct, as much of it as there is here (vm/object says so to CO-RE). */

@@ -21,7 +21,7 @@ struct bpftime_thread {
 	u16 lease;
 	u8 blocked, pending;
 	u32 named;
-	u64 pid_tgid, name[2], born;
+	u64 pid_tgid, born;
 };
 AT(bpftime_thread, counters, THREAD_COUNTERS);
 AT(bpftime_thread, holder, THREAD_HOLDER);
@@ -29,7 +29,6 @@ AT(bpftime_thread, stack, THREAD_STACK);
 AT(bpftime_thread, lease, THREAD_LEASE);
 AT(bpftime_thread, named, THREAD_NAMED);
 AT(bpftime_thread, pid_tgid, THREAD_PID_TGID);
-AT(bpftime_thread, name, THREAD_NAME);
 AT(bpftime_thread, born, THREAD_BORN);
 AT(bpftime_thread, blocked, THREAD_BLOCKED);
 AT(bpftime_thread, pending, THREAD_PENDING);

@@ -24,7 +24,7 @@
  * uid, gid and comm may be changed by any thread at any time, comm even by another
  * process (/proc/PID/comm), and nothing in our memory changes with them: they are asked
  * for each time. But where system calls are rewritten for the sake of signals, prctl is
- * too (signal_calls.c): then a thread keeps its name in its TLS until it changes it, and
+ * too (signal_calls.c): then a thread's name is kept until it changes it, and
  * for one tick of the coarse clock, since others may change it through /proc.
  */
 #pragma GCC target("general-regs-only")
@@ -97,6 +97,9 @@ static inline u32 tick(void)
 	return tick_of(t[0], t[1]);
 }
 
+/* Names, by the lease that a thread keeps: its TLS says whether there is one. */
+static u64 names[SESSION_NLEASES][2];
+
 /* The thread's name, NUL-padded. Kept only by who has this TLS to itself. */
 static inline int take_name(u64 name[2], u64 ctx)
 {
@@ -104,16 +107,16 @@ static inline int take_name(u64 name[2], u64 ctx)
 	u32 now = tick();
 
 	if (likely(now && t->named == now)) {
-		name[0] = t->name[0];
-		name[1] = t->name[1];
+		name[0] = names[t->lease][0];
+		name[1] = names[t->lease][1];
 		return 1;
 	}
 	if (failed(bpftime_syscall(__NR_prctl, 16 /* PR_GET_NAME */, (u64)name, 0, 0, 0)))
 		return 0;
 	if (now && thread_of(ctx) == t) {
 		t->named = 0; /* a signal may come in between */
-		*(volatile u64 *)&t->name[0] = name[0];
-		*(volatile u64 *)&t->name[1] = name[1];
+		*(volatile u64 *)&names[t->lease][0] = name[0];
+		*(volatile u64 *)&names[t->lease][1] = name[1];
 		*(volatile u32 *)&t->named = now;
 	}
 	return 1;
@@ -144,9 +147,9 @@ HOT u64 bpftime_get_current_comm(BPF_ARGS)
 	const volatile struct bpftime_thread *t = &bpftime_self;
 	const volatile u64 *coarse = bpftime_resident.coarse;
 
-	if (likely(coarse && (u32)r2 == sizeof t->name && t->named == tick_of(coarse[0], coarse[1]))) {
-		((u64 *)r1)[0] = t->name[0];
-		((u64 *)r1)[1] = t->name[1];
+	if (likely(coarse && (u32)r2 == sizeof *names && t->named == tick_of(coarse[0], coarse[1]))) {
+		((u64 *)r1)[0] = names[t->lease][0];
+		((u64 *)r1)[1] = names[t->lease][1];
 		return 0;
 	}
 	return copy_name((u8 *)r1, (u32)r2, ctx);

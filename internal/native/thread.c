@@ -147,6 +147,7 @@ static HOT struct bpftime_thread *first_hit(struct bpftime_thread *t, u64 frame)
 
 	t->counters = t->holder = t->stack = 0;
 	t->pid_tgid = (u32)t->pid_tgid;
+	t->named = 0;
 	if (!k || (!k->has_lease && !take_lease(k)))
 		return 0;
 	t->lease = (u16)k->lease;
