@@ -1,6 +1,7 @@
 /* System calls that come back twice, elsewhere, never, later or again, one hazard each. The
  * name of one is the argument; what the program finds wrong it prints. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -402,6 +404,50 @@ static void backtraces(void)
 	CHECK(frames >= 20 + 4); /* deep, backtraces, main and what called it, and more in between */
 }
 
+/* The stack is walked behind every instruction of the agent's on the way of a call: from
+ * each the caller is found. */
+static int steps, lost;
+
+static __attribute__((noipa)) void stepped(void)
+{
+	__asm__ volatile("pushfq\n\torl $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+	getppid();
+	syscall(SYS_getppid);
+	syscall(SYS_getuid);
+	__asm__ volatile("pushfq\n\tandl $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+}
+
+static void step(int sig, siginfo_t *info, void *context)
+{
+	uintptr_t ip = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP], from = (uintptr_t)stepped;
+	void *stack[64];
+	int found = 0;
+	Dl_info file;
+
+	(void)sig, (void)info;
+	if (!dladdr((void *)ip, &file) || !strstr(file.dli_fname, "libbpftime-agent"))
+		return; /* stubs have no unwind data, and are no file */
+	steps++;
+	for (int i = 0, n = backtrace(stack, 64); i < n; i++)
+		found |= (uintptr_t)stack[i] - from < 256;
+	lost += !found;
+	if (!found && getenv("SHOW"))
+		fprintf(stderr, "lost at %#lx\n", (unsigned long)(ip - (uintptr_t)file.dli_fbase));
+}
+
+static void walks(void)
+{
+	struct sigaction sa = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
+	void *stack[4];
+
+	backtrace(stack, 4);
+	CHECK(!sigaction(SIGTRAP, &sa, 0));
+	for (int i = 0; i < TIMES; i++)
+		stepped();
+	CHECK(!steps || steps > 20 * TIMES);
+	CHECK(!lost);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -409,7 +455,7 @@ static const struct {
 	{"forks", forks}, {"raw_clone", raw_clone}, {"vforks", vforks}, {"spawns", spawns}, {"threads", threads},
 	{"small_stack", small_stack}, {"clone_vm", clone_vm}, {"execs", execs}, {"after_exec", after_exec},
 	{"longjmps", longjmps}, {"restarts", restarts}, {"interrupts", interrupts}, {"stops", stops},
-	{"alternate_stack", alternate_stack}, {"masks", masks}, {"storms", storms}, {"cancels", cancels}, {"backtraces", backtraces},
+	{"alternate_stack", alternate_stack}, {"masks", masks}, {"storms", storms}, {"cancels", cancels}, {"backtraces", backtraces}, {"walks", walks},
 };
 
 int main(int argc, char **argv)
