@@ -31,6 +31,9 @@ print(subprocess.run(["true"]).returncode, len(os.listdir("/")))'`, []string{"py
 	{"curl", `echo text > f; curl -s file://$PWD/f`, []string{"curl"}},
 	{"gdb", `gdb -q -batch -ex 'print 6 * 7'`, []string{"gdb"}},
 	{"node", `node -e 'require("fs").readdirSync("/"); setTimeout(() => console.log(42), 20)'`, []string{"node"}},
+	{"make", `printf 'all: a b\n\techo done\na b:\n\techo $@ > $@\n' > Makefile; make -j2; cat a b`, []string{"make"}},
+	{"redis", `redis-server --port 0 --unixsocket $PWD/s --save '' --appendonly no --daemonize no > log & while ! redis-cli -s s ping; do sleep 0.1; done >/dev/null 2>&1
+redis-benchmark -s s -n 2000 -c 5 -t set,get -q | grep -c 'requests per second'; redis-cli -s s shutdown nosave; wait`, []string{"redis-server", "redis-benchmark"}},
 	{"java", `java -Xshare:auto -version 2>&1 | wc -l`, []string{"java"}},
 }
 

@@ -77,3 +77,14 @@ func TestLater(t *testing.T) {
 	host.Compare(t, host.Cmd{Args: []string{victim, plugin, "7"}, Dir: host.WorkDir(t)}, tr)
 	tr.WantHits(t, spec, 7)
 }
+
+// TestSharedSite: a function that begins with its system call has programs at its entry, its return, and both ends of the
+// call, with which its first instruction is replaced.
+func TestSharedSite(t *testing.T) {
+	victim := host.Victim(t, "syscall_hazards.c", "-pthread")
+	tr := host.Of("uprobe/libc:getppid", "uretprobe/libc:getppid", "ksyscall/getppid", "kretsyscall/getppid", "tracepoint/syscalls/sys_exit_getppid")
+	host.Compare(t, host.Cmd{Args: []string{victim, "small_stack"}, Dir: host.WorkDir(t)}, tr)
+	for _, spec := range tr.Specs {
+		tr.WantHits(t, spec, 20*200)
+	}
+}
