@@ -62,7 +62,7 @@ func (w *workshop) build() error {
 	}
 	w.noPrograms = w.compilePrograms()
 	return errors.Join(
-		w.compile("host", "host.c", "sample.c", "sites.S", "limit.S", "cold.S"),
+		w.compile("host", "host.c", "sample.c", "least.c", "sites.S", "limit.S", "cold.S"),
 		w.compile("machine", "machine.c", "sample.c"),
 		w.compile("runner", "runner.c", "sample.c"),
 		w.compile("calls", "calls.c", "sample.c"),

@@ -59,6 +59,9 @@ struct variant {
 	X(kernel_nop5_entry3, SLOW, NO) X(kernel_nop5_both, SLOW, NO)           \
 	X(kernel_push_entry, SLOW, NO) X(kernel_push_both, SLOW, NO)            \
 	X(kernel_mov_entry, TRAPPED, NO) X(kernel_mov_both, TRAPPED, NO)        \
+	X(least_key, SLOW, NO) X(least_array, SLOW, NO)                         \
+	X(least_hash, SLOW, NO) X(least_hash_update, SLOW, NO)                  \
+	X(least_hash_insert, SLOW, NO) X(least_ring, SLOW, NO)                  \
 	X(sweep_plain, SWEEP, NO) X(sweep_limit, SWEEP, STUBS)                  \
 	X(sweep_ours, SWEEP, NO)
 
