@@ -146,7 +146,7 @@ func (m *openMap) entries() (out []entry) {
 
 func (m *openMap) isHash() bool {
 	t := m.Spec().Type
-	return t == maps.Hash || t == maps.PercpuHash || t == maps.LRUHash || t == maps.LRUPercpuHash || t == maps.HashOfMaps
+	return t == maps.Hash || t == maps.PercpuHash || t == maps.LRUHash || t == maps.LRUPercpuHash || t == maps.HashOfMaps || t == maps.TaskStorage
 }
 
 func (m *openMap) entry(key []byte, values [][]byte) entry {
