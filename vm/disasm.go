@@ -107,6 +107,8 @@ func (in Instruction) jumpText() string {
 	switch in.OpCode {
 	case JMP | JA:
 		return fmt.Sprintf("goto %+d", in.Off)
+	case MayGoto:
+		return fmt.Sprintf("may_goto %+d", in.Off)
 	case JA32:
 		return fmt.Sprintf("gotol %+d", in.Imm)
 	case JMP | EXIT:

@@ -78,8 +78,6 @@ func refusedByName(in Instruction) string {
 	switch {
 	case op.Class() == LD && (op.Mode() == ABS || op.Mode() == IND):
 		return "LD_ABS and LD_IND (classic BPF packet access) are not supported"
-	case op == JMP|JCOND:
-		return "may_goto is not supported"
 	case op == JMP|JA|X:
 		return "gotox (indirect jump) is not supported"
 	case op == JMP|CALL && in.Src == PseudoKfunc:
@@ -177,7 +175,7 @@ func checkByteSwap(in Instruction) string {
 
 func jumpForm(op OpCode) (form, bool) {
 	switch op {
-	case JMP | JA:
+	case JMP | JA, MayGoto:
 		return form{off: true}, true
 	case JA32:
 		return form{imm: true}, true

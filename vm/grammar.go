@@ -14,6 +14,9 @@ func (p *parser) instruction() Instruction {
 	case "goto":
 		p.next()
 		return Instruction{OpCode: JMP | JA, Off: p.distance16()}
+	case "may_goto":
+		p.next()
+		return Instruction{OpCode: MayGoto, Off: p.distance16()}
 	case "gotol":
 		p.next()
 		return Instruction{OpCode: JA32, Imm: p.distance()}

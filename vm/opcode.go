@@ -88,7 +88,7 @@ const (
 	JLE   OpCode = 0xb0
 	JSLT  OpCode = 0xc0
 	JSLE  OpCode = 0xd0
-	JCOND OpCode = 0xe0 // may_goto; refused
+	JCOND OpCode = 0xe0 // JMP only: may_goto
 )
 
 // Whole opcodes that are met by themselves.
@@ -96,11 +96,14 @@ const (
 	LDDW  = LD | IMM | DW  // 0x18
 	CALLX = JMP | CALL | X // 0x8d, the register is in Dst
 	JA32  = JMP32 | JA     // 0x06
-	BSWAP = ALU64 | END    // 0xd7
-	LE    = ALU | END      // 0xd4
-	BE    = LE | ToBE      // 0xdc
-	NEG32 = ALU | NEG      // 0x84
-	NEG64 = ALU64 | NEG    // 0x87
+
+	// MayGoto falls through MaxLoops times in a call of a function, and goes to its target then.
+	MayGoto = JMP | JCOND // 0xe5
+	BSWAP   = ALU64 | END // 0xd7
+	LE      = ALU | END   // 0xd4
+	BE      = LE | ToBE   // 0xdc
+	NEG32   = ALU | NEG   // 0x84
+	NEG64   = ALU64 | NEG // 0x87
 )
 
 // Imm of an ATOMIC instruction: one of the ALU operations ADD, OR, AND, XOR,

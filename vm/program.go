@@ -5,6 +5,7 @@ const (
 	FrameSize    = 512     // bytes of stack of each function's frame, below R10
 	MaxDepth     = 8       // frames that may be live at once, the main one included
 	MaxTailCalls = 33      // tail calls in one run
+	MaxLoops     = 1 << 23 // times that the may_gotos of a function fall through (BPF_MAX_LOOPS)
 	MaxSlots     = 1000000 // slots in a program (BPF_COMPLEXITY_LIMIT_INSNS)
 )
 

@@ -75,6 +75,7 @@ var golden = []struct{ text, hex string }{
 	{"r1 = addr_space_cast(r2, 0x1, 0x0)", "bf21010000000100"},
 	{"goto +3", "0500030000000000"},
 	{"goto -3", "0500fdff00000000"},
+	{"may_goto +3", "e500030000000000"},
 	{"gotol +70000", "0600000070110100"},
 	{"if r1 == r2 goto +1", "1d21010000000000"},
 	{"if r1 != -1 goto +1", "55010100ffffffff"},
@@ -92,7 +93,7 @@ var golden = []struct{ text, hex string }{
 	{"call kfunc 9", "8520000009000000"},
 	{"callx r1", "8d01000000000000"},
 	{"exit", "9500000000000000"},
-	{".insn 0xe5, 0, 0, 3, 0", "e500030000000000"},                          // may_goto
+	{".insn 0xe5, 0, 1, 3, 0", "e510030000000000"},                          // no such condition
 	{".insn 0x07, 0, 1, 0, 1", "0710000001000000"},                          // unused source
 	{".insn 0xff, 15, 15, -1, -1", "ffffffffffffffff"},                      // nothing at all
 	{".insn 0xc3, 1, 2, 0, 176", "c3210000b0000000"},                        // no such atomic operation

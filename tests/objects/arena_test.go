@@ -31,7 +31,7 @@ func word(t *testing.T, m *maps.Map, addr uint64) uint64 {
 const arenaManifest = `
 objects:
 - path: OBJ/arena.bpf.o
-  attach: {push: "uprobe/TARGET:add", follow: "uprobe/TARGET:add", pages: "uprobe/TARGET:add"}
+  attach: {push: "uprobe/TARGET:add", sum: "uprobe/TARGET:add", follow: "uprobe/TARGET:add", pages: "uprobe/TARGET:add"}
 `
 
 // TestArena: what programs built of addresses, in two processes one after the other, is a list for who reads it
@@ -45,7 +45,10 @@ func TestArena(t *testing.T) {
 		for range runs {
 			host.Compare(t, c, tr)
 		}
-		wantCounts(t, tr, "arena", map[string]uint64{"full": 0, "followed": runs * calls, "wild": 0, "bad": 0, "there": runs * calls})
+		wantCounts(t, tr, "arena", map[string]uint64{"full": 0, "followed": runs * calls, "wild": 0, "bad": 0, "there": runs * calls, "total": runs * calls * (calls + 1) / 2})
+		if n := globals(t, tr, "arena", "bss")["rounds"]; n < runs*(1<<23-runs*calls) || n > runs<<23 {
+			t.Errorf("loops ended after %d rounds in all", n)
+		}
 		m := arenaOf(t, tr)
 		// The two variables, in whatever order.
 		start := m.Spec().Start

@@ -113,6 +113,7 @@ func (m *Machine) tailCall(r *registers) (taken bool, err error) {
 	}
 	m.tails++
 	m.code, m.base = c, m.depth
+	m.frames[m.depth].loops = vm.MaxLoops
 	return true, nil
 }
 

@@ -67,6 +67,7 @@ const zero vm.Register = 11
 type frame struct {
 	stack  []byte
 	region int
+	loops  uint32 // how often may_goto still falls through
 	// Of the caller:
 	code  *code
 	pc    int
@@ -147,6 +148,7 @@ func (m *Machine) reset() {
 func (m *Machine) enter(r *registers, depth int) {
 	f := m.frame(depth)
 	m.mem.set(f.region, f.stack, ReadWrite)
+	f.loops = vm.MaxLoops
 	r[vm.R10] = regionAddr(f.region) + vm.FrameSize
 	m.depth, m.used = depth, max(m.used, depth+1)
 }

@@ -176,6 +176,12 @@ loop:
 
 		case vm.JMP | vm.JA:
 			pc = int(in.aux)
+		case vm.MayGoto:
+			if f := &m.frames[m.depth]; f.loops == 0 {
+				pc = int(in.aux)
+			} else {
+				f.loops--
+			}
 		case vm.JMP | vm.JEQ:
 			if *dst == v {
 				pc = int(in.aux)

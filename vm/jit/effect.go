@@ -55,7 +55,7 @@ func effectJump(in vm.Instruction) (reads, writes registerSet) {
 		return setOf(in.Dst) | callArguments, callClobbers
 	case in.OpCode == vm.JMP|vm.CALL:
 		return callArguments, callClobbers
-	case in.IsAlways():
+	case in.IsAlways(), in.OpCode == vm.MayGoto:
 		return 0, 0
 	case in.OpCode.Source() == vm.X:
 		return setOf(in.Dst) | setOf(in.Src), 0

@@ -12,7 +12,8 @@ type frame struct {
 	fp      bool      // r10 is used
 	stack   *stackUse // how, then
 	entered bool      // from outside: r1 is the context, to be kept
-	depth   int       // bytes of BPF stack, a multiple of 8
+	depth   int       // bytes of BPF stack, a multiple of 8, and the counter
+	counts  bool      // the last word of it counts may_gotos
 	pad     int       // bytes
 	saved   []x86.Reg // in the order they are pushed
 }
@@ -42,6 +43,10 @@ func (c *compiler) layout(f int) frame {
 	if fr.fp {
 		fr.stack = useOfStack(c.prog, f)
 		fr.depth = (fr.stack.depth + 7) &^ 7
+	}
+	if slices.ContainsFunc(c.prog.Instructions()[fn.Start:fn.End], func(in vm.Instruction) bool { return in.OpCode == vm.MayGoto }) {
+		fr.fp, fr.counts = true, true
+		fr.depth += 8
 	}
 	if c.callsAny(fn) {
 		fr.pad = (16 - fr.bytes()%16) % 16
@@ -97,10 +102,16 @@ func (c *compiler) prologue() {
 	for _, r := range f.saved {
 		c.emit(x86.Push(r))
 	}
+	if f.counts {
+		c.emit(x86.Store(f.counter(), x86.Imm(vm.MaxLoops), x86.W64))
+	}
 	if f.entered {
 		c.emit(x86.Mov(x86.W64, contextReg, x86.RDI))
 	}
 }
+
+// counter is how often may_goto still falls through.
+func (f *frame) counter() x86.Mem { return x86.Ptr(x86.RBP, -int32(f.depth)) }
 
 // unwind undoes the prologue.
 func (c *compiler) unwind() {

@@ -25,6 +25,8 @@ func (c *compiler) jump(i int, in vm.Instruction) {
 		c.callX(in)
 	case in.IsAlways():
 		c.goTo(c.at.taken)
+	case op == vm.MayGoto:
+		c.mayGoto()
 	case in.IsBranch() && c.at.selected != none:
 		c.selection(in)
 	case in.IsBranch():
@@ -32,6 +34,13 @@ func (c *compiler) jump(i int, in vm.Instruction) {
 	default:
 		c.unsupported(i, "unknown jump")
 	}
+}
+
+func (c *compiler) mayGoto() {
+	c.emit(
+		x86.Cmp(x86.W64, c.frame.counter(), x86.Imm(0)),
+		x86.Jcc(x86.E, c.blockLabel(c.at.taken)),
+		x86.Sub(x86.W64, c.frame.counter(), x86.Imm(1)))
 }
 
 // conditions are those of cmp dst, src.

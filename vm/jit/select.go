@@ -22,7 +22,7 @@ func (f *flow) findSelections() {
 	for n := range f.blocks {
 		b := &f.blocks[n]
 		over := b.next
-		if b.taken == none || over == none || over == b.taken {
+		if b.taken == none || over == none || over == b.taken || f.insns[b.end-1].OpCode == vm.MayGoto {
 			continue
 		}
 		if to, ok := f.blocks[over].onlySuccessor(); ok && to == b.taken && f.selects(over) && !f.comparesLoaded(b) {

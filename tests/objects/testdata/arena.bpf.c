@@ -45,7 +45,7 @@ struct node {
 __arena_global u64 pushed = 100;
 struct node __arena *__arena_global head = 0;
 
-u64 full, followed, there, wild, bad;
+u64 full, followed, there, total, rounds, wild, bad;
 static struct node __arena *page; /* what is left of one */
 static u32 left;
 
@@ -78,6 +78,38 @@ int BPF_KPROBE(push, long a)
 	n->next = *first;
 	*first = new;
 	__sync_fetch_and_add(count, 1);
+	return 0;
+}
+
+/* As can_loop of the kernel's bpf_experimental.h: false when it was asked 8 million times. */
+#define can_loop ({                                                                                                  \
+	__label__ over, on;                                                                                          \
+	bool ok = true;                                                                                              \
+	asm volatile goto("1:.byte 0xe5; .byte 0; .long ((%l[over] - 1b - 8) / 8) & 0xffff; .short 0" :: : : over); \
+	goto on;                                                                                                     \
+over:                                                                                                                \
+	ok = false;                                                                                                  \
+on:;                                                                                                                 \
+	ok;                                                                                                          \
+})
+
+/* The list, and one that is a circle. */
+SEC("uprobe//proc/self/exe:add")
+int BPF_KPROBE(sum, long a)
+{
+	struct node __arena *__arena *first = cast_kern(&head);
+	u64 n = 0;
+
+	asm volatile("" ::"r"(&arena));
+	for (struct node __arena *at = *first; at && can_loop; at = cast_kern(at)->next)
+		n += cast_kern(at)->value;
+	total = n;
+	if (a != 1)
+		return 0;
+	n = 0;
+	for (u64 round = 1; round && can_loop; round = round % 7 + 1)
+		n++;
+	rounds += n;
 	return 0;
 }
 
