@@ -103,7 +103,7 @@ func TestArenaRefused(t *testing.T) {
 		{"r1 = map[0]; r2 = r10; r2 += -8; *(u64 *)(r10 - 8) = 0; call 1" + exits, `bpf_map_lookup_elem#1 cannot be given map "arena" of type arena`},
 		{"r1 = map[3]; r2 = 0; w3 = 1; w4 = -1; r5 = 0; call 242" + exits, `bpf_arena_alloc_pages cannot be given map "table" of type hash: it takes arena`},
 		// Arenas.
-		{"r6 = addr_space_cast(r1, 0x0, 0x1)" + exits, "a cast of addresses in a program that names no arena"},
+		{"r6 = addr_space_cast(r1, 0x0, 0x1)" + exits, "a cast of addresses in a program that does not refer to its arena"},
 		{"r1 = map[0]; r2 = map[1]" + exits, `map "other" is its second arena, after map "arena"`},
 		{"r1 = map[5]" + exits, `map "huge" has 4294971392 bytes; an arena has at most 2147483648`},
 		{"r1 = map[0][0]+16384" + exits, `byte 16384 of map "arena", which has 16384`},

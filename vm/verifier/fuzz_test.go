@@ -12,6 +12,7 @@ import (
 func FuzzVerify(f *testing.F) {
 	for _, text := range []string{
 		"r0 = 0; exit", "r2 = r10; r2 += -8; *(u64 *)(r2 + 0) = r1; call 5; exit",
+		"r6 = map[0][0]+8; r6 = addr_space_cast(r6, 0x0, 0x1); *(u64 *)(r10 - 8) = r6; r7 = *(u64 *)(r10 - 8); r0 = *(u64 *)(r7 + 0); exit",
 		"call f; exit\nf: r0 = 1; exit", "r1 = map[0][0]+8; r0 = *(u64 *)(r1 + 0); exit",
 	} {
 		code, err := vm.Encode(vm.MustAssemble(text))
@@ -28,6 +29,11 @@ func FuzzVerify(f *testing.F) {
 		v, err := verifier.Verify(p, verifier.Options{Maps: maps, Context: 168})
 		if (v == nil) == (err == nil) {
 			t.Errorf("both or neither: %v, %v", v, err)
+		}
+		for _, others := range [][]verifier.Map{arenas[:len(maps)], kinds[:len(maps)]} {
+			if v, err := verifier.Verify(p, verifier.Options{Maps: others, Context: 168}); (v == nil) == (err == nil) {
+				t.Errorf("both or neither: %v, %v", v, err)
+			}
 		}
 	})
 }
