@@ -185,55 +185,58 @@
 	movq	%rdx, CONTEXT(1)
 	.endm
 
-/* Runs the list in rcx, as RUN does. */
-	.macro RUN_CALLS behind
+/* Runs the list in rcx, as RUN does. What is rare stands in RARELY of the same tag. */
+	.macro RUN_CALLS tag, behind
 	movq	bpftime_self@gottpoff(%rip), %rax
 	addq	%fs:0, %rax
 	movq	%rsp, %rdx
 	subq	THREAD_STACK(%rax), %rdx
 	subq	bpftime_private+PRIVATE_ORIGIN(%rip), %rdx
 	cmpq	$THREAD_WINDOW, %rdx
-	jae	.Lrare\@
+	jae	.Lrare_\tag
 	cmpq	$0, THREAD_HOLDER(%rax)
-	jne	.Lrare\@
-.Lhold\@:
+	jne	.Lrare_\tag
+.Lhold_\tag:
 	movq	%rsp, THREAD_HOLDER(%rax)
 	movq	%rax, FRAME_THREAD(%rsp)
-.Lnext\@:
+.Lnext_\tag:
 	movq	%rcx, FRAME_RUN(%rsp)
 	movq	THREAD_COUNTERS(%rax), %rax
 	movl	RUN_COUNTER(%rcx), %edx
 	incq	(%rax,%rdx)
 	movl	RUN_SESSION(%rcx), %edi
 	cmpl	$SYSCALL_KSYSCALL, %edi
-	jae	.Lother\@
+	jae	.Lother_\tag
 	.if	\behind
 	CONTEXT_BEHIND
 	.endif
-.Lrun\@:
+.Lrun_\tag:
 	leaq	FRAME_REGS(%rsp), %rdi
 	call	*RUN_FN(%rcx)
 	movq	FRAME_RUN(%rsp), %rcx
 	movq	FRAME_THREAD(%rsp), %rax
 	addq	$RUN_SIZE, %rcx
 	cmpq	$0, RUN_FN(%rcx)
-	jne	.Lnext\@
+	jne	.Lnext_\tag
 	movq	$0, THREAD_HOLDER(%rax)
-	jmp	.Ldone\@
-.Lother\@:
+.Ldone_\tag:
+	.endm
+
+	.macro RARELY tag
+.Lother_\tag:
 	movq	%rsp, %rsi
 	call	bpftime_call_context
 	movq	FRAME_RUN(%rsp), %rcx
-	jmp	.Lrun\@
-.Lrare\@:
+	jmp	.Lrun_\tag
+.Lrare_\tag:
 	movq	%rcx, %rdi
 	movq	%rsp, %rsi
 	movq	%rcx, FRAME_RUN(%rsp)
 	call	bpftime_thread_enter
 	movq	FRAME_RUN(%rsp), %rcx
 	testq	%rax, %rax
-	jnz	.Lhold\@
-.Ldone\@:
+	jnz	.Lhold_\tag
+	jmp	.Ldone_\tag
 	.endm
 
 /* The number is not known at the site. Where there is nothing for it the call is made at
@@ -283,7 +286,7 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS 0
+	RUN_CALLS before, 0
 1:	movq	-8(%rbp), %rcx
 	cmpq	$0, CALLS_GUARD(%rcx)
 	jne	5f
@@ -297,7 +300,7 @@ bpftime_syscall_made: /* with flags and rax in their places */
 4:	movq	%rax, CALL_REG(PT_RAX)
 	movq	%r11, CALL_REG(PT_R11)
 	movq	%r11, CALL_REG(PT_EFLAGS)
-	RUN_CALLS 1
+	RUN_CALLS behind, 1
 	CALL_RESTORE PT_RAX
 	CALL_BACK
 5:	movq	%rsp, %rsi /* signals.h makes it, for a struct syscall_regs */
@@ -306,6 +309,8 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	%rax, CALL_REG(PT_RAX)
 	CALL_RESTORE PT_RAX
 	jmp	2b
+	RARELY before
+	RARELY behind
 	END bpftime_syscall_known
 
 /* Before a call that the stub makes. */
@@ -318,9 +323,10 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_ENTER(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS 0
+	RUN_CALLS enter, 0
 1:	CALL_RESTORE PT_ORIG_RAX
 	CALL_RETURN
+	RARELY enter
 	END bpftime_syscall_enter
 
 /* Behind it: rax is the result, r11 the flags. */
@@ -337,9 +343,10 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	movq	CALLS_EXIT(%rcx), %rcx
 	testq	%rcx, %rcx
 	jz	1f
-	RUN_CALLS 1
+	RUN_CALLS exit, 1
 1:	CALL_RESTORE PT_RAX
 	CALL_RETURN
+	RARELY exit
 	END bpftime_syscall_exit
 
 	.section .note.GNU-stack,"",@progbits
