@@ -54,7 +54,7 @@ func TestRegisters(t *testing.T) {
 
 var hazards = []string{
 	"forks", "raw_clone", "vforks", "spawns", "threads", "small_stack", "clone_vm", "execs", "longjmps", "restarts", "interrupts", "stops",
-	"alternate_stack", "masks", "storms", "cancels", "backtraces", "walks",
+	"alternate_stack", "masks", "storms", "cancels", "backtraces", "walks", "filters", "strict",
 }
 
 // TestHazards: programs whose calls come back twice, elsewhere, never, later or again do not notice.

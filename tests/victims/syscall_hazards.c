@@ -4,16 +4,20 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -448,6 +452,58 @@ static void walks(void)
 	CHECK(!lost);
 }
 
+/* ---- seccomp: a filter that answers, one that asks, and the mode that allows four calls ---- */
+
+static void answer(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RAX] = info->si_syscall == SYS_getppid ? 4243 : 1;
+}
+
+#define IF_CALL(nr, then) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1), BPF_STMT(BPF_RET | BPF_K, then)
+
+static void filter(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		IF_CALL(SYS_getppid, SECCOMP_RET_TRAP),
+		IF_CALL(SYS_getuid, SECCOMP_RET_ERRNO | ENOTTY),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof code / sizeof *code, code};
+
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static void filters(void)
+{
+	struct sigaction sa = {.sa_sigaction = answer, .sa_flags = SA_SIGINFO};
+	pid_t pid = fork();
+
+	if (pid) {
+		want_exit(pid, 0);
+		return;
+	}
+	CHECK(!sigaction(SIGSYS, &sa, 0));
+	filter();
+	CHECK(getppid() == 4243 && syscall(SYS_getppid) == 4243);
+	CHECK(syscall(SYS_getuid) == -1 && errno == ENOTTY);
+	_exit(failures);
+}
+
+static void strict(void)
+{
+	pid_t pid = fork();
+
+	if (pid) {
+		want_exit(pid, 5);
+		return;
+	}
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
+	syscall(SYS_exit, write(1, "strict\n", 7) == 7 ? 5 : 1);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -456,6 +512,7 @@ static const struct {
 	{"small_stack", small_stack}, {"clone_vm", clone_vm}, {"execs", execs}, {"after_exec", after_exec},
 	{"longjmps", longjmps}, {"restarts", restarts}, {"interrupts", interrupts}, {"stops", stops},
 	{"alternate_stack", alternate_stack}, {"masks", masks}, {"storms", storms}, {"cancels", cancels}, {"backtraces", backtraces}, {"walks", walks},
+	{"filters", filters}, {"strict", strict},
 };
 
 int main(int argc, char **argv)
