@@ -181,6 +181,10 @@ func TestMakeRefuses(t *testing.T) {
 		"a bpf_spin_lock at byte 2 of a value of 8 bytes":                                                                           {Type: hash, KeySize: 4, ValueSize: 8, MaxEntries: 1, Lock: 3},
 		"a bpf_spin_lock at byte 8 of a value of 8 bytes":                                                                           {Type: maps.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1, Lock: 9},
 		"a hash has values of at most 4096 bytes if there is a bpf_spin_lock in them, not 4104":                                     {Type: hash, KeySize: 4, ValueSize: 4104, MaxEntries: 1, Lock: 1},
+		"the keys of a task_storage are threads, numbers of 4 bytes, not 8":                                                         {Type: maps.TaskStorage, KeySize: 8, ValueSize: 8, MaxEntries: 1, Flags: 1},
+		"a task_storage has values of 1 to 4096 bytes, not 4097":                                                                    {Type: maps.TaskStorage, KeySize: 4, ValueSize: 4097, MaxEntries: 1, Flags: 1},
+		"a task_storage has the flag BPF_F_NO_PREALLOC and no other, but here 0x0":                                                  {Type: maps.TaskStorage, KeySize: 4, ValueSize: 8, MaxEntries: 1},
+		"a task_storage has room for at least 1 thread":                                                                             {Type: maps.TaskStorage, KeySize: 4, ValueSize: 8, Flags: 1},
 		"a ringbuf has no keys and values, but here they have 4 and 0 bytes":                                                        {Type: ring, KeySize: 4, MaxEntries: 4096},
 		"max_entries of a ringbuf is its size in bytes: a power of two from 4096 to 536870912, not 2048":                            {Type: ring, MaxEntries: 2048},
 		"max_entries of a ringbuf is its size in bytes: a power of two from 4096 to 536870912, not 12288":                           {Type: ring, MaxEntries: 12288},
@@ -402,3 +406,36 @@ func TestForeign(t *testing.T) {
 		t.Errorf("error %v\nwant  %s", err, want)
 	}
 }
+
+// TestTaskStorageFile: a new one has nobody's storage; user space makes none, and there is no next key, as in the kernel.
+func TestTaskStorageFile(t *testing.T) {
+	spec := maps.Spec{Type: maps.TaskStorage, KeySize: 4, ValueSize: 12, MaxEntries: 9, Flags: maps.NoPrealloc}
+	path := filepath.Join(t.TempDir(), "m")
+	if err := maps.Make(path, spec); err != nil {
+		t.Fatal(err)
+	}
+	m, err := maps.OpenWriter(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if m.Spec() != spec {
+		t.Errorf("%+v, want %+v", m.Spec(), spec)
+	}
+	self := binary.LittleEndian.AppendUint32(nil, uint32(os.Getpid()))
+	for what, err := range map[string]error{
+		"lookup": second(m.Lookup(self)), "update": m.Update(self, make([]byte, 12), maps.Any), "delete": m.Delete(self),
+	} {
+		if !errors.Is(err, unix.ENOENT) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := second(m.NextKey(nil)); !errors.Is(err, unix.Errno(524)) {
+		t.Errorf("next key: %v", err)
+	}
+	for key := range m.All() {
+		t.Errorf("storage of %x", key)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
