@@ -10,15 +10,15 @@ import (
 // The gadgets that are named after a tool of the kernel's (bcc's libbpf-tools).
 
 var (
-	pidOption  = numberOption('p', "pid", "PID", func(o *Options) *int64 { return &o.PID }, "of this process")
-	uidOption  = numberOption('u', "uid", "UID", func(o *Options) *int64 { return &o.UID }, "of this user")
-	nameOption = textOption('n', "name", "NAME", func(o *Options) *string { return &o.Name }, "of commands with this in their name")
-	stopOption = numberOption('d', "duration", "SECONDS", func(o *Options) *int64 { return &o.Duration }, "and nothing more after that")
+	pidOption  = numberOption('p', "pid", "PID", func(o *Options) *int64 { return &o.PID }, "only calls of this process")
+	uidOption  = numberOption('u', "uid", "UID", func(o *Options) *int64 { return &o.UID }, "only those of this user")
+	nameOption = textOption('n', "name", "NAME", func(o *Options) *string { return &o.Name }, "only those of commands with this in their name")
+	stopOption = numberOption('d', "duration", "SECONDS", func(o *Options) *int64 { return &o.Duration }, "nothing is shown after so long; CMD runs on")
 )
 
 var opensnoopOptions = []option{
 	pidOption,
-	numberOption('t', "tid", "TID", func(o *Options) *int64 { return &o.TID }, "of this thread"),
+	numberOption('t', "tid", "TID", func(o *Options) *int64 { return &o.TID }, "only calls of this thread"),
 	uidOption, nameOption,
 	flagOption('x', "failed", func(o *Options) *bool { return &o.Failed }, "only what failed"),
 	flagOption('e', "extended-fields", func(o *Options) *bool { return &o.Extended }, "with flags and mode, in octal"),
@@ -29,12 +29,12 @@ var opensnoopOptions = []option{
 
 var execsnoopOptions = []option{
 	uidOption, nameOption,
-	textOption('l', "line", "TEXT", func(o *Options) *string { return &o.Line }, "with this among the arguments"),
+	textOption('l', "line", "TEXT", func(o *Options) *string { return &o.Line }, "only those with this among their arguments"),
 	flagOption('x', "fails", func(o *Options) *bool { return &o.Failed }, "also what failed"),
 	numberOption(0, "max-args", "N", func(o *Options) *int64 { return &o.MaxArgs }, "arguments shown, 20 if not given, 60 at most"),
 	flagOption('q', "quote", func(o *Options) *bool { return &o.Quote }, "with quotation marks around arguments"),
 	flagOption('T', "time", func(o *Options) *bool { return &o.Time }, "with the time of day"),
-	flagOption('t', "timestamp", func(o *Options) *bool { return &o.Timestamp }, "with seconds since the begin"),
+	flagOption('t', "timestamp", func(o *Options) *bool { return &o.Timestamp }, "with seconds since the first"),
 	flagOption('U', "print-uid", func(o *Options) *bool { return &o.ShowUID }, "with the user"),
 	stopOption,
 }
@@ -42,13 +42,13 @@ var execsnoopOptions = []option{
 var syscountOptions = []option{
 	pidOption,
 	flagOption('L', "latency", func(o *Options) *bool { return &o.Latency }, "with the time they took"),
-	flagOption('H', "histogram", func(o *Options) *bool { return &o.Histogram }, "with that as histograms"),
-	flagOption('m', "milliseconds", func(o *Options) *bool { return &o.Milliseconds }, "in milliseconds"),
+	flagOption('H', "histogram", func(o *Options) *bool { return &o.Histogram }, "with these times as histograms"),
+	flagOption('m', "milliseconds", func(o *Options) *bool { return &o.Milliseconds }, "times in milliseconds, not microseconds"),
 	flagOption('P', "process", func(o *Options) *bool { return &o.ByProcess }, "by process, not by call"),
 	flagOption('x', "failures", func(o *Options) *bool { return &o.Failed }, "only what failed"),
 	{letter: 'e', long: "errno", arg: "ERRNO", errno: true, number: func(o *Options) *int64 { return &o.Errno }, help: "only what failed so: 2, or ENOENT"},
 	numberOption('T', "top", "N", func(o *Options) *int64 { return &o.Top }, "rows shown, 10 if not given, 0: all"),
-	numberOption('i', "interval", "SECONDS", func(o *Options) *int64 { return &o.Interval }, "a table each time"),
+	numberOption('i', "interval", "SECONDS", func(o *Options) *int64 { return &o.Interval }, "a table each so many seconds"),
 	stopOption,
 }
 

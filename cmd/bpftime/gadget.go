@@ -25,7 +25,7 @@ func isGadget(name string) bool {
 func gadgetHelp() string {
 	var b strings.Builder
 	for _, g := range gadgets.All {
-		b.WriteString(show.Wrap(fmt.Sprintf("  %-17s ", g.Name+" "+g.Usage), g.Short))
+		b.WriteString(show.Wrap(fmt.Sprintf("  %-19s ", g.Name+" "+g.Usage), g.Short))
 	}
 	b.WriteString(`
 SPEC is uprobe/PATH:SYMBOL or uretprobe/PATH:SYMBOL; PATH is absolute, or a
@@ -46,7 +46,7 @@ func printGadgetHelp(w io.Writer, args []string) bool {
 	}
 	fmt.Fprintf(w, "%s: %s\n\n  bpftime run %s -- CMD [ARG]…\n", g.Name, g.Short, strings.TrimSpace(g.Name+" "+g.Usage))
 	if help := g.Help(); help != "" {
-		fmt.Fprintf(w, "\nOptions:\n%s", help)
+		fmt.Fprintf(w, "\nOptions:\n%s\nThe tool's long names are understood, too. What is run's, as --json and\n--output FILE, stands before %s.\n", help, g.Name)
 	}
 	return true
 }
@@ -58,9 +58,25 @@ func gadgetManifest(name string, args []string) (*config.Manifest, error) {
 		return nil, usage("unknown gadget %q%s", name, didYouMean("", name, gadgetNames()))
 	}
 	if _, err := g.Expand(args); err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("%w%s", err, gadgetHint(g, args))
 	}
 	return &config.Manifest{Name: name, Objects: []config.Object{{Gadget: name, Args: args}}}, nil
+}
+
+// gadgetHint is the end of a message about a gadget's arguments: where those belong that
+// are run's, or where its options are listed.
+func gadgetHint(g *gadgets.Gadget, args []string) string {
+	run := runCommand().Flags()
+	for _, arg := range args {
+		name, _, _ := strings.Cut(arg, "=")
+		if strings.HasPrefix(name, "--") && run.Lookup(name[2:]) != nil {
+			return fmt.Sprintf("; %s is run's, and stands before the gadget: run %[1]s %s", arg, g.Name)
+		}
+	}
+	if g.Help() == "" {
+		return ""
+	}
+	return fmt.Sprintf("; run %s -h lists the options", g.Name)
 }
 
 // labels say what the indexes of a gadget's map stand for: funcsum counts in the place of
