@@ -19,8 +19,8 @@ type Options struct {
 
 	Name, Line string // a part of the command, of its arguments
 
-	Failed, Extended, Timestamp, Time, ShowUID, Quote     bool
-	Latency, Milliseconds, Histogram, ByProcess, FullList bool
+	Failed, Extended, Timestamp, Time, ShowUID, Quote bool
+	Latency, Milliseconds, Histogram, ByProcess       bool
 }
 
 // An option is a letter, its long name, and what it sets.

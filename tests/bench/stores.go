@@ -18,7 +18,6 @@ type store interface {
 	put(name string, key, value []byte) error // without a key: of a type that has none
 	read(name string) ([]byte, error)         // the value of key 0
 	prepare(ring string) error                // what is in a ring goes, a user_ringbuf is filled
-	close() error
 }
 
 // withMaps is the one object whose programs use maps.
@@ -174,8 +173,6 @@ func (s sessionMaps) drain(ring string) error {
 		}
 	}
 }
-
-func (s sessionMaps) close() error { return nil }
 
 // fillRing writes words until there is no room.
 func fillRing(w interface{ Write([]byte) error }) error {

@@ -87,9 +87,6 @@ func fromTerminal(s os.Signal) bool {
 	return err == nil && group == unix.Getpgrp()
 }
 
-// PID is the program's process.
-func (c *Child) PID() int { return c.proc.Pid }
-
 // Wait waits for the program's end. Its exit code is the program's, or 128 and the
 // number of the signal that killed it.
 func (c *Child) Wait() (int, error) {
