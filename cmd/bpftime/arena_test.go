@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,22 +12,7 @@ import (
 // TestArenaShown: variables, and the pages that are used; it has no keys to ask for.
 func TestArenaShown(t *testing.T) {
 	u := newUser(t)
-	u.must("run", "-s", "web", "funccount", "uprobe/libc:getppid", "--", "true")
-	dir := filepath.Join(u.rundir, "web")
-	spec, err := object.LoadFile("../../vm/object/testdata/arena.o")
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := spec.MarshalBTF()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, "btf"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "btf", "o"), raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir, spec := u.typed("arena.o")
 	path := filepath.Join(dir, "maps", "o.arena")
 	if err := maps.MakeFilled(path, maps.Spec{Type: maps.Arena, MaxEntries: 8, Flags: maps.Mmapable, Start: object.ArenaStart}, spec.Map("arena").Globals); err != nil {
 		t.Fatal(err)

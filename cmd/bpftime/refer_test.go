@@ -10,25 +10,32 @@ import (
 	"github.com/bpftime-go/bpftime/vm/object"
 )
 
-// TestProgramArray: programs are put into an array, shown and taken out by name.
-func TestProgramArray(t *testing.T) {
-	u := newUser(t)
+// typed makes a session that knows the types of a file of vm/object's, as those of object o.
+func (u *user) typed(file string) (dir string, spec *object.Spec) {
+	u.t.Helper()
 	u.must("run", "-s", "web", "funccount", "uprobe/libc:getppid", "--", "true")
-	dir := filepath.Join(u.rundir, "web")
-	spec, err := object.LoadFile("../../vm/object/testdata/maps.o")
+	dir = filepath.Join(u.rundir, "web")
+	spec, err := object.LoadFile("../../vm/object/testdata/" + file)
 	if err != nil {
-		t.Fatal(err)
+		u.t.Fatal(err)
 	}
 	raw, err := spec.MarshalBTF()
 	if err != nil {
-		t.Fatal(err)
+		u.t.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "btf"), 0o700); err != nil {
-		t.Fatal(err)
+		u.t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "btf", "o"), raw, 0o600); err != nil {
-		t.Fatal(err)
+		u.t.Fatal(err)
 	}
+	return dir, spec
+}
+
+// TestProgramArray: programs are put into an array, shown and taken out by name.
+func TestProgramArray(t *testing.T) {
+	u := newUser(t)
+	dir, _ := u.typed("maps.o")
 	array := maps.Spec{Type: maps.ProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 3}
 	if err := maps.MakeFilled(filepath.Join(dir, "maps", "o.programs"), array, maps.References(map[uint32]string{1: "o.second"})); err != nil {
 		t.Fatal(err)

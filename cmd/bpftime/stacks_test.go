@@ -13,11 +13,11 @@ import (
 	"github.com/bpftime-go/bpftime/session"
 )
 
-// TestStackNames: an address is named by the file that lay there, unless that is another file by now, or two processes
-// had different files there.
-func TestStackNames(t *testing.T) {
+// oneFunction builds a file with a function one, and returns its path, the file, and where the function is.
+func oneFunction(t *testing.T) (string, *elfsym.File, uint64) {
+	t.Helper()
 	exe := filepath.Join(t.TempDir(), "one.so")
-	gcc := exec.Command("gcc", "-shared", "-fPIC", "-x", "c", "-o", exe, "-")
+	gcc := exec.Command("gcc", "-shared", "-fPIC", "-Wl,--build-id=sha1", "-x", "c", "-o", exe, "-")
 	gcc.Stdin = strings.NewReader("int one(int n) { return n + 1; }")
 	if out, err := gcc.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -26,16 +26,23 @@ func TestStackNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	t.Cleanup(func() { f.Close() })
 	syms, err := f.Lookup("one")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return exe, f, syms[0].Value
+}
+
+// TestStackNames: an address is named by the file that lay there, unless that is another file by now, or two processes
+// had different files there.
+func TestStackNames(t *testing.T) {
+	exe, f, one := oneFunction(t)
 	const lo, hi, bias = 0x7f0000000000, 0x7f0040000000, 0x7f0000000000
 	mine := session.Module{Lo: lo, Hi: hi, Bias: bias, BuildID: f.BuildID(), Path: exe}
 	other, replaced := mine, mine
 	other.Path, replaced.BuildID = "/lib/other.so", []byte{1, 2, 3}
-	vaddr := syms[0].Value + 3
+	vaddr := one + 3
 	for name, c := range map[string]struct {
 		processes [][]session.Module
 		symbol    any
@@ -88,22 +95,8 @@ func TestPrintStacks(t *testing.T) {
 // TestPrintBuildIDs: a frame by build-id is named by a file of the session that has it, one without is an address, and
 // an empty one is the end.
 func TestPrintBuildIDs(t *testing.T) {
-	exe := filepath.Join(t.TempDir(), "one.so")
-	gcc := exec.Command("gcc", "-shared", "-fPIC", "-Wl,--build-id=sha1", "-x", "c", "-o", exe, "-")
-	gcc.Stdin = strings.NewReader("int one(int n) { return n + 1; }")
-	if out, err := gcc.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	f, err := elfsym.Open(exe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	syms, err := f.Lookup("one")
-	if err != nil {
-		t.Fatal(err)
-	}
-	offset, _ := f.FileOffset(syms[0].Value + 2)
+	exe, f, one := oneFunction(t)
+	offset, _ := f.FileOffset(one + 2)
 	frame := func(status uint32, id []byte, where uint64) []byte {
 		b := append(binary.LittleEndian.AppendUint32(nil, status), id...)
 		return binary.LittleEndian.AppendUint64(append(b, make([]byte, 20-len(id))...), where)
