@@ -19,7 +19,7 @@
 //	array_of_maps, hash_of_maps: the same with identities of maps (map_refer.c)
 //	queue, stack  as a hash: its keys are positions (map_queue.c)
 //	bloom_filter  header | bits
-//	hash          header | control | records | heads | free bits | spare bits | nodes
+//	hash          header | control | records | heads | free bits | spare bits | in doubt | nodes
 //	percpu_hash   the same, nodes without values | blocks
 //	lru_hash, lru_percpu_hash   as hash and percpu_hash, nodes with a word that counts uses
 //	lpm_trie      a hash of prefixes, nodes with the key as it was given

@@ -39,7 +39,7 @@ func (w *walk) evict() bool {
 		}
 		n = (uint64(node) + 1) % uint64(w.nnodes)
 		switch {
-		case w.inPool(freeNodes, node) || w.inPool(spareNodes, node):
+		case w.isPooled(node):
 		case inUse < lenient && w.u64(w.refAt(node)) != 0:
 			inUse++
 			w.unref(node)
@@ -66,7 +66,7 @@ func (w *walk) letGo(n uint32) bool {
 	frozen := at.freeze(uint32(at.next), abi.MAP_LINK_DELETED)
 	ours := frozen && at.takeOut(uint32(at.next))
 	if ours {
-		w.setHand(inHand(freeNodes, n))
+		w.hold(n, abi.MAP_HAND_LOCKED)
 	} else if frozen && !at.isLast() {
 		at.find() // unlinks what is marked
 	}

@@ -118,11 +118,11 @@ func (s Spec) writeHash(f *os.File) error {
 	}
 	bits := make([]byte, 16*l.words())
 	for n := range l.nnodes {
-		at := n / 8
+		at := 8 * uint64(n/abi.MAP_POOL_NODES)
 		if n >= s.MaxEntries {
-			at += uint32(8 * l.words())
+			at += 8 * l.words()
 		}
-		bits[at] |= 1 << (n % 8)
+		bits[at+uint64(n%abi.MAP_POOL_NODES/8)] |= 1 << (n % 8)
 	}
 	_, err := f.WriteAt(bits, int64(l.free))
 	return err

@@ -176,7 +176,7 @@ func TestMakeRefuses(t *testing.T) {
 		"an array of 4294967295 entries of 1073741824 bytes takes 4398046510080 MiB; at most 1024 MiB: use a smaller max_entries":   {Type: maps.Array, KeySize: 4, ValueSize: 1 << 30, MaxEntries: 1<<32 - 1},
 		"a hash has keys of 1 to 512 bytes, not 0":                                                                                  {Type: hash, ValueSize: 8, MaxEntries: 1},
 		"a hash has keys of 1 to 512 bytes, not 513":                                                                                {Type: hash, KeySize: 513, ValueSize: 8, MaxEntries: 1},
-		"a hash of 4294967295 entries of 1073741824 bytes takes 4398046674944 MiB; at most 1024 MiB: use a smaller max_entries":     {Type: hash, KeySize: 8, ValueSize: 1 << 30, MaxEntries: 1<<32 - 1},
+		"a hash of 4294967295 entries of 1073741824 bytes takes 4398046675968 MiB; at most 1024 MiB: use a smaller max_entries":     {Type: hash, KeySize: 8, ValueSize: 1 << 30, MaxEntries: 1<<32 - 1},
 		"values of a percpu_array have no bpf_spin_lock; those of an array or a hash may":                                           {Type: percpu, KeySize: 4, ValueSize: 8, MaxEntries: 1, Lock: 1},
 		"a bpf_spin_lock at byte 2 of a value of 8 bytes":                                                                           {Type: hash, KeySize: 4, ValueSize: 8, MaxEntries: 1, Lock: 3},
 		"a bpf_spin_lock at byte 8 of a value of 8 bytes":                                                                           {Type: maps.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1, Lock: 9},

@@ -186,7 +186,7 @@ func (s Spec) hashLayout(l *layout) {
 	l.records = l.control + abi.MAP_CTL_SIZE
 	l.buckets = l.records + abi.MAP_NRECORDS*abi.MAP_REC_SIZE
 	l.free = roundUp(l.buckets+8*(uint64(l.bucketMask)+1), 64)
-	l.nodes = roundUp(l.free+16*l.words(), 64)
+	l.nodes = roundUp(l.free+16*l.words()+8*abi.MAP_NLIMBO, 64)
 	l.size = l.nodes + nodes*uint64(l.nodeStride)
 	if s.Type.IsPerCPU() {
 		l.blocks(nodes)
@@ -196,7 +196,9 @@ func (s Spec) hashLayout(l *layout) {
 }
 
 // words is the length of the free bits, and of the spare bits behind them.
-func (l *layout) words() uint64 { return (uint64(l.nnodes) + 63) / 64 }
+func (l *layout) words() uint64 {
+	return (uint64(l.nnodes) + abi.MAP_POOL_NODES - 1) / abi.MAP_POOL_NODES
+}
 
 // Size is the size of the file.
 func (s Spec) Size() uint64 { return s.layout().size }

@@ -32,12 +32,6 @@ type walk struct {
 	oldest   bool // the last node is looked for, whatever its key
 }
 
-// pools of nodes
-const (
-	freeNodes  = 0
-	spareNodes = 1
-)
-
 // locked runs an operation of a hash, one at a time of all that are not programs.
 func (m *Map) locked(what string, do func(*walk) error, key []byte) error {
 	given := key
@@ -52,9 +46,8 @@ func (m *Map) locked(what string, do func(*walk) error, key []byte) error {
 			w.recover()
 		}
 		err := do(w)
-		if hand := w.hand(); hand != 0 {
-			w.give(poolOfHand(hand), uint32(hand)-1)
-			w.setHand(0)
+		if w.hand() != 0 {
+			w.giveUnused()
 		}
 		return err
 	})
@@ -82,50 +75,6 @@ func (w *walk) setSpare(v uint64)  { w.put64(w.record(nobody)+abi.MAP_REC_SPARE,
 func (w *walk) setHand(v uint64)   { w.put64(w.record(nobody)+abi.MAP_REC_HAND, v) }
 func (w *walk) setVictim(v uint64) { w.put64(w.record(nobody)+abi.MAP_REC_VICTIM, v) }
 
-// inHand is what says that a node of a pool is in our hand. Its place is not to be taken:
-// who writes from Go is soon done.
-func inHand(pool int, n uint32) uint64 {
-	if pool == spareNodes {
-		return abi.MAP_HAND_SPARE | uint64(n) + 1
-	}
-	return abi.MAP_HAND_LOCKED | uint64(n) + 1
-}
-
-func poolOfHand(hand uint64) int {
-	if hand&abi.MAP_HAND_SPARE != 0 {
-		return spareNodes
-	}
-	return freeNodes
-}
-
-func poolOfLink(link uint64) int {
-	if link&marks == abi.MAP_LINK_REPLACED {
-		return spareNodes
-	}
-	return freeNodes
-}
-
-// relinked is the link, changed to name another node: a new tag, no mark.
-func relinked(link uint64, n uint32) uint64 {
-	return link>>abi.MAP_LINK_TAG<<abi.MAP_LINK_TAG + 1<<abi.MAP_LINK_TAG + uint64(n)
-}
-
-func (m *Map) poolWord(pool int, n uint32) uint64 {
-	return m.free + 8*(uint64(pool)*m.words()+uint64(n)/64)
-}
-
-func (m *Map) inPool(pool int, n uint32) bool { return m.u64(m.poolWord(pool, n))>>(n%64)&1 != 0 }
-
-func (m *Map) give(pool int, n uint32) {
-	if n >= m.nnodes { // a spoilt record
-		return
-	}
-	m.change(m.poolWord(pool, n), func(old uint64) uint64 { return old | 1<<(n%64) })
-	if pool == freeNodes && m.spec.Type.isLRU() {
-		m.change(m.control+abi.MAP_CTL_FREED, func(old uint64) uint64 { return old + 1 })
-	}
-}
-
 // change sets a word that others change as well.
 func (m *Map) change(at uint64, how func(uint64) uint64) {
 	for {
@@ -138,14 +87,13 @@ func (m *Map) change(at uint64, how func(uint64) uint64) {
 // take gets a node of a pool into the hand.
 func (w *walk) take(pool int) bool {
 	for i := range uint32(w.words()) {
-		at := w.poolWord(pool, i*64)
-		for word := w.u64(at); word != 0 && w.budget > 0; word = w.u64(at) {
-			n := i*64 + uint32(bits.TrailingZeros64(word))
+		at := w.poolWord(pool, i*abi.MAP_POOL_NODES)
+		for word := w.u64(at); uint32(word) != 0 && w.budget > 0; word = w.u64(at) {
+			n := i*abi.MAP_POOL_NODES + uint32(bits.TrailingZeros64(word))
 			if n >= w.nnodes {
 				break
 			}
-			w.setHand(inHand(pool, n))
-			if w.cas(at, word, word&(word-1)) {
+			if w.takeNode(n, kindOf(pool), at, word) {
 				return true
 			}
 			w.budget--
@@ -190,7 +138,7 @@ func (w *walk) find() (found, ok bool) {
 
 func (w *walk) unlinkMarked() bool {
 	after := relinked(w.link, uint32(w.next))
-	w.setVictim(uint64(w.n) + 1)
+	w.setVictim(nameOf(w.n, w.next))
 	done := w.cas(w.at, w.link, after)
 	if done {
 		w.give(poolOfLink(w.next), w.n)
@@ -232,9 +180,11 @@ func (w *walk) update(value []byte, flags uint64) error {
 	}
 }
 
-func (w *walk) fill(n, next uint32, value []byte, used uint64) {
+// fill fills the node, which has the tag of its name then.
+func (w *walk) fill(name uint64, next uint32, value []byte, used uint64) {
+	n := numberOf(name)
 	at := w.node(n)
-	w.put64(at, relinked(w.u64(at), next))
+	w.put64(at, name&^(tagOne-1)|uint64(next))
 	w.write(at+8, w.key)
 	if w.spec.Type == LPMTrie {
 		w.write(at+8+uint64(padded(w.spec.KeySize)), w.given)
@@ -254,11 +204,12 @@ func (w *walk) insert(value []byte) (done bool, errno unix.Errno) {
 	if w.spec.Type == LPMTrie {
 		w.noteLength(lengthOf(w.key))
 	}
-	n := uint32(w.hand()) - 1
+	name := w.anew(w.hand(), w.setHand)
+	n := numberOf(name)
 	if n >= w.nnodes {
 		return false, unix.EBUSY
 	}
-	w.fill(n, uint32(w.first), value, 0)
+	w.fill(name, uint32(w.first), value, 0)
 	if !w.cas(w.head, w.first, relinked(w.first, n)) {
 		return false, 0
 	}
@@ -306,39 +257,39 @@ func (w *walk) isLast() bool { return uint32(w.next) >= w.nnodes }
 
 // freeze freezes the node's own link, so that it names next.
 func (w *walk) freeze(next uint32, mark uint64) bool {
-	w.setVictim(uint64(w.n) + 1)
+	w.setVictim(nameOf(w.n, w.next+tagOne))
 	return w.isLast() || w.cas(w.node(w.n), w.next, relinked(w.next, next)|mark)
 }
 
 func (w *walk) takeOut(next uint32) bool { return w.cas(w.at, w.link, relinked(w.link, next)) }
 
-// replacement is the node in hand, or the spare.
-func (w *walk) replacement() (uint32, bool) {
+// replacement names the node in hand, or the spare.
+func (w *walk) replacement() uint64 {
 	if w.hand() == 0 && w.spare() == 0 {
 		if w.take(spareNodes) {
-			w.setSpare(uint64(uint32(w.hand())))
+			w.setSpare(w.hand() &^ kinds)
 			w.setHand(0)
 		} else {
 			w.take(freeNodes)
 		}
 	}
-	n := uint32(w.spare()) - 1
 	if hand := w.hand(); hand != 0 {
-		n = uint32(hand) - 1
+		return w.anew(hand, w.setHand)
 	}
-	return n, n < w.nnodes
+	return w.anew(w.spare(), w.setSpare)
 }
 
 func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
-	n, ok := w.replacement()
-	if !ok {
+	name := w.replacement()
+	n := numberOf(name)
+	if n >= w.nnodes {
 		return false, unix.EBUSY
 	}
 	mark, spare := uint64(marks), w.hand() == 0
 	if spare {
 		mark = abi.MAP_LINK_REPLACED
 	}
-	w.fill(n, uint32(w.next), value, 1)
+	w.fill(name, uint32(w.next), value, 1)
 	if !w.freeze(n, mark) {
 		w.setVictim(0)
 		return false, 0
@@ -348,20 +299,19 @@ func (w *walk) replace(value []byte) (done bool, errno unix.Errno) {
 		w.setVictim(0)
 		return false, 0
 	}
-	old := w.n
-	if !ours {
-		w.sweep()
-	}
 	switch {
 	case spare && ours:
-		w.setSpare(uint64(old) + 1)
+		w.setSpare(nameOf(w.n, w.next+2*tagOne))
 	case spare:
 		w.setSpare(0)
 	case ours:
-		w.give(freeNodes, old)
+		w.give(freeNodes, w.n)
 	}
 	w.setVictim(0)
 	w.setHand(0)
+	if !ours {
+		w.sweep()
+	}
 	return true, 0
 }
 

@@ -317,22 +317,24 @@
 #define MAP_LINK_REPLACED 0x200000000 /* bit 33: ... is replaced by the node this link names */
 #define MAP_LINK_TAG 34 /* shift: counts the changes of the link */
 
-/* what a lease has in hand: 64 bytes; the last record is for writers without a lease */
+/* what a lease has in hand: 64 bytes; the last record is for writers without a lease. A
+ * name of a node: its number + 1; MAP_HAND_*; from MAP_LINK_TAG on a tag */
 #define MAP_NRECORDS 513
 #define MAP_REC_SIZE 64
-#define MAP_REC_SPARE 0  /* u64: node + 1 for the next update */
-#define MAP_REC_HAND 8   /* u64: node + 1 that is taken or filled; MAP_HAND_SPARE: for REC_SPARE */
-#define MAP_REC_VICTIM 16 /* u64: node + 1 that is unlinked */
+#define MAP_REC_SPARE 0  /* u64: name of a node for the next update */
+#define MAP_REC_HAND 8   /* u64: name of what is taken or filled; MAP_HAND_SPARE: for REC_SPARE */
+#define MAP_REC_VICTIM 16 /* u64: name of what is unlinked */
 #define MAP_REC_CURSOR 24 /* u64: word of the free bits where to look first */
 #define MAP_REC_FAILURES 32 /* u64: how often there was no node */
 #define MAP_REC_SEEN 40 /* u64: MAP_CTL_FREED + 1 when no free node was left */
 #define MAP_REC_BUCKET 48 /* u32: the chain that REC_HAND is for */
 #define MAP_REC_TURN 52   /* u32: counts what is in REC_HAND */
-#define MAP_REC_THEFT 56  /* u64: lease + 1 whose place is being taken, and the turn of its hand; 0: none */
+#define MAP_REC_THEFT 56  /* u64: lease + 1 whose place is being taken, and the tag of its hand; 0: none */
 #define MAP_HAND_SPARE 0x100000000  /* bit 32: the node goes to the spare ones */
-#define MAP_HAND_LOCKED 0x200000000 /* bit 33: its place is not to be taken; with MAP_HAND_SPARE it was */
-#define MAP_HAND_TURN 34  /* shift: REC_TURN; where the place was taken 10 bits of the thief's lease, then REC_TURN */
-#define MAP_HAND_THIEF 10
+#define MAP_HAND_LOCKED 0x200000000 /* bit 33: its place is not to be taken; with MAP_HAND_SPARE it was: then */
+#define MAP_HAND_THIEF 10 /* so many bits of the tag are the thief's lease, and the tag's low ones follow */
+#define MAP_POOL_NODES 32 /* of a word of a pool: its low bits; the high ones count what was given to it */
+#define MAP_NLIMBO 64     /* behind the pools: u64: names of nodes that may be nobody's, as a hand has them */
 
 /* a ring: see maps/ringbuf/doc.go */
 #define MAP_RING_CONSUMER 8192 /* u64: bytes given back to producers */

@@ -48,7 +48,7 @@ static HOT u64 node_size(const struct map_header *h)
 
 static HOT int is_hash(const struct map_header *h)
 {
-	u64 key = padded(h->key_size), words = ((u64)h->nnodes + 63) / 64;
+	u64 key = padded(h->key_size), words = ((u64)h->nnodes + MAP_POOL_NODES - 1) / MAP_POOL_NODES;
 	int per_cpu = h->type == TYPE_PERCPU_HASH || h->type == TYPE_LRU_PERCPU_HASH;
 
 	if (!has_key(h) || h->bucket_mask & (h->bucket_mask + 1ul) || h->value_at != 8 + (h->type == TYPE_LPM_TRIE ? 2 * key : key))
@@ -57,7 +57,7 @@ static HOT int is_hash(const struct map_header *h)
 		return 0;
 	if (!has_control(h) || !inside(h, h->records, MAP_NRECORDS, MAP_REC_SIZE) || !inside(h, h->buckets, h->bucket_mask + 1ul, 8))
 		return 0;
-	return inside(h, h->free, 2 * words, 8) && inside(h, h->nodes, h->nnodes, h->node_stride) &&
+	return inside(h, h->free, 2 * words + MAP_NLIMBO, 8) && inside(h, h->nodes, h->nnodes, h->node_stride) &&
 	       (!per_cpu || has_blocks(h, h->nnodes));
 }
 

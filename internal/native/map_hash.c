@@ -43,8 +43,9 @@
  * Who finds no free node while another one has it in hand, and may yet find its key
  * inserted, takes its place: map_steal.c.
  *
- * The next who uses the lease finds them when its holder was killed; map_lost.c finds
- * out whose the nodes are. Killed anywhere, an operation has happened or has not:
+ * each by a name with a tag. The next who uses the lease finds them when its holder was
+ * killed; map_lost.c finds out whose the nodes are, by the tags. Killed anywhere, an
+ * operation has happened or has not:
  *
  *   before the change      the key is as it was; hand or victim names a node of ours,
  *                          or one that is in its place
@@ -53,6 +54,9 @@
  *   behind the unlinking   victim names the node
  *   behind giving it       its bit is set, or it is the spare: victim names nothing
  *                          that could be lost
+ *
+ * A word of a pool counts what was given to it: who takes a node knows that it was there
+ * all the while, so it has the tag that was read.
  *
  * A value is written before its node is published. A program that holds a pointer to
  * a value when the node is removed writes into a node that may be used again: as the
@@ -106,6 +110,14 @@ INLINE int same_key(const struct walk *w)
 	return w->brief ? load8(w->node->key) == w->word : same_long_key(w->h, w->node, w->key);
 }
 
+INLINE void be_ready(struct map_header *h, struct map_record *mine, u32 lease)
+{
+	if (unlikely(!mine->turn))
+		bpftime_hand_known(h, mine);
+	if (unlikely(mine->hand | mine->victim))
+		bpftime_hash_recover(h, lease);
+}
+
 INLINE struct walk begin(struct map_header *h, const u8 *key, u32 lease, int brief)
 {
 	struct walk w = {.h = h, .mine = map_record(h, lease), .key = key, .lease = lease, .budget = BUDGET, .brief = brief};
@@ -116,8 +128,7 @@ INLINE struct walk begin(struct map_header *h, const u8 *key, u32 lease, int bri
 	} else {
 		w.head = map_head(h, map_hash(h, key));
 	}
-	if (unlikely(w.mine->hand | w.mine->victim))
-		bpftime_hash_recover(h, lease);
+	be_ready(h, w.mine, lease);
 	return w;
 }
 
@@ -135,7 +146,7 @@ static HOT u64 unlink_marked(struct map_header *h, struct map_record *mine, u64 
 {
 	u64 after = relinked(link, NODE(next));
 
-	store(&mine->victim, NODE(link) + 1ul);
+	store(&mine->victim, map_name(NODE(link), next));
 	if (cas(at, link, after))
 		map_give(h, pool_of(next), NODE(link));
 	else
@@ -277,11 +288,10 @@ INLINE int take_free(struct map_header *h, struct map_record *mine)
 	if (unlikely(at >= map_words(h)))
 		return bpftime_pool_search(h, mine);
 	word = load(&words[at]);
-	node = at * 64 + (u64)__builtin_ctzl(word | 1ul << 63);
-	if (unlikely(!word || node >= h->nnodes))
+	node = map_first(at, word);
+	if (unlikely(node >= h->nnodes))
 		return bpftime_pool_search(h, mine);
-	map_hold(mine, 0, node);
-	return likely(cas(&words[at], word, word & (word - 1))) || bpftime_pool_search(h, mine);
+	return likely(map_take(h, mine, 0, node, &words[at], word)) || bpftime_pool_search(h, mine);
 }
 
 /* The values of node n are zero in every block that a lease ever had, and value in
@@ -308,11 +318,13 @@ static HOT void fill_more(struct map_header *h, struct map_node *node, const u8 
 		store(map_ref(h, node), (u64)used);
 }
 
-INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value, int used)
+/* The node has the tag of its name then. */
+INLINE int fill(struct walk *w, u64 name, u32 next, const u8 *value, int used)
 {
+	u32 n = NODE(name) - 1;
 	struct map_node *node = map_node(w->h, n);
 
-	store(&node->link, relinked(node->link, next));
+	store(&node->link, (name & -TAG) | next);
 	barrier();
 	if (w->brief)
 		store8(node->key, w->word);
@@ -328,30 +340,41 @@ INLINE int fill(struct walk *w, u32 n, u32 next, const u8 *value, int used)
 
 /* ---- the three changes. What is in the record may have been spoilt. ---- */
 
-/* Says what for, first: map_steal.c. */
+#define FULL_COSTS 1024 /* of the budget */
+
+/* For another entry there was no room, at a moment when nobody had inserted the key. */
+INLINE int no_room(struct walk *w)
+{
+	if (w->h->type == TYPE_QUEUE || w->h->type == TYPE_STACK || load(w->head) == w->first)
+		return FULL;
+	w->budget = w->budget > FULL_COSTS ? w->budget - FULL_COSTS : 1;
+	return AGAIN;
+}
+
+/* For which chain is said: map_steal.c. */
 INLINE int take(struct walk *w)
 {
-	w->mine->bucket = (u32)(w->head - (u64 *)map_at(w->h, w->h->buckets));
-	if (unlikely(!w->mine->turn))
-		bpftime_hand_known(w->h, w->mine);
 	return unlikely(is_lru(w->h)) ? bpftime_lru_node(w->h, w->mine, w->lease) : take_free(w->h, w->mine);
 }
 
 INLINE int insert(struct walk *w, const u8 *value)
 {
 	int taken = 1;
-	u32 n;
+	u64 hand;
 
+	w->mine->bucket = (u32)(w->head - (u64 *)map_at(w->h, w->h->buckets));
 	if (unlikely(w->mine->hand) && !bpftime_hand_renew(w->mine))
 		bpftime_pool_give_back(w->h, w->mine);
 	if (!w->mine->hand)
 		taken = take(w);
-	if (unlikely(taken != 1)) /* full; and nobody has inserted the key meanwhile */
-		return taken ? NO_NODE : NODE(load(w->head)) == NODE(w->first) ? FULL : AGAIN;
-	n = NODE(w->mine->hand) - 1;
-	if (n >= w->h->nnodes || !fill(w, n, NODE(w->first), value, 0))
+	if (unlikely(taken != 1))
+		return taken ? NO_NODE : no_room(w);
+	hand = load(&w->mine->hand);
+	if (unlikely(hand & MAP_HAND_SPARE)) /* stolen */
+		return AGAIN;
+	if (NODE(hand) - 1 >= w->h->nnodes || !fill(w, hand, NODE(w->first), value, 0))
 		return NO_NODE;
-	if (!cas(w->head, w->first, relinked(w->first, n)))
+	if (!cas(w->head, w->first, relinked(w->first, NODE(hand) - 1)))
 		return AGAIN;
 	store(&w->mine->hand, 0);
 	return DONE;
@@ -363,7 +386,7 @@ INLINE int is_last(struct walk *w) { return NODE(w->next) >= w->h->nnodes; }
  * happens to the node from here on, our record names it. */
 INLINE int freeze(struct walk *w, u32 next, u64 mark)
 {
-	store(&w->mine->victim, NODE(w->link) + 1ul);
+	store(&w->mine->victim, map_name(NODE(w->link), w->next + TAG));
 	return is_last(w) || cas(&w->node->link, w->next, relinked(w->next, next) | mark);
 }
 
@@ -377,11 +400,19 @@ INLINE int again(struct walk *w)
 	return AGAIN;
 }
 
+/* For nothing, and what names the node that was filled says another tag from here on. */
+INLINE int again_anew(struct walk *w, u64 *field)
+{
+	store(field, *field + TAG);
+	return again(w);
+}
+
 INLINE int replace(struct walk *w, const u8 *value)
 {
 	struct map_record *r = w->mine;
 	int spare, ours;
-	u64 n;
+	u64 *field, name;
+	u32 n;
 
 	if (unlikely(!r->hand && !r->spare))
 		bpftime_pool_replacement(w->h, r);
@@ -390,24 +421,28 @@ INLINE int replace(struct walk *w, const u8 *value)
 		return AGAIN;
 	}
 	spare = !r->hand;
-	n = (spare ? r->spare : NODE(r->hand)) - 1ul;
+	field = spare ? &r->spare : &r->hand;
+	if (!spare) /* an insertion may have filled it */
+		store(field, *field + TAG);
+	name = *field;
+	n = NODE(name) - 1;
 	if (n >= w->h->nnodes)
 		return NO_NODE;
-	fill(w, (u32)n, NODE(w->next), value, 1);
-	if (!freeze(w, (u32)n, spare ? MAP_LINK_REPLACED : MARKS))
-		return again(w);
-	ours = take_out(w, (u32)n);
+	fill(w, name, NODE(w->next), value, 1);
+	if (!freeze(w, n, spare ? MAP_LINK_REPLACED : MARKS))
+		return again_anew(w, field);
+	ours = take_out(w, n);
 	if (!ours && is_last(w))
-		return again(w);
-	if (unlikely(!ours))
-		bpftime_hash_sweep(w->h, w->key, w->lease);
+		return again_anew(w, field);
 	if (spare)
-		store(&r->spare, ours ? NODE(w->link) + 1ul : 0);
+		store(&r->spare, ours ? map_name(NODE(w->link), w->next + 2 * TAG) : 0);
 	else if (ours)
 		map_give(w->h, FREE, NODE(w->link));
 	store(&r->victim, 0);
 	if (!spare)
 		store(&r->hand, 0);
+	if (unlikely(!ours)) /* names victims of its own: so nothing of ours is in the record by now */
+		bpftime_hash_sweep(w->h, w->key, w->lease);
 	return DONE;
 }
 
@@ -545,13 +580,21 @@ INLINE int leave_with(struct walk *w, u8 *to, int removes)
 	return removes ? discard(w) : DONE;
 }
 
-INLINE struct walk begin_at(struct map_header *h, const u64 *key, u32 lease) { return begin(h, (const u8 *)key, lease, 1); }
-
-/* The same walk, to what its key is now. */
+/* A walk to what its key is now. */
 INLINE void aim(struct walk *w, u64 pos)
 {
 	w->word = pos;
 	w->head = map_head(w->h, mix(w->h->seed ^ pos, GOLDEN));
+}
+
+/* Its keys have 8 bytes. */
+INLINE struct walk begin_at(struct map_header *h, const u64 *key, u32 lease)
+{
+	struct walk w = {.h = h, .mine = map_record(h, lease), .key = (const u8 *)key, .lease = lease, .budget = BUDGET, .brief = 1};
+
+	aim(&w, *key);
+	be_ready(h, w.mine, lease);
+	return w;
 }
 
 HOT u64 bpftime_queue_push(struct map_header *h, const u8 *value, u32 lease)

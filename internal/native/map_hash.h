@@ -41,12 +41,24 @@ INLINE struct map_node *map_node(struct map_header *h, u64 n) { return (struct m
 /* The link, changed to name another node: a new tag, no mark. */
 INLINE u64 relinked(u64 link, u32 n) { return (link >> MAP_LINK_TAG << MAP_LINK_TAG) + (1ul << MAP_LINK_TAG) + n; }
 
-INLINE u32 map_words(const struct map_header *h) { return (h->nnodes + 63) / 64; }
+INLINE u32 map_words(const struct map_header *h) { return (h->nnodes + MAP_POOL_NODES - 1) / MAP_POOL_NODES; }
 INLINE u64 *map_pool(struct map_header *h, enum pool p) { return (u64 *)map_at(h, h->free) + p * (u64)map_words(h); }
 
+/* Behind the pools: names of nodes of which it could not be told whose they are. */
+INLINE u64 *map_limbo(struct map_header *h) { return map_pool(h, FREE) + 2 * (u64)map_words(h); }
+
+INLINE u64 map_bit(u64 n) { return 1ul << n % MAP_POOL_NODES; }
+/* The first node of a word of a pool, the at-th one; nnodes or more: there is none. */
+INLINE u32 map_first(u64 at, u64 word) { return (u32)word ? (u32)at * MAP_POOL_NODES + (u32)__builtin_ctz((u32)word) : 1u << 31; }
+
+/* Counts it, so that who takes a node of the word knows that it was there all the while. */
 INLINE void map_give(struct map_header *h, enum pool p, u64 n)
 {
-	__atomic_fetch_or(&map_pool(h, p)[n / 64], 1ul << n % 64, __ATOMIC_ACQ_REL);
+	u64 *at = &map_pool(h, p)[n / MAP_POOL_NODES], word;
+
+	do
+		word = load(at);
+	while (!cas(at, word, (word | map_bit(n)) + (1ul << MAP_POOL_NODES)));
 	if (p == FREE && is_lru(h))
 		map_count(&map_control(h)->freed);
 }
@@ -59,12 +71,38 @@ INLINE u64 *map_ref(struct map_header *h, struct map_node *node) { return (u64 *
 /* Where the node goes that was marked so. */
 INLINE enum pool pool_of(u64 link) { return (link & MARKS) == MAP_LINK_REPLACED ? SPARES : FREE; }
 
-#define STOLEN (MAP_HAND_SPARE | MAP_HAND_LOCKED)
+/* A *name* is what a record says of a node: its number + 1, what a hand holds it for, and
+ * a tag, as links have one. Of several names of a node the latest is right: map_lost.c. */
+#define TAG (1ul << MAP_LINK_TAG)
+INLINE u64 map_name(u64 n, u64 tags) { return (n + 1) | (tags & -TAG); }
+INLINE u32 tag_of(u64 word) { return (u32)(word >> MAP_LINK_TAG); }
+/* How much later is tag a than b? */
+INLINE int tag_since(u32 a, u32 b) { return (int)((a - b) << 2) / 4; }
 
-/* Node n comes into the hand, or we try; kind are flags. The chain it is for is known. */
-INLINE void map_hold(struct map_record *mine, u64 kind, u64 n)
+#define KIND (MAP_HAND_SPARE | MAP_HAND_LOCKED)
+#define STOLEN KIND
+
+/* A node that was found in a pool, or that we took out of its chain, comes into the hand,
+ * or we try: a name later than any that it had. The chain it is for is known. */
+INLINE void map_hold(struct map_header *h, struct map_record *mine, u64 kind, u64 n)
 {
-	store(&mine->hand, (n + 1) | kind | (u64)++mine->turn << MAP_HAND_TURN);
+	u64 name = map_name(n, load(&map_node(h, n)->link) + 2 * TAG) | kind;
+
+	mine->turn++;
+	store(&mine->hand, name);
+}
+
+/* Node n of a word of a pool comes into the hand. The tag is read before the word is
+ * found as it was: so no name is later than those of who had the node meanwhile. */
+INLINE int map_take(struct map_header *h, struct map_record *mine, u64 kind, u64 n, u64 *at, u64 word)
+{
+	u64 name = map_name(n, load(&map_node(h, n)->link) + 2 * TAG) | kind;
+
+	if (unlikely(load(at) != word))
+		return 0;
+	mine->turn++;
+	store(&mine->hand, name);
+	return cas(at, word, word & ~map_bit(n));
 }
 
 INLINE u32 lease_of(struct map_header *h, struct map_record *mine) { return (u32)(mine - map_record(h, 0)); }
@@ -75,10 +113,15 @@ INLINE u32 lease_of(struct map_header *h, struct map_record *mine) { return (u32
  * the spare instead. Then its bit is gone. 0: there is none; -1: it is not known. */
 HIDDEN int bpftime_pool_search(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_replacement(struct map_header *h, struct map_record *mine);
+/* Nodes in doubt of which it can be told by now go to their pools. Nothing is in hand. */
+HIDDEN void bpftime_pool_sweep(struct map_header *h, struct map_record *mine);
 HIDDEN void bpftime_pool_give_back(struct map_header *h, struct map_record *mine);
 
-HIDDEN int bpftime_is_linked(struct map_header *h, u32 n);
-HIDDEN int bpftime_is_ours(struct map_header *h, u32 lease, u64 number);
+/* Is the node alone the record's, that says so by this name? */
+enum whose { NOT_OURS, UNSURE, OURS };
+HIDDEN enum whose bpftime_whose(struct map_header *h, u32 lease, u64 name);
+HIDDEN int bpftime_is_doubted(struct map_header *h, u64 name);
+HIDDEN u64 bpftime_tag_of_name(struct map_header *h, u64 name);
 
 /* map_steal.c */
 HIDDEN int bpftime_hand_renew(struct map_record *mine);

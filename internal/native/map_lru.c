@@ -72,11 +72,11 @@ static HOT int let_go(struct map_header *h, struct map_record *mine, u32 lease, 
 	if (!stand_at(h, n, lease, &p))
 		return 0;
 	last = NODE(p.next) >= h->nnodes;
-	store(&mine->victim, n + 1ul);
+	store(&mine->victim, map_name(n, p.next + TAG));
 	if (last || cas(&node->link, p.next, relinked(p.next, NODE(p.next)) | MAP_LINK_DELETED)) {
 		ours = cas(p.at, p.link, relinked(p.link, NODE(p.next)));
 		if (ours)
-			map_hold(mine, 0, n);
+			map_hold(h, mine, 0, n);
 		else if (!last)
 			bpftime_hash_sweep(h, node->key, lease);
 	}
@@ -88,14 +88,12 @@ static HOT int let_go(struct map_header *h, struct map_record *mine, u32 lease, 
 static HOT u32 next_used(struct map_header *h, u32 n)
 {
 	u64 *words = map_pool(h, FREE);
-	u32 nwords = map_words(h), at = n / 64;
-	u64 mask = ~0ul << n % 64;
+	u32 nwords = map_words(h), at = n / MAP_POOL_NODES, mask = ~0u << n % MAP_POOL_NODES;
 
-	for (u32 i = 0; i <= nwords; i++, mask = ~0ul) {
-		u64 used = ~(load(&words[at]) | load(&words[nwords + at])) & mask;
-		u32 node = at * 64 + (u32)__builtin_ctzl(used | 1ul << 63);
+	for (u32 i = 0; i <= nwords; i++, mask = ~0u) {
+		u32 node = map_first(at, ~(load(&words[at]) | load(&words[nwords + at])) & mask);
 
-		if (used && node < h->nnodes)
+		if (node < h->nnodes)
 			return node;
 		at = at + 1 < nwords ? at + 1 : 0;
 	}

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -64,6 +65,21 @@ func build(t testing.TB, source string, flags ...string) string {
 		t.Fatal(err)
 	}
 	return program
+}
+
+// bounded ends a process that has not ended by itself in minutes, and says in which system call, or none, it was.
+func bounded(t testing.TB, c *exec.Cmd) *exec.Cmd {
+	most := 4 * time.Minute
+	if os.Getenv(torture) != "" {
+		most = time.Hour
+	}
+	timer := time.AfterFunc(most, func() {
+		where, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", c.Process.Pid))
+		t.Errorf("%v hangs: %s", c.Args, where)
+		c.Process.Kill()
+	})
+	t.Cleanup(func() { timer.Stop() })
+	return c
 }
 
 // shared is a directory in memory, where map files live outside of tests as well.
