@@ -19,14 +19,15 @@ c_warnings=(-Wall -Wextra -Werror)
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 nobody=65534
 # What is worth running again without privilege: the packages that start the agent.
-unprivileged=(./tests/signals/... ./tests/hosts/... ./tests/bench/... ./preload/... ./cmd/bpftime/... ./tests/objects/... ./tests/applier/...)
+unprivileged=(./tests/signals/... ./tests/hosts/... ./tests/bench/... ./preload/... ./cmd/bpftime/... ./tests/objects/... ./tests/applier/...
+	./tests/syscalls/... ./tests/registers/... ./examples/...)
 
 usage() {
 	cat <<'END'
 usage: ./build.sh [VERB]
 
   build     the agent build/libbpftime-agent.so and the command build/bpftime (the default); needs Go and gcc
-  demo      build, and run eBPF programs in sort, perl and bash, which know nothing of it
+  demo      build, and run eBPF programs in sort, perl, ls and bash, which know nothing of it
   test      every check and test with reduced counts, less than 40 minutes; as root also as an unprivileged user
   bench     cost of probes, maps, helpers, start-up and memory, and of programs beside native code; [--short] [--json FILE]
   torture   the tests with their full counts; hours
@@ -233,6 +234,13 @@ verb_demo() {
 	say "They time a function in perl, which writes 5000 times."
 	show "build/bpftime run funclatency libc:write -- perl -e 'syswrite STDOUT, q(.) for 1..5000' >/dev/null"
 	"$out/bpftime" run funclatency libc:write -- perl -e 'syswrite STDOUT, q(.) for 1..5000' >/dev/null
+
+	say
+	say "They see system calls: which of them take ls longest, and what a shell starts."
+	show "build/bpftime run syscount -L -T 5 -- ls -R /etc >/dev/null"
+	"$out/bpftime" run syscount -L -T 5 -- ls -R /etc >/dev/null
+	show "build/bpftime run execsnoop -- bash -c 'seq 5 | sort -r | tail -n 1'"
+	"$out/bpftime" run execsnoop -- bash -c 'seq 5 | sort -r | tail -n 1'
 
 	cat >"$dir/demo.yaml" <<'END'
 session: demo
