@@ -3,6 +3,7 @@ package syscalls
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,7 +32,11 @@ func newWitness(t *testing.T, c host.Cmd) *witness {
 	marker := host.Plugin(t, "marker.c", "marker.so")
 	w := &witness{c, filepath.Dir(c.Dir)}
 	run := filepath.Join(w.dir, "run")
-	if err := os.Mkdir(run, 0o700); err != nil {
+	err := errors.Join(os.Mkdir(run, 0o700), os.WriteFile(w.logFile(), nil, 0o600))
+	if c.User != nil {
+		err = errors.Join(err, os.Chown(run, int(c.User.UID), int(c.User.GID)), os.Chown(w.logFile(), int(c.User.UID), int(c.User.GID)))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.Args = []string{"strace", "-f", "-i", "-qq", "-o", w.logFile()}
@@ -239,7 +244,9 @@ func (r *reader) end(pid, name, rest string) {
 	case name == "restart_syscall":
 		name = r.interrupted[pid]
 	}
-	delete(r.interrupted, pid)
+	if r.interrupted[pid] == name { // and not what the handler does meanwhile
+		delete(r.interrupted, pid)
+	}
 	r.ended(pid, name, rest)
 }
 
