@@ -180,22 +180,29 @@ func (t taps) Close() error {
 }
 
 func tapCalls() (io.Closer, error) {
+	var t taps
+	for _, name := range []string{"sys_enter", "sys_exit"} {
+		one, err := tapRaw(name, asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()})
+		t = append(t, one...)
+		if err != nil {
+			return nil, errors.Join(err, t.Close())
+		}
+	}
+	return t, nil
+}
+
+// tapRaw has the kernel run a program at a raw tracepoint until it is closed.
+func tapRaw(name string, instructions asm.Instructions) (taps, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("kernel eBPF is not to be had here: %w", err)
 	}
-	var t taps
-	for _, name := range []string{"sys_enter", "sys_exit"} {
-		program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.RawTracepoint, License: "MIT",
-			Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}})
-		if err != nil {
-			return nil, errors.Join(err, t.Close())
-		}
-		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: program})
-		t = append(t, program)
-		if err != nil {
-			return nil, errors.Join(err, t.Close())
-		}
-		t = append(t, l)
+	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.RawTracepoint, License: "MIT", Instructions: instructions})
+	if err != nil {
+		return nil, err
 	}
-	return t, nil
+	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: program})
+	if err != nil {
+		return taps{program}, err
+	}
+	return taps{program, l}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -18,9 +19,10 @@ type Report struct {
 
 // Group is one table. All its rows were sampled interleaved.
 type Group struct {
-	Title string `json:"title"`
-	Unit  string `json:"unit"`
-	Rows  []Row  `json:"rows"`
+	Title string   `json:"title"`
+	Unit  string   `json:"unit"`
+	Notes []string `json:"notes,omitempty"` // what else was seen meanwhile
+	Rows  []Row    `json:"rows"`
 }
 
 // Row is one line: a figure, or the reason why there is none.
@@ -29,6 +31,7 @@ type Row struct {
 	Label  string  `json:"label"`
 	Goal   goal    `json:"goal,omitzero"`
 	Figure *Figure `json:"figure,omitempty"`
+	Paired *Paired `json:"paired,omitempty"` // instead, in a table of pairs
 	Absent string  `json:"absent,omitempty"` // why it was not measured
 	Failed string  `json:"failed,omitempty"` // what was wrong with it
 }
@@ -133,14 +136,27 @@ func (g Group) print(out io.Writer) {
 	if g.Unit != "" {
 		title += ", " + g.Unit
 	}
-	header := fmt.Sprintf(rowFormat, title, "min", "median", "Δ min", "Δ median", "× limit", "quiet", "goal")
-	fmt.Fprintf(out, "\n%s\n", strings.TrimSpace(header))
+	fmt.Fprintf(out, "\n%s\n", strings.TrimSpace(g.header(title)))
+	for _, note := range g.Notes {
+		fmt.Fprintln(out, note)
+	}
 	for _, r := range g.Rows {
 		r.print(out)
 	}
 }
 
+func (g Group) header(title string) string {
+	if slices.ContainsFunc(g.Rows, func(r Row) bool { return r.Paired != nil }) {
+		return pairedHeader(title)
+	}
+	return fmt.Sprintf(rowFormat, title, "min", "median", "Δ min", "Δ median", "× limit", "quiet", "goal")
+}
+
 func (r Row) print(out io.Writer) {
+	if r.Paired != nil {
+		r.Paired.print(out, r)
+		return
+	}
 	if r.Figure == nil {
 		fmt.Fprintf(out, "  %-42s   %s\n", r.Label, strings.TrimSpace(r.Absent+" "+failedPrefix(r.Failed)))
 		return
