@@ -2,12 +2,11 @@ package attach
 
 import (
 	"encoding/hex"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/bpftime-go/bpftime/elfsym"
+	"github.com/bpftime-go/bpftime/session"
 	"github.com/bpftime-go/bpftime/syscallhook"
 )
 
@@ -24,27 +23,7 @@ func (c *compiler) siteList(m *elfsym.Module) ([]syscallhook.Site, error) {
 	}
 	sites, err := syscallhook.Find(m.File)
 	if err == nil && name != "" {
-		_ = keep(path, syscallhook.Marshal(sites)) // who cannot keep them does without
+		_ = session.Keep(path, syscallhook.Marshal(sites)) // who cannot keep them does without
 	}
 	return sites, err
-}
-
-// keep leaves a file in a directory of the session, which comes into its place whole.
-func keep(path string, b []byte) error {
-	dir, name := filepath.Split(path)
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	f, err := os.CreateTemp(dir, "."+name+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/bpftime-go/bpftime/internal/abi"
+	"github.com/bpftime-go/bpftime/session"
 )
 
 // keepTypes leaves the object's BTF in the session, `btf/OBJECT`, for who reads its
@@ -30,5 +31,5 @@ func (l *loaded) writeTypes(dir, name string) error {
 	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, raw) {
 		return nil
 	}
-	return keep(path, raw)
+	return session.Keep(path, raw)
 }

@@ -29,13 +29,13 @@ const (
 
 // KeepModules writes the modules of a process.
 func KeepModules(dir string, pid int, list []Module) error {
-	return keepModules(filepath.Join(dir, "modules"), pid, describe(list))
+	return Keep(modulesFile(dir, pid), describe(list))
 }
 
 // AddModules adds modules to those that the process has left, as far as there is room.
 func AddModules(dir string, pid int, list []Module) error {
-	dir = filepath.Join(dir, "modules")
-	before, err := os.ReadFile(filepath.Join(dir, fmt.Sprint(pid%keptModules)))
+	path := modulesFile(dir, pid)
+	before, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("session: %w", err)
 	}
@@ -43,7 +43,7 @@ func AddModules(dir string, pid int, list []Module) error {
 	if len(all) > maxModules {
 		return fmt.Errorf("session: the modules of process %d take more than %d bytes", pid, maxModules)
 	}
-	return keepModules(dir, pid, all)
+	return Keep(path, all)
 }
 
 func describe(list []Module) []byte {
@@ -56,23 +56,8 @@ func describe(list []Module) []byte {
 	return b.Bytes()
 }
 
-func keepModules(dir string, pid int, lines []byte) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("session: %w", err)
-	}
-	f, err := os.CreateTemp(dir, ".")
-	if err != nil {
-		return fmt.Errorf("session: %w", err)
-	}
-	_, err = f.Write(lines)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, fmt.Sprint(pid%keptModules)))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("session: %w", err)
-	}
-	return nil
+func modulesFile(dir string, pid int) string {
+	return filepath.Join(dir, "modules", fmt.Sprint(pid%keptModules))
 }
 
 // Modules are those of all processes that left them. What is no list is passed over.
