@@ -84,6 +84,15 @@ struct module {
 	u32 id_len;   /* 0: it has none */
 	const u8 *id; /* build-id, in the module */
 };
+struct file_id { /* of a module's file; inode 0: none */
+	u64 inode;
+	u32 major, minor;
+};
+static inline struct file_id id_of_file(const struct module *m) { return (struct file_id){m->inode, m->major, m->minor}; }
+static inline int is_file_of(const struct file_id *id, const struct module *m)
+{
+	return id->inode == m->inode && id->major == m->major && id->minor == m->minor;
+}
 HIDDEN void modules_each(void (*visit)(struct module *m, const char *path, void *arg), void *arg);
 HIDDEN int module_is(struct module *m, const char *path, const struct plan *plan, const struct plan_unit *u);
 HIDDEN int mapping_at(u64 addr, struct vma *v);

@@ -22,20 +22,19 @@ static struct {
 	u64 manifest_size;
 } remembered;
 
-struct file_id { /* a file that a compiler was asked about, or need not be, and that is still here */
-	u64 inode;
-	u32 major, minor;
+struct asked { /* a file that a compiler was asked about, or need not be, and that is still here */
+	struct file_id file;
 	int here;
 };
-static struct file_id first_asked[64], *asked = first_asked;
+static struct asked first_asked[64], *asked = first_asked;
 static u32 nasked, room_asked = 64;
 
 static u32 unknown; /* modules that a specification waits for, or stacks lead through, and no compiler has seen */
 
-static struct file_id *known(const struct module *m)
+static struct asked *known(const struct module *m)
 {
 	for (u32 i = 0; i < nasked; i++)
-		if (asked[i].inode == m->inode && asked[i].major == m->major && asked[i].minor == m->minor)
+		if (is_file_of(&asked[i].file, m))
 			return &asked[i];
 	return 0;
 }
@@ -44,7 +43,7 @@ static int remember(const struct module *m, int here)
 {
 	if (!ROOM(asked))
 		return 0;
-	asked[nasked++] = (struct file_id){m->inode, m->major, m->minor, here};
+	asked[nasked++] = (struct asked){id_of_file(m), here};
 	return 1;
 }
 
@@ -105,7 +104,7 @@ static void meet_foe(const char *path)
 
 static void meet(const struct module *m, const char *path, int ours)
 {
-	struct file_id *f = known(m);
+	struct asked *f = known(m);
 
 	meet_foe(path);
 	if (f)

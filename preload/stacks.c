@@ -13,25 +13,18 @@
 
 #define TABLES (2 * UNWIND_MODULES)
 
-struct id { /* of a file */
-	u64 inode;
-	u32 major, minor;
-};
-
 static struct known {
 	const struct map_header *h;
-	struct id file; /* inode 0: not used yet */
+	struct file_id file; /* inode 0: not used yet */
 } tables[TABLES];
 static u32 ntables;
 
 static struct seen {
-	struct id file;
+	struct file_id file;
 	int here;
 } seen[TABLES]; /* by index of bpftime_resident.modules */
 
 static int is_table(const struct map_header *h) { return h->type == UNWIND_TYPE; }
-
-static int same(const struct id *id, const struct module *m) { return id->inode == m->inode && id->major == m->major && id->minor == m->minor; }
 
 /* Is this a table that walks use, whatever becomes of its plan? */
 int stacks_use(u64 map)
@@ -58,7 +51,7 @@ static int add_tables(const struct plan *plan, const u64 *maps)
 static struct known *table_of(const struct module *m, const char *path)
 {
 	for (u32 i = ntables; i-- > 0;)
-		if ((!tables[i].file.inode || same(&tables[i].file, m)) && str_eq((const char *)tables[i].h + UNWIND_PATH, path))
+		if ((!tables[i].file.inode || is_file_of(&tables[i].file, m)) && str_eq((const char *)tables[i].h + UNWIND_PATH, path))
 			return &tables[i];
 	return 0;
 }
@@ -67,7 +60,7 @@ static const u32 *rows_of(const struct map_header *h) { return (const u32 *)((u6
 
 static void put_module(u32 at, struct known *table, const struct module *m)
 {
-	table->file = seen[at].file = (struct id){m->inode, m->major, m->minor};
+	table->file = seen[at].file = id_of_file(m);
 	seen[at].here = 1;
 	bpftime_resident.modules[at] = (struct bpftime_module){
 		.lo = m->lo, .hi = m->hi, .base = m->lo, .rows = rows_of(table->h),
@@ -105,7 +98,7 @@ static void begin(struct bpftime_resident *r)
 static int is_there(const struct module *m, u32 from, u32 n)
 {
 	for (u32 i = from; i < from + n; i++)
-		if (bpftime_resident.modules[i].nrows && bpftime_resident.modules[i].lo == m->lo && same(&seen[i].file, m)) {
+		if (bpftime_resident.modules[i].nrows && bpftime_resident.modules[i].lo == m->lo && is_file_of(&seen[i].file, m)) {
 			seen[i].here = 1;
 			return 1;
 		}
