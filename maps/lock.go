@@ -150,11 +150,7 @@ const (
 
 // ownPIDNS is the inode of our PID namespace, as far as a lock has room for it.
 var ownPIDNS = sync.OnceValue(func() uint32 {
-	var st unix.Stat_t
-	if unix.Stat("/proc/self/ns/pid", &st) != nil {
-		return 0
-	}
-	return uint32(st.Ino) & abi.LOCK_NS_MASK
+	return uint32(pidNamespace()) & abi.LOCK_NS_MASK
 })
 
 func (m *Map) lockValue(at uint64) {
