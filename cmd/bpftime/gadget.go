@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/bpftime-go/bpftime/cmd/bpftime/internal/show"
@@ -64,7 +65,7 @@ func gadgetManifest(name string, args []string) (*config.Manifest, error) {
 }
 
 // gadgetHint is the end of a message about a gadget's arguments: where those belong that
-// are run's, or where its options are listed.
+// are run's, what a bare function's name lacks, or where its options are listed.
 func gadgetHint(g *gadgets.Gadget, args []string) string {
 	run := runCommand().Flags()
 	for _, arg := range args {
@@ -73,11 +74,16 @@ func gadgetHint(g *gadgets.Gadget, args []string) string {
 			return fmt.Sprintf("; %s is run's, and stands before the gadget: run %[1]s %s", arg, g.Name)
 		}
 	}
-	if g.Help() == "" {
-		return ""
+	if g.Help() != "" {
+		return fmt.Sprintf("; run %s -h lists the options", g.Name)
 	}
-	return fmt.Sprintf("; run %s -h lists the options", g.Name)
+	if i := slices.IndexFunc(args, isBareName); i >= 0 && g.Usage != "" {
+		return fmt.Sprintf("; a function is named with its file: libc:%s", args[i])
+	}
+	return ""
 }
+
+func isBareName(arg string) bool { return arg != "" && !strings.ContainsAny(arg, ":/-") }
 
 // labels say what the indexes of a gadget's map stand for: funcsum counts in the place of
 // the argument.

@@ -149,6 +149,25 @@ func TestGadgetHelp(t *testing.T) {
 	}
 }
 
+// TestGadgetHint: who writes a gadget's arguments in a wrong way is told the right one.
+func TestGadgetHint(t *testing.T) {
+	u := newUser(t)
+	for line, want := range map[string]string{
+		"opensnoop --json":       "; --json is run's, and stands before the gadget: run --json opensnoop\n",
+		"funccount --output=x":   "; --output=x is run's, and stands before the gadget: run --output=x funccount\n",
+		"syscount -e ENOPE":      "; run syscount -h lists the options\n",
+		"funccount read":         "; a function is named with its file: libc:read\n",
+		"funcsum libc:read free": "; a function is named with its file: libc:free\n",
+		"funccount nope/libc:x":  "; use: funccount SPEC…\n",
+		"mallocs libc":           "; use: mallocs\n",
+	} {
+		r := u.run(slices.Concat([]string{"run"}, strings.Fields(line), []string{"--", "true"})...)
+		if r.code != 2 || !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: exit code %d, %s\nwant %s", line, r.code, r.stderr, want)
+		}
+	}
+}
+
 // TestExecsnoopSpawned: a child that shares its parent's memory until it executes a program is told from it.
 func TestExecsnoopSpawned(t *testing.T) {
 	u := newUser(t)
