@@ -157,13 +157,11 @@ func parseWrk(out string) (requests uint64, err error) {
 	if bad := wrkErrors.FindString(out); bad != "" {
 		return 0, fmt.Errorf("wrk: %s", strings.TrimSpace(bad))
 	}
-	if m := wrkRequests.FindStringSubmatch(out); m != nil {
-		requests, err = strconv.ParseUint(m[1], 10, 64)
+	m := wrkRequests.FindStringSubmatch(out)
+	if m == nil || m[1] == "0" {
+		return 0, fmt.Errorf("wrk has had no answer: %q", out)
 	}
-	if requests == 0 {
-		return 0, fmt.Errorf("wrk has had no answer: %q %w", out, errors.Join(err))
-	}
-	return requests, nil
+	return strconv.ParseUint(m[1], 10, 64)
 }
 
 // findWorker looks at the master's children.
@@ -218,4 +216,14 @@ func (s *webServer) pause() error {
 		}
 	}
 	return fmt.Errorf("nginx did not stop for %v", limit)
+}
+
+// await returns when the worker has used so much more CPU time, or has had long enough for it.
+func (s *webServer) await(used time.Duration) error {
+	before, err := processTime(s.worker)
+	for end, now := time.Now().Add(webPatience), before; err == nil && now < before+used && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+		now, err = processTime(s.worker)
+	}
+	return err
 }
