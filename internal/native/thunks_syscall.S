@@ -289,11 +289,12 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	RUN_CALLS before, 0
 1:	movq	-8(%rbp), %rcx
 	cmpq	$0, CALLS_GUARD(%rcx)
+	movq	CALLS_EXIT(%rcx), %rcx /* never changes; read behind the call it is a line that the kernel has driven out */
+	movq	%rcx, -8(%rbp)
 	jne	5f
 	CALL_RESTORE PT_ORIG_RAX
 	syscall
 2:	movq	-8(%rbp), %rcx
-	movq	CALLS_EXIT(%rcx), %rcx
 	jrcxz	3f
 	jmp	4f
 3:	CALL_BACK

@@ -107,7 +107,7 @@ func thunks(t *testing.T) map[uint64]bool {
 		t.Fatal(err)
 	}
 	found := map[uint64]bool{}
-	for _, code := range []string{"\x0f\x05\x48\x8b\x4d\xf8\x48\x8b\x49\x08\xe3", "\x0f\x05\x48\x8b\x4c\x24\x08\xff\x24\x24"} {
+	for _, code := range []string{"\x0f\x05\x48\x8b\x4d\xf8\xe3", "\x0f\x05\x48\x8b\x4c\x24\x08\xff\x24\x24"} {
 		at := bytes.Index(b, []byte(code))
 		if at < 0 {
 			t.Fatalf("the agent has no thunk with %x", code)
