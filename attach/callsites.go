@@ -57,7 +57,7 @@ func (c *compiler) findCallsIn(m *elfsym.Module) error {
 
 // asked tells whether a program is for a call of that number, or may be.
 func (c *compiler) asked(n syscallhook.Number) bool {
-	return slices.ContainsFunc(c.onCalls, func(call onCall) bool { return call.at(n) })
+	return c.plan.Dispatch && n.Twice() || slices.ContainsFunc(c.onCalls, func(call onCall) bool { return call.at(n) })
 }
 
 func (o *onCall) at(n syscallhook.Number) bool {
@@ -76,8 +76,11 @@ func (c *compiler) rewriteCalls(u *unit, m *elfsym.Module) error {
 	if len(sites) == 0 {
 		return nil
 	}
-	calls, err := syscallhook.NewCalls(u.Arena, u.callPrograms(c.onCalls), c.plan.Traps || c.plan.Reads, sites)
+	calls, err := syscallhook.NewCalls(u.Arena, u.callPrograms(c.onCalls), syscallhook.Options{Guard: c.plan.Traps || c.plan.Reads || c.plan.Dispatch, Dispatch: c.plan.Dispatch}, sites)
 	if err != nil {
+		return fmt.Errorf("%s: %w", m.Path, err)
+	}
+	if err := c.dispatchTo(u, calls); err != nil {
 		return fmt.Errorf("%s: %w", m.Path, err)
 	}
 	if at, ok := calls.Came(); ok && !u.Late && !c.came {
@@ -91,9 +94,19 @@ func (c *compiler) rewriteCalls(u *unit, m *elfsym.Module) error {
 		}
 	}
 	if unseen > 0 {
-		c.Log(abi.LEVEL_INFO, fmt.Sprintf("%s: %d of %d system calls that programs are for are not seen", m.Path, unseen, len(sites)))
+		c.Log(abi.LEVEL_INFO, fmt.Sprintf("%s: %d of %d system calls that programs are for are %s", m.Path, unseen, len(sites), c.otherwise()))
 	}
 	return nil
+}
+
+// dispatchTo has one unit of a module that stays take the calls of sites that are not rewritten.
+func (c *compiler) dispatchTo(u *unit, calls *syscallhook.Calls) (err error) {
+	if !c.plan.Dispatch || c.Late || u.Late || c.dispatched {
+		return nil
+	}
+	c.dispatched = true
+	u.Dispatch, err = calls.Dispatched()
+	return err
 }
 
 func (c *compiler) rewriteCall(calls *syscallhook.Calls, s syscallhook.Site) error {
@@ -112,6 +125,14 @@ func (c *compiler) rewriteCall(calls *syscallhook.Calls, s syscallhook.Site) err
 	return nil
 }
 
+// otherwise is what becomes of sites that are not rewritten.
+func (c *compiler) otherwise() string {
+	if c.plan.Dispatch {
+		return "dispatched"
+	}
+	return "not seen"
+}
+
 func syscallTactic(s syscallhook.Site) uint32 {
 	if s.Tactic == syscallhook.Short {
 		return abi.TACTIC_SHORT
@@ -122,6 +143,9 @@ func syscallTactic(s syscallhook.Site) uint32 {
 // unseen tells the programs that a site is for that they will not run there.
 func (c *compiler) unseen(m *elfsym.Module, s syscallhook.Site, err error) {
 	for _, o := range c.onCalls {
+		if c.plan.Dispatch && !s.IsSignalReturn() {
+			continue
+		}
 		if o.at(s.Number) && !(s.IsSignalReturn() && o.number == anyCall) {
 			c.fail(o.binding, fmt.Errorf("%s: the system call at %#x is not seen: %w", m.Path, s.Vaddr, err))
 		}

@@ -54,19 +54,20 @@ func (b *binding) onReturn() bool { return b.spec.OnReturn() }
 // compiler is the state of one Compile.
 type compiler struct {
 	Request
-	plan     *plan.Plan
-	bindings []binding
-	partial  []bool                              // by link: a pattern, of which some functions may be refused
-	late     []*elfsym.Module                    // files on disk that are compiled for, not loaded
-	unnamed  []binding                           // by a name that no loaded module has
-	modules  []*touched                          // that have a site, in the order they were met
-	calls    map[*elfsym.File][]syscallhook.Site // to rewrite, so that signals can be ours
-	onCalls  []onCall                            // programs at system calls
-	sites    map[*elfsym.File][]syscallhook.Site // where these are made
-	told     bool                                // what the verifier does not promise
-	tables   map[string]string                   // unwind tables of the plan, by path of the module
-	came     bool                                // a unit has the programs behind an execve
-	lost     int                                 // programs that can be attached nowhere, and so have no link
+	plan       *plan.Plan
+	bindings   []binding
+	partial    []bool                              // by link: a pattern, of which some functions may be refused
+	late       []*elfsym.Module                    // files on disk that are compiled for, not loaded
+	unnamed    []binding                           // by a name that no loaded module has
+	modules    []*touched                          // that have a site, in the order they were met
+	calls      map[*elfsym.File][]syscallhook.Site // to rewrite, so that signals can be ours
+	onCalls    []onCall                            // programs at system calls
+	sites      map[*elfsym.File][]syscallhook.Site // where these are made
+	told       bool                                // what the verifier does not promise
+	tables     map[string]string                   // unwind tables of the plan, by path of the module
+	dispatched bool                                // a unit has the site for calls that are dispatched
+	came       bool                                // a unit has the programs behind an execve
+	lost       int                                 // programs that can be attached nowhere, and so have no link
 }
 
 // Compile returns the plan for a request. Its error means that there is none:

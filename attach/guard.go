@@ -17,28 +17,50 @@ import (
 // says why, and sites that need one are refused; and the kernel reads for programs.
 func (c *compiler) guards() {
 	traps, reads := c.Manifest.Traps, c.Manifest.Reads == config.ReadsGuarded && c.reads()
-	if !traps && !reads {
+	dispatch := c.Manifest.Syscalls == config.SyscallsComplete && len(c.onCalls) > 0
+	if !traps && !reads && !dispatch {
 		return
 	}
 	c.calls = map[*elfsym.File][]syscallhook.Site{}
 	for _, m := range c.Modules {
 		if err := c.guardable(m); err != nil && !c.Late { // later, they are ours or not since the start
-			c.tellUnguarded(traps, reads, err)
+			c.tellUnguarded(traps, reads, dispatch, err)
 			c.calls = nil
 			return
 		}
 	}
 	c.touchCallers()
-	c.plan.Traps, c.plan.Reads = traps, reads
+	c.plan.Traps, c.plan.Reads, c.plan.Dispatch = traps, reads, dispatch && c.dispatchable()
 }
 
-func (c *compiler) tellUnguarded(traps, reads bool, err error) {
+func (c *compiler) tellUnguarded(traps, reads, dispatch bool, err error) {
+	if dispatch {
+		c.Log(abi.LEVEL_WARN, fmt.Sprintf("system calls are not complete, only those of sites that are rewritten are seen: %v", err))
+	}
 	if traps {
 		c.Log(abi.LEVEL_WARN, fmt.Sprintf("no traps, so what no jump fits into is refused: %v", err))
 	}
 	if reads {
 		c.Log(abi.LEVEL_INFO, fmt.Sprintf("reads are not guarded, so the kernel reads for programs, at a microsecond each: %v", err))
 	}
+}
+
+// dispatchable tells whether the process can have its system calls dispatched.
+func (c *compiler) dispatchable() bool {
+	for _, m := range c.Modules {
+		if c.isSelf(m) || c.Late {
+			continue
+		}
+		all, err := c.siteList(m)
+		if err == nil {
+			err = syscallhook.Dispatchable(all)
+		}
+		if err != nil {
+			c.tellUnguarded(false, false, true, fmt.Errorf("%s: %w", m.Path, err))
+			return false
+		}
+	}
+	return true
 }
 
 // reads tells whether a program reads or writes memory of the host by a helper.
@@ -103,7 +125,7 @@ func (c *compiler) asInFile(m *elfsym.Module, lo, hi uint64) error {
 // guard rewrites the system calls of one module, before its functions are probed: a
 // function may begin with one. Of a module that is not loaded yet, those that can be.
 func (c *compiler) guard(a *trampoline.Arena, m *elfsym.Module) error {
-	if !c.plan.Traps && !c.plan.Reads {
+	if !c.plan.Traps && !c.plan.Reads && !c.plan.Dispatch {
 		return nil
 	}
 	if err := c.guardable(m); err != nil {

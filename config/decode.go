@@ -21,6 +21,7 @@ func (d *decoder) manifest(n *yaml.Node) *Manifest {
 		{"process", func(v *yaml.Node) { m.Process = d.process(v) }},
 		{"on_error", func(v *yaml.Node) { m.OnError = d.onError(v) }},
 		{"traps", func(v *yaml.Node) { m.Traps = d.bool(v, "traps") }},
+		{"syscalls", func(v *yaml.Node) { m.Syscalls = d.syscalls(v) }},
 		{"reads", func(v *yaml.Node) { m.Reads = d.reads(v) }},
 	})
 	if !found && n.Kind == yaml.Mapping {
@@ -73,6 +74,18 @@ func (d *decoder) onError(n *yaml.Node) OnError {
 		d.wrong(n, "on_error", "continue or abort", suggest(text, []string{"continue", "abort"}))
 	}
 	return Continue
+}
+
+func (d *decoder) syscalls(n *yaml.Node) Syscalls {
+	text, ok := d.text(n, "syscalls", "rewritten or complete")
+	switch {
+	case !ok:
+	case text == "complete":
+		return SyscallsComplete
+	case text != "rewritten":
+		d.wrong(n, "syscalls", "rewritten or complete", suggest(text, []string{"rewritten", "complete"}))
+	}
+	return SyscallsRewritten
 }
 
 func (d *decoder) reads(n *yaml.Node) Reads {

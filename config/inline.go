@@ -24,6 +24,9 @@ func (m *Manifest) Inline() (string, error) {
 	if m.Reads != ReadsByKernel {
 		w.key("reads").raw(m.Reads.String() + ", ")
 	}
+	if m.Syscalls != SyscallsRewritten {
+		w.key("syscalls").raw(m.Syscalls.String() + ", ")
+	}
 	w.key("on_error").raw(m.OnError.String()).raw(", ").key("objects")
 	list(w, "[", m.Objects, w.object, "]")
 	w.raw("}")
@@ -33,7 +36,7 @@ func (m *Manifest) Inline() (string, error) {
 	return string(w.b), nil
 }
 
-// Merge makes one manifest of several: their objects in order, and on_error abort, traps and guarded reads if one says so. They must agree on the session
+// Merge makes one manifest of several: their objects in order, and on_error abort, traps, guarded reads and complete system calls if one says so. They must agree on the session
 // and on the process where they name them.
 func Merge(manifests ...*Manifest) (*Manifest, error) {
 	if len(manifests) == 0 {
@@ -50,6 +53,7 @@ func Merge(manifests ...*Manifest) (*Manifest, error) {
 		merged.OnError = max(merged.OnError, m.OnError)
 		merged.Traps = merged.Traps || m.Traps
 		merged.Reads = max(merged.Reads, m.Reads)
+		merged.Syscalls = max(merged.Syscalls, m.Syscalls)
 		merged.Objects = append(merged.Objects, m.Objects...)
 	}
 	return merged, nil

@@ -53,9 +53,9 @@ func TestInlineRefusesOtherThanUTF8(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	a := &Manifest{Name: "a.yaml", Dir: "/a", Session: "web", Objects: []Object{{Path: "/a/x.o"}}}
-	b := &Manifest{Name: "b.yaml", Dir: "/b", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Reads: ReadsGuarded, Objects: []Object{{Gadget: "g"}}}
+	b := &Manifest{Name: "b.yaml", Dir: "/b", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Reads: ReadsGuarded, Syscalls: SyscallsComplete, Objects: []Object{{Gadget: "g"}}}
 	got, err := Merge(a, b)
-	want := &Manifest{Name: "a.yaml", Dir: "/a", Session: "web", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Reads: ReadsGuarded,
+	want := &Manifest{Name: "a.yaml", Dir: "/a", Session: "web", Process: Process{"*/nginx"}, OnError: Abort, Traps: true, Reads: ReadsGuarded, Syscalls: SyscallsComplete,
 		Objects: []Object{{Path: "/a/x.o"}, {Gadget: "g"}}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, "want -, got +\n"+diff)

@@ -29,6 +29,8 @@ type Manifest struct {
 	OnError OnError
 	Traps   bool // where no jump fits, an int3: SIGTRAP becomes ours
 	Reads   Reads
+
+	Syscalls Syscalls
 }
 
 // Reads is how programs read memory that may not be there.
@@ -40,6 +42,16 @@ const (
 )
 
 func (r Reads) String() string { return [...]string{"kernel", "guarded"}[r] }
+
+// Syscalls is which system calls programs see.
+type Syscalls uint8
+
+const (
+	SyscallsRewritten Syscalls = iota // those of sites that are found and can be rewritten
+	SyscallsComplete                  // all others too: the kernel hands them to us, and SIGSYS becomes ours, where that is sure to work
+)
+
+func (s Syscalls) String() string { return [...]string{"rewritten", "complete"}[s] }
 
 // Object is one BPF object and what becomes of its programs, constants and maps. Either Path or Gadget is set.
 type Object struct {

@@ -98,6 +98,8 @@ static const char *unit_check(const struct view *v, const struct plan_unit *u)
 		return "code lies outside";
 	if (u->came && ((u->came & 7) || (u64)u->came + RUN_SIZE + 8 > u->code_size))
 		return "a list of programs lies outside";
+	if (u->dispatch && ((u->dispatch & 7) || (u64)u->dispatch + CALL_SITE_SIZE > u->code_size))
+		return "the site of dispatched calls lies outside";
 	if (!table(v, u->relocs, u->nrelocs, sizeof *r) || !table(v, u->patches, u->npatches, sizeof *p) ||
 	    !table(v, u->semaphores, u->nsemaphores, sizeof(struct plan_semaphore)) ||
 	    !table(v, u->outposts, u->noutposts, sizeof(struct plan_outpost)))

@@ -260,6 +260,28 @@ static void take_faults(const struct plan *plan, int at_start)
 		log_line(LEVEL_INFO, put_error(put(&t, "reads are not guarded, so the kernel reads for programs: SIGSEGV and SIGBUS cannot be taken over"), r)->s);
 }
 
+extern const char __ehdr_start[] HIDDEN, etext[] HIDDEN;
+
+/* Calls of sites that are not rewritten come to a unit that the process has from its start. */
+static void take_dispatch(const struct plan *plan, int at_start)
+{
+	TEXT(t);
+
+	if (!(plan->flags & PLAN_DISPATCH) || !at_start)
+		return;
+	for (u32 i = 0; i < nplaced; i++) {
+		long r;
+
+		if (placed[i].plan != plan || !placed[i].unit->dispatch)
+			continue;
+		r = bpftime_dispatch_own(placed[i].arena + placed[i].unit->dispatch, (u64)__ehdr_start, (u64)(etext - __ehdr_start));
+		if (r)
+			log_line(LEVEL_WARN, put_error(put(&t, "system calls are not complete: those of sites that are not rewritten are not dispatched"), r)->s);
+		return;
+	}
+	log_line(LEVEL_WARN, put(&t, "system calls are not complete: no module has a site that others could be led to")->s);
+}
+
 /* Looks for the modules, and takes the pages of their outposts. */
 static int find_plan(u32 plan)
 {
@@ -314,6 +336,7 @@ int plan_apply(const struct plan *plan, int at_start)
 			count_calls(&plans[nplans - 1]);
 			take_faults(plan, at_start);
 			stacks_take(plan, r.maps);
+			take_dispatch(plan, at_start);
 			return 1;
 		}
 		r = plans[--nplans];

@@ -251,6 +251,7 @@ static void describe(struct session_proc *p, const char *exe, u64 pidns)
 	p->start = start_time(p->pid);
 	p->uid = euid();
 	p->flags = 0;
+	p->uncovered = 0;
 	mem_zero(p->comm, sizeof p->comm);
 	SYS2(__NR_prctl, 16 /* PR_GET_NAME */, p->comm);
 	mem_zero(p->exe, sizeof p->exe);

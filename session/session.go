@@ -152,6 +152,9 @@ type Process struct {
 	Forked bool // took its slot at its first hit, after a fork
 	Comm   string
 	Exe    string // its end, when longer than a slot has room for
+	// Uncovered is how many threads and children of it began without dispatch, where system
+	// calls are complete: those of theirs that are not rewritten are not seen.
+	Uncovered uint64
 }
 
 // Processes returns the processes that hold a slot.
@@ -166,6 +169,7 @@ func (s *Session) Processes() []Process {
 			PID: int(s.u32(at + abi.PROC_PID)), Start: s.u64(at + abi.PROC_START), PIDNS: s.u64(at + abi.PROC_PIDNS),
 			UID: s.u32(at + abi.PROC_UID), Forked: s.u32(at+abi.PROC_FLAGS)&abi.PROC_FORKED != 0,
 			Comm: s.text(at+abi.PROC_COMM, 16), Exe: s.text(at+abi.PROC_EXE, abi.PROC_EXE_SIZE),
+			Uncovered: s.u64(at + abi.PROC_UNCOVERED),
 		})
 	}
 	return out

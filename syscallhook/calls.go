@@ -30,16 +30,17 @@ type Calls struct {
 	entries  map[int32]uint32 // number, or Any -> which of the table; none: nothing is to be done
 	table    uint32           // of struct bpftime_calls
 	came     list             // programs behind an execve
+	dispatch bool             // calls of other sites come here
 	index    uint32           // by number, for sites that do not know theirs
 }
 
 // NewCalls writes the table of a unit. Programs run in the order they are given in.
 // sites are those that it will be asked to rewrite.
-func NewCalls(a *trampoline.Arena, programs []Program, guard bool, sites []Site) (*Calls, error) {
-	c := &Calls{a: a, programs: programs, guard: guard, entries: map[int32]uint32{}}
+func NewCalls(a *trampoline.Arena, programs []Program, o Options, sites []Site) (*Calls, error) {
+	c := &Calls{a: a, programs: programs, guard: o.Guard, dispatch: o.Dispatch, entries: map[int32]uint32{}}
 	return c, a.Write(func() error {
 		c.write()
-		if slices.ContainsFunc(sites, func(s Site) bool { return !s.Number.Known }) {
+		if c.dispatch || slices.ContainsFunc(sites, func(s Site) bool { return !s.Number.Known }) {
 			c.writeIndex()
 		}
 		return nil
@@ -54,6 +55,9 @@ func (c *Calls) numbers() (list []int32) {
 	if c.guard {
 		list = append(list, guarded...)
 	}
+	if c.dispatch {
+		list = append(list, unix.SYS_SECCOMP) // which ends it
+	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }
@@ -67,7 +71,7 @@ func (c *Calls) write() {
 	table := make([]calls, 1)
 	for _, nr := range c.numbers() {
 		c.entries[nr] = uint32(len(table))
-		table = append(table, calls{c.list(nr, false), c.list(nr, true), c.guard && slices.Contains(guarded, nr)})
+		table = append(table, calls{c.list(nr, false), c.list(nr, true), c.guards(nr)})
 	}
 	c.came = table[c.entry(unix.SYS_EXECVE)].exit
 	c.table = c.a.Align(8)
@@ -151,7 +155,7 @@ var twice = []int32{unix.SYS_CLONE, unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_CLON
 func (c *Calls) Rewrite(s Site) error {
 	return c.a.Write(func() error {
 		w := &callWriter{c, s}
-		for _, helper := range []uint32{abi.HELPER_SYSCALL, abi.HELPER_SYSCALL_ANY, abi.HELPER_SYSCALL_ENTER, abi.HELPER_SYSCALL_EXIT} {
+		for _, helper := range []uint32{abi.HELPER_SYSCALL, abi.HELPER_SYSCALL_ANY, abi.HELPER_SYSCALL_ENTER, abi.HELPER_SYSCALL_EXIT, abi.HELPER_SYSCALL_CHILD} {
 			c.a.Reserve(helper)
 		}
 		if s.Number.Known {
@@ -295,12 +299,20 @@ func (w *callWriter) thunk(helper, site uint32) {
 const thunkLen = 20
 
 // between makes the call itself, between what is to be done before and behind it. Only who
-// has a result sees that: the child goes on at once.
+// has a result sees that: the child goes on at once, or asks for dispatch.
 func (w *callWriter) between(site uint32) {
 	w.thunk(abi.HELPER_SYSCALL_ENTER, site)
 	w.a.Emit(opcode...)
-	w.a.Emit(0x48, 0x89, 0xc1, 0xe3, thunkLen) // mov %rax,%rcx; jrcxz
-	w.thunk(abi.HELPER_SYSCALL_EXIT, site)
+	const jmpLen = 2
+	if w.dispatch {
+		w.a.Emit(0x48, 0x89, 0xc1, 0xe3, thunkLen+jmpLen)
+		w.thunk(abi.HELPER_SYSCALL_EXIT, site)
+		w.a.Emit(0xeb, thunkLen) // jmp
+		w.thunk(abi.HELPER_SYSCALL_CHILD, site)
+	} else {
+		w.a.Emit(0x48, 0x89, 0xc1, 0xe3, thunkLen) // mov %rax,%rcx; jrcxz
+		w.thunk(abi.HELPER_SYSCALL_EXIT, site)
+	}
 	w.a.Emit(0x48, 0x8d, 0x0d) // lea ip(%rip),%rcx
 	w.a.ModuleRel32(w.ip(), 0)
 }

@@ -53,11 +53,12 @@ type (
 		rest      []string      // of the log: what is not the refusal of a link
 	}
 	processView struct {
-		PID    int    `json:"pid"`
-		Comm   string `json:"comm"`
-		Exe    string `json:"exe"`
-		Forked bool   `json:"forked"`
-		Alive  bool   `json:"alive"`
+		PID       int    `json:"pid"`
+		Comm      string `json:"comm"`
+		Exe       string `json:"exe"`
+		Forked    bool   `json:"forked"`
+		Alive     bool   `json:"alive"`
+		Uncovered uint64 `json:"uncovered,omitempty"` // threads and children without dispatch
 	}
 	linkView struct {
 		Object  string `json:"object"`
@@ -83,7 +84,7 @@ func viewOf(s *session.Session) sessionView {
 		}
 	}
 	for _, p := range s.Processes() {
-		v.Processes = append(v.Processes, processView{p.PID, p.Comm, p.Exe, p.Forked, p.Alive()})
+		v.Processes = append(v.Processes, processView{p.PID, p.Comm, p.Exe, p.Forked, p.Alive(), p.Uncovered})
 	}
 	return v
 }
@@ -179,11 +180,19 @@ func tactic(l linkView) string {
 }
 
 // processes names those alive.
+// uncovered says that a process is not seen whole, though its manifest asks for that.
+func (p processView) uncovered() string {
+	if p.Uncovered == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d threads and children without dispatch)", p.Uncovered)
+}
+
 func processes(ps []processView) string {
 	var alive []string
 	for _, p := range ps {
 		if p.Alive {
-			alive = append(alive, fmt.Sprintf("%s[%d]", p.Comm, p.PID))
+			alive = append(alive, fmt.Sprintf("%s[%d]%s", p.Comm, p.PID, p.uncovered()))
 		}
 	}
 	switch {

@@ -200,6 +200,7 @@
 #define PROC_COMM 32 /* 16 bytes */
 #define PROC_EXE 48  /* 192 bytes, the end of the path when longer */
 #define PROC_EXE_SIZE 192
+#define PROC_UNCOVERED 240 /* u64: threads that begin without dispatch, where system calls are complete */
 #define SLOT_FREE 0
 #define SLOT_CLAIMED 1 /* being filled; the bits from SLOT_PID on say by whom, who may be killed meanwhile */
 #define SLOT_LIVE 2
@@ -410,7 +411,7 @@
 #define PLAN_MAGIC 0x314e414c50504200 /* "\0BPPLAN1" */
 #define PLAN_VERSION 1
 #define PLAN_HDR_SIZE 64
-#define PLAN_UNIT_SIZE 112
+#define PLAN_UNIT_SIZE 120
 #define PLAN_PATCH_SIZE 64
 #define PLAN_RELOC_SIZE 16
 #define PLAN_LINK_SIZE 24
@@ -454,6 +455,7 @@
 #define HELPER_SYSCALL_ANY 44   /* the same where the number is not known */
 #define HELPER_SYSCALL_ENTER 45 /* only what comes before the call */
 #define HELPER_SYSCALL_EXIT 46  /* and behind it */
+#define HELPER_SYSCALL_CHILD 47 /* and in a child that it made */
 #define HELPER_SYSCALL_GUARD 48 /* a system call that touches signals of ours: see syscall.S */
 #define HELPER_RETURN_D 49      /* tactic (d) */
 #define HELPER_RETURN_D_WRITE 50
@@ -492,6 +494,7 @@
 #define PLAN_TRAPS 2 /* SIGTRAP is ours: there are int3s, or may be in later plans */
 #define PLAN_READS 4 /* SIGSEGV and SIGBUS are ours: a read of a bad address may fault */
 #define PLAN_CALLS 8 /* programs see system calls: modules that come later and make some are compiled for */
+#define PLAN_DISPATCH 16 /* SIGSYS is ours: calls of other sites come to plan_unit.dispatch */
 
 /* Handoff: one shared mapping between a host and its compiler. Strings end with NUL. */
 #define HANDOFF_MAGIC 0x31444e4148504200 /* "\0BPHAND1" */

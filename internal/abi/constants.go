@@ -143,6 +143,7 @@ const (
 	PROC_COMM                  = 32 // 16 bytes
 	PROC_EXE                   = 48 // 192 bytes, the end of the path when longer
 	PROC_EXE_SIZE              = 192
+	PROC_UNCOVERED             = 240 // u64: threads that begin without dispatch, where system calls are complete
 	SLOT_FREE                  = 0
 	SLOT_CLAIMED               = 1 // being filled; the bits from SLOT_PID on say by whom, who may be killed meanwhile
 	SLOT_LIVE                  = 2
@@ -318,7 +319,7 @@ const (
 	PLAN_MAGIC                 = 0x314e414c50504200 // "\0BPPLAN1"
 	PLAN_VERSION               = 1
 	PLAN_HDR_SIZE              = 64
-	PLAN_UNIT_SIZE             = 112
+	PLAN_UNIT_SIZE             = 120
 	PLAN_PATCH_SIZE            = 64
 	PLAN_RELOC_SIZE            = 16
 	PLAN_LINK_SIZE             = 24
@@ -357,6 +358,7 @@ const (
 	HELPER_SYSCALL_ANY         = 44 // the same where the number is not known
 	HELPER_SYSCALL_ENTER       = 45 // only what comes before the call
 	HELPER_SYSCALL_EXIT        = 46 // and behind it
+	HELPER_SYSCALL_CHILD       = 47 // and in a child that it made
 	HELPER_SYSCALL_GUARD       = 48 // a system call that touches signals of ours: see syscall.S
 	HELPER_RETURN_D            = 49 // tactic (d)
 	HELPER_RETURN_D_WRITE      = 50
@@ -387,6 +389,7 @@ const (
 	PLAN_TRAPS                 = 2                  // SIGTRAP is ours: there are int3s, or may be in later plans
 	PLAN_READS                 = 4                  // SIGSEGV and SIGBUS are ours: a read of a bad address may fault
 	PLAN_CALLS                 = 8                  // programs see system calls: modules that come later and make some are compiled for
+	PLAN_DISPATCH              = 16                 // SIGSYS is ours: calls of other sites come to plan_unit.dispatch
 	HANDOFF_MAGIC              = 0x31444e4148504200 // "\0BPHAND1"
 	HANDOFF_MODE               = 8                  // u32: MODE_START, MODE_LATE
 	HANDOFF_VERDICT            = 12                 // u32: VERDICT_*, written last

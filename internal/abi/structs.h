@@ -94,7 +94,8 @@ struct session_proc {
 	u64 start, pidns;
 	u32 uid, flags;
 	char comm[16], exe[PROC_EXE_SIZE];
-	u64 reserved[2];
+	u64 uncovered; /* threads and children whose dispatch could not be turned on: see dispatch.c */
+	u64 reserved;
 };
 AT(session_proc, pid, PROC_PID);
 AT(session_proc, start, PROC_START);
@@ -103,6 +104,7 @@ AT(session_proc, uid, PROC_UID);
 AT(session_proc, flags, PROC_FLAGS);
 AT(session_proc, comm, PROC_COMM);
 AT(session_proc, exe, PROC_EXE);
+AT(session_proc, uncovered, PROC_UNCOVERED);
 SIZE(session_proc, SESSION_PROC_SIZE);
 
 struct session_link {
@@ -275,6 +277,8 @@ struct plan_unit {
 	u32 semaphores, noutposts;
 	u32 outposts;
 	u32 came; /* offset in the code of the list of programs behind an execve; 0: not here */
+	u32 dispatch; /* and of the struct bpftime_call_site for calls of sites that are not rewritten */
+	u32 pad;
 };
 AT(plan_unit, build_id_len, 32);
 AT(plan_unit, path, 40);
@@ -282,6 +286,7 @@ AT(plan_unit, load_base, 72 + 0);
 AT(plan_unit, semaphores, 96);
 AT(plan_unit, outposts, 104);
 AT(plan_unit, came, 108);
+AT(plan_unit, dispatch, 112);
 SIZE(plan_unit, PLAN_UNIT_SIZE);
 
 struct plan_patch {

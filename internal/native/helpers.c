@@ -24,6 +24,7 @@ THUNK(bpftime_syscall_known);
 THUNK(bpftime_syscall_any);
 THUNK(bpftime_syscall_enter);
 THUNK(bpftime_syscall_exit);
+THUNK(bpftime_syscall_child);
 THUNK(bpftime_return_copy2);
 THUNK(bpftime_return_copy4);
 THUNK(bpftime_return_copy6);
@@ -102,6 +103,8 @@ u64 bpftime_helper(u32 id)
 		return (u64)bpftime_syscall_enter;
 	case HELPER_SYSCALL_EXIT:
 		return (u64)bpftime_syscall_exit;
+	case HELPER_SYSCALL_CHILD:
+		return (u64)bpftime_syscall_child;
 	COPY(2);
 	COPY(4);
 	COPY(6);

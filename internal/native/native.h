@@ -96,6 +96,8 @@ HIDDEN long bpftime_trap_own(void);
 HIDDEN void bpftime_trap_disown(void);
 HIDDEN int bpftime_trap_add(u64 site, u64 target);
 HIDDEN void bpftime_trap_remove(u64 site);
+/* dispatch.c: system calls of sites that are not rewritten and not in our text. 0 or -errno. */
+HIDDEN long bpftime_dispatch_own(u64 site, u64 lo, u64 size);
 /* fault.c: reads of bad addresses. 0 or -errno. */
 HIDDEN long bpftime_reads_own(void);
 HIDDEN void bpftime_reads_disown(void);

@@ -196,12 +196,19 @@ static long exec(const struct syscall_regs *r)
 	return result;
 }
 
-/* Not about signals: whoever has a name of the thread in mind, forgets it. */
-static long rename_thread(const struct syscall_regs *r)
+/* Not about signals: whoever has a name of the thread in mind, forgets it; dispatch ends
+ * before a filter, and is not the host's while it is ours: as of a kernel without it. */
+static long control(const struct syscall_regs *r)
 {
-	long result = as_it_is(r);
+	u32 option = (u32)r->a[0];
+	long result;
 
-	if (r->a[0] == 15 /* PR_SET_NAME */)
+	if (option == 59 /* PR_SET_SYSCALL_USER_DISPATCH */ && bpftime_dispatch_site)
+		return -EINVAL_;
+	if (option == 22 /* PR_SET_SECCOMP */)
+		bpftime_dispatch_end();
+	result = as_it_is(r);
+	if (option == 15 /* PR_SET_NAME */)
 		bpftime_self.named = 0;
 	return result;
 }
@@ -227,7 +234,10 @@ long bpftime_signal_call(struct syscall_regs *r)
 	case __NR_execveat:
 		return exec(r);
 	case __NR_prctl:
-		return rename_thread(r);
+		return control(r);
+	case __NR_seccomp:
+		bpftime_dispatch_end();
+		break;
 	}
 	return as_it_is(r);
 }

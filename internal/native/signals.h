@@ -8,6 +8,7 @@
  *   signal_calls.c  the host's system calls that set or wait with a mask, or set a
  *                   handler; their sites are rewritten (syscall.S)
  *   trap.c          SIGTRAP: functions that no jump fits into
+ *   dispatch.c      SIGSYS: system calls of sites that are not rewritten
  *   fault.c         SIGSEGV and SIGBUS: programs read what may not be there
  *
  * What the host believes is kept where it belongs: which owned signals are blocked,
@@ -90,5 +91,10 @@ struct syscall_regs {
 };
 HIDDEN long bpftime_signal_call(struct syscall_regs *r);
 HIDDEN long bpftime_call_guarded(struct syscall_regs *r, u64 frame);
+
+/* dispatch.c: turns dispatch on for this thread, if there is any; ends it for all. */
+HIDDEN void bpftime_dispatch_thread(void);
+HIDDEN void bpftime_dispatch_end(void);
+extern u64 bpftime_dispatch_site HIDDEN;
 
 #endif

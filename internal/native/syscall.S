@@ -90,4 +90,32 @@ bpftime_signal_restorer:
 	syscall
 	.size bpftime_signal_restorer, .-bpftime_signal_restorer
 
+/* Where a site that is not rewritten goes on (dispatch.c), with registers as the kernel
+ * leaves them: rcx is ip. What a stub would do (thunks_syscall.S) is done here. */
+	.p2align 6
+	.globl	bpftime_syscall_dispatched
+	.hidden	bpftime_syscall_dispatched
+	.type	bpftime_syscall_dispatched, @function
+bpftime_syscall_dispatched:
+	.cfi_startproc
+	.cfi_signal_frame
+	.cfi_def_cfa rsp, 0
+	.cfi_register rip, rcx
+	leaq	-128(%rsp), %rsp
+	.cfi_adjust_cfa_offset 128
+	pushq	%rcx
+	.cfi_adjust_cfa_offset 8
+	.cfi_offset rip, -136
+	leaq	1f(%rip), %rcx
+	pushq	%rcx
+	.cfi_adjust_cfa_offset 8
+	movq	bpftime_dispatch_site(%rip), %rcx
+	jmp	bpftime_syscall_any
+1:	.cfi_register rip, rcx
+	leaq	144(%rsp), %rsp
+	.cfi_def_cfa rsp, 0
+	jmp	*%rcx
+	.cfi_endproc
+	.size bpftime_syscall_dispatched, .-bpftime_syscall_dispatched
+
 	.section .note.GNU-stack,"",@progbits

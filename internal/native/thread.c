@@ -69,6 +69,7 @@ static HOT void describe_child(struct session_proc *p, u32 pid)
 	p->pidns = parent->pidns;
 	p->uid = parent->uid;
 	p->flags = PROC_FORKED;
+	p->uncovered = 0;
 	copy(p->comm, parent->comm, sizeof p->comm);
 	copy(p->exe, parent->exe, sizeof p->exe);
 }

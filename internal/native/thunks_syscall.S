@@ -345,9 +345,26 @@ bpftime_syscall_made: /* with flags and rax in their places */
 	testq	%rcx, %rcx
 	jz	1f
 	RUN_CALLS exit, 1
-1:	CALL_RESTORE PT_RAX
+1:	cmpq	$0, bpftime_dispatch_site(%rip)
+	jne	3f
+2:	CALL_RESTORE PT_RAX
 	CALL_RETURN
+3:	call	bpftime_dispatch_thread
+	jmp	2b
 	RARELY exit
 	END bpftime_syscall_exit
+
+/* In a child that it made, where system calls of other sites are dispatched: rax is 0. */
+	CALL_THUNK bpftime_syscall_child
+	CALL_FRAME %rax
+	TAKE_FLAGS
+	CALL_FILL
+	movq	%r11, CALL_REG(PT_R11)
+	movq	-8(%rbp), %rax
+	movq	%rax, CALL_REG(PT_RAX)
+	call	bpftime_dispatch_thread
+	CALL_RESTORE PT_RAX
+	CALL_RETURN
+	END bpftime_syscall_child
 
 	.section .note.GNU-stack,"",@progbits

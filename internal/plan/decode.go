@@ -109,7 +109,7 @@ func Decode(b []byte) (*Plan, error) {
 	}
 	r := &reader{b: b}
 	flags := u32(b, 16)
-	p := &Plan{Abort: flags&abi.PLAN_ABORT != 0, Traps: flags&abi.PLAN_TRAPS != 0, Reads: flags&abi.PLAN_READS != 0, Calls: flags&abi.PLAN_CALLS != 0}
+	p := &Plan{Abort: flags&abi.PLAN_ABORT != 0, Traps: flags&abi.PLAN_TRAPS != 0, Reads: flags&abi.PLAN_READS != 0, Calls: flags&abi.PLAN_CALLS != 0, Dispatch: flags&abi.PLAN_DISPATCH != 0}
 	r.tables(p)
 	if r.wrong != nil {
 		return nil, r.wrong
@@ -180,6 +180,9 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 	if u.Came = u32(b, 108); !u.hasList(u.Came) {
 		r.fail("a list of programs lies outside")
 	}
+	if u.Dispatch = u32(b, 112); !u.hasSite(u.Dispatch) {
+		r.fail("the site of dispatched calls lies outside")
+	}
 	const outside = "a table of a unit lies outside"
 	relocs := r.table(u32(b, 56), u32(b, 52), abi.PLAN_RELOC_SIZE, outside)
 	patches := r.table(u32(b, 64), u32(b, 60), abi.PLAN_PATCH_SIZE, outside)
@@ -207,6 +210,11 @@ func (r *reader) unit(p *Plan, b []byte) *Unit {
 // hasList tells whether a list of runs may begin at an offset, as far as that can be told.
 func (u *Unit) hasList(at uint32) bool {
 	return at == 0 || at%8 == 0 && int64(at)+abi.RUN_SIZE+8 <= int64(len(u.Code))
+}
+
+// hasSite is the same for a struct bpftime_call_site.
+func (u *Unit) hasSite(at uint32) bool {
+	return at == 0 || at%8 == 0 && int64(at)+abi.CALL_SITE_SIZE <= int64(len(u.Code))
 }
 
 func (r *reader) reloc(p *Plan, u *Unit, b []byte) Reloc {

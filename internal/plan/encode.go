@@ -85,7 +85,7 @@ func (w *writer) unit(u *Unit, b body) {
 	w.u32(uint32(len(u.BuildID)), u.flags(), w.string(u.Path), b.code, u.Len(),
 		uint32(len(u.Relocs)), b.relocs, uint32(len(u.Patches)), b.patches, uint32(len(u.Semaphores)))
 	w.u64(u.LoadBase, lo, hi)
-	w.u32(b.semaphores, uint32(len(u.Outposts)), b.outposts, u.Came)
+	w.u32(b.semaphores, uint32(len(u.Outposts)), b.outposts, u.Came, u.Dispatch, 0)
 }
 
 func (u *Unit) flags() (f uint32) {
@@ -156,6 +156,9 @@ func (p *Plan) header(to []byte, size, units, links, maps, wants, strings, strin
 	}
 	if p.Calls {
 		flags |= abi.PLAN_CALLS
+	}
+	if p.Dispatch {
+		flags |= abi.PLAN_DISPATCH
 	}
 	binary.LittleEndian.PutUint64(to, abi.PLAN_MAGIC)
 	for i, v := range []uint32{abi.PLAN_VERSION, size, flags, uint32(len(p.Units)), units, uint32(len(p.Links)),

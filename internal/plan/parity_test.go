@@ -106,7 +106,7 @@ func show(p *Plan) string {
 			}
 		}
 	}
-	put("plan", p.Abort, p.Traps, p.Reads, p.Calls)
+	put("plan", p.Abort, p.Traps, p.Reads, p.Calls, p.Dispatch)
 	for _, l := range p.Links {
 		put("link", l.Name, l.Kind, l.Tactic, l.Why, l.Refused, l.Calls)
 	}
@@ -117,7 +117,7 @@ func show(p *Plan) string {
 		put("wish", want)
 	}
 	for _, u := range p.Units {
-		put("unit", u.Path, u.BuildID, u.LoadBase, u.Late, u.Hook, u.Came, u.Code)
+		put("unit", u.Path, u.BuildID, u.LoadBase, u.Late, u.Hook, u.Came, u.Dispatch, u.Code)
 		for _, r := range u.Relocs {
 			put("reloc", r.Kind, r.At, r.Sym, uint64(r.Addend))
 		}

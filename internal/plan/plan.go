@@ -16,14 +16,15 @@ import "github.com/bpftime-go/bpftime/internal/abi"
 
 // A Plan applies whole or not at all.
 type Plan struct {
-	Abort bool // on_error: abort
-	Traps bool // SIGTRAP becomes ours, and sites may have abi.TACTIC_TRAP
-	Reads bool // SIGSEGV and SIGBUS become ours, and reads of bad addresses may fault
-	Calls bool // programs see system calls, those of later modules too
-	Units []*Unit
-	Links []Link
-	Maps  []Map
-	Wants []string // PATHs of specifications whose module is not known yet
+	Abort    bool // on_error: abort
+	Traps    bool // SIGTRAP becomes ours, and sites may have abi.TACTIC_TRAP
+	Reads    bool // SIGSEGV and SIGBUS become ours, and reads of bad addresses may fault
+	Calls    bool // programs see system calls, those of later modules too
+	Dispatch bool // SIGSYS becomes ours, and calls of sites that are not rewritten come to Unit.Dispatch
+	Units    []*Unit
+	Links    []Link
+	Maps     []Map
+	Wants    []string // PATHs of specifications whose module is not known yet
 }
 
 // A Link is one program at one specification; it has a slot in the session.
@@ -63,6 +64,9 @@ type Unit struct {
 	// Came is the offset in Code of the list of programs behind an execve, which run when
 	// the plan is applied at the start of what was executed; 0: not in this unit.
 	Came uint32
+	// Dispatch is the offset in Code of the struct bpftime_call_site for calls that the
+	// kernel dispatches; 0: not in this unit.
+	Dispatch uint32
 }
 
 // A Reloc fills a field of a unit's code; see abi.h for what each kind computes.

@@ -41,6 +41,7 @@ func whole() *Plan {
 			Semaphores: []uint64{0x500002, 1 << 46},
 			Outposts:   []Outpost{{Vaddr: 0xffffffff00400000, Stub: 63}, {Vaddr: 0x1003ffff2, Stub: 0}},
 			Came:       16,
+			Dispatch:   8,
 		}, {
 			Path: "/lib64/ld.so", BuildID: []byte{}, Late: true, Hook: true, Code: []byte{0xc3},
 			Patches: []Patch{{Vaddr: 0, Tactic: abi.TACTIC_PADDING, RelAt: 1, Orig: []byte{1, 2, 3, 4, 5}, Text: []byte{0xe9, 0, 0, 0, 0}}},

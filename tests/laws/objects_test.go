@@ -113,6 +113,7 @@ var borders = map[string]map[string]string{
 	"preload/compiler.c": {"getauxval": "what Go wants to know, in the compiler's process", "bpftimeCompile": "Go, in the compiler's process"},
 	"preload/deferred.c": {"__ehdr_start": "the linker's: where the agent is"},
 	"preload/late.c":     {"getauxval": "AT_BASE, when the plan was applied, before main"},
+	"preload/place.c":    {"__ehdr_start": "the linker's: where the agent is", "etext": "the linker's: and where its text ends"},
 	"preload/vdso.c":     {"getauxval": "AT_SYSINFO_EHDR, before main"},
 }
 

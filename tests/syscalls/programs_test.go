@@ -57,21 +57,27 @@ wrk -t1 -c8 -d1 http://127.0.0.1:$PORT/page | grep -c 'requests in'; kill -QUIT 
 }
 
 // TestAgainstStrace: output and exit code are as without the agent, and programs have seen of every call what strace has.
-func TestAgainstStrace(t *testing.T) {
+func TestAgainstStrace(t *testing.T) { againstStrace(t, "") }
+
+// TestCompleteAgainstStrace: the same where calls of other sites are dispatched.
+func TestCompleteAgainstStrace(t *testing.T) { againstStrace(t, ", syscalls: complete") }
+
+func againstStrace(t *testing.T, keys string) {
+	t.Helper()
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			host.Require(t, append([]string{"strace"}, p.needs...)...)
-			agreesWithStrace(t, host.Cmd{Args: []string{"bash", "-ec", p.script}, Env: []string{fmt.Sprint("PORT=", host.FreePort(t))}})
+			agreesWithStrace(t, host.Cmd{Args: []string{"bash", "-ec", p.script}, Env: []string{fmt.Sprint("PORT=", host.FreePort(t))}}, keys)
 		})
 	}
 }
 
 // agreesWithStrace runs the command plain, and under strace and the agent.
-func agreesWithStrace(t *testing.T, c host.Cmd) {
+func agreesWithStrace(t *testing.T, c host.Cmd, keys string) {
 	t.Helper()
 	c.Dir, c.Limit = host.WorkDir(t), 2*time.Minute
 	plain := host.Run(t, c, nil)
-	w := newWitness(t, c)
+	w := newWitness(t, c, keys)
 	traced := host.Run(t, w.Cmd, nil)
 	if diff := cmp.Diff([]any{plain.Stdout, plain.Exit}, []any{traced.Stdout, traced.Exit}); diff != "" {
 		t.Errorf("without the agent (-) and with it (+):\n%s\n%s", diff, traced.Stderr)
@@ -96,5 +102,5 @@ pgbench -h $PWD -U pg -i -s 1 -q postgres 2> pgbench.log
 pgbench -h $PWD -U pg -c 3 -t 50 postgres 2>> pgbench.log | grep 'actually processed'
 psql -h $PWD -U pg -d postgres -qAtc 'select count(*) from pgbench_history'
 pg_ctl -D data -m fast -s -w stop; cat pgbench.log | grep -i error || echo no error`
-	agreesWithStrace(t, host.Cmd{Args: []string{"bash", "-ec", script}, User: user})
+	agreesWithStrace(t, host.Cmd{Args: []string{"bash", "-ec", script}, User: user}, "")
 }

@@ -24,7 +24,7 @@ var kinds = map[string][]string{
 	"another call": {"ksyscall/getpgrp"},
 }
 
-// traces are those, and with signals that are ours.
+// traces are those, with signals that are ours, and with calls of other sites dispatched.
 func traces(run func(name string, tr *host.Trace)) {
 	for name, specs := range kinds {
 		run(name, host.Of(specs...))
@@ -33,6 +33,9 @@ func traces(run func(name string, tr *host.Trace)) {
 		guarded := host.Of(kinds[name]...)
 		guarded.Traps = true
 		run(name+", guarded", guarded)
+		complete := host.Of(kinds[name]...)
+		complete.Complete = true
+		run(name+", complete", complete)
 	}
 }
 

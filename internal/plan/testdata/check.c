@@ -47,6 +47,7 @@ static void show_unit(const struct plan_unit *u)
 	number(!!(u->flags & UNIT_LATE));
 	number(!!(u->flags & UNIT_HOOK));
 	number(u->came);
+	number(u->dispatch);
 	hex(base + u->code, u->code_size);
 	for (u32 i = 0; i < u->nrelocs; i++, r++)
 		printf("reloc "), number(r->what & 0xff), number(r->at), number(r->what >> 8), number((u64)r->addend);
@@ -67,7 +68,7 @@ static void show(void)
 	const struct plan_want *w = (const struct plan_want *)(base + plan->wants);
 	const struct plan_unit *u = (const struct plan_unit *)(base + plan->units);
 
-	printf("plan "), number(!!(plan->flags & PLAN_ABORT)), number(!!(plan->flags & PLAN_TRAPS)), number(!!(plan->flags & PLAN_READS)), number(!!(plan->flags & PLAN_CALLS));
+	printf("plan "), number(!!(plan->flags & PLAN_ABORT)), number(!!(plan->flags & PLAN_TRAPS)), number(!!(plan->flags & PLAN_READS)), number(!!(plan->flags & PLAN_CALLS)), number(!!(plan->flags & PLAN_DISPATCH));
 	for (u32 i = 0; i < plan->nlinks; i++, l++)
 		printf("link "), string(l->name), number(l->kind), number(l->tactic), string(l->why), number(l->refused), number(l->calls);
 	for (u32 i = 0; i < plan->nmaps; i++, m++)

@@ -10,15 +10,16 @@ import (
 
 // Trace is what the agent is told to do in one run.
 type Trace struct {
-	Specs   []string // attach specifications, given to funccount
-	Session string   // "" is "default"
-	Exe     string   // process.exe, if any
-	Abort   bool     // on_error: abort
-	Traps   bool     // traps: true
-	Reads   bool     // reads: guarded
-	Text    string   // the whole manifest, instead of Specs, Exe, Abort and Traps; Session then repeats what it says
-	RunDir  string   // "" makes one that belongs to the program's user
-	Preload string   // the variable that names the agent; "" is LD_PRELOAD
+	Specs    []string // attach specifications, given to funccount
+	Session  string   // "" is "default"
+	Exe      string   // process.exe, if any
+	Abort    bool     // on_error: abort
+	Traps    bool     // traps: true
+	Reads    bool     // reads: guarded
+	Complete bool     // syscalls: complete
+	Text     string   // the whole manifest, instead of Specs, Exe, Abort and Traps; Session then repeats what it says
+	RunDir   string   // "" makes one that belongs to the program's user
+	Preload  string   // the variable that names the agent; "" is LD_PRELOAD
 
 	// ManifestIn is a root directory: the manifest is put there, and named as the program will see it after chroot.
 	ManifestIn string
@@ -101,6 +102,9 @@ func (tr *Trace) Manifest() string {
 	}
 	if tr.Reads {
 		b.WriteString("reads: guarded\n")
+	}
+	if tr.Complete {
+		b.WriteString("syscalls: complete\n")
 	}
 	return b.String()
 }
