@@ -136,7 +136,7 @@ type wrkLoad struct {
 // startWrk runs it on another CPU than the server, where there is one.
 func startWrk(w *workshop, url string) (*wrkLoad, error) {
 	other := (w.o.cpu + 1) % runtime.NumCPU()
-	l := &wrkLoad{cmd: exec.CommandContext(w.ctx, "taskset", "-c", fmt.Sprint(other), "wrk", "-t1", "-c8", fmt.Sprintf("-d%ds", webSeconds), url)}
+	l := &wrkLoad{cmd: exec.CommandContext(w.ctx, "taskset", "-c", fmt.Sprint(other), "wrk", "-t1", "-c8", "--timeout", "30s", fmt.Sprintf("-d%ds", webSeconds), url)}
 	l.cmd.Env = baseEnv()
 	l.cmd.Stdout, l.cmd.Stderr = &l.out, &l.out
 	if err := l.cmd.Start(); err != nil {
