@@ -86,17 +86,34 @@ func (c *compiler) rewriteCalls(u *unit, m *elfsym.Module) error {
 	if at, ok := calls.Came(); ok && !u.Late && !c.came {
 		u.Came, c.came = at, true
 	}
-	unseen := 0
+	var t tally
 	for _, s := range sites {
-		if err := c.rewriteCall(calls, s); err != nil {
-			unseen++
+		err := c.rewriteCall(calls, s)
+		t.count(err == nil, c.plan.Dispatch && !s.IsSignalReturn())
+		if err != nil {
 			c.unseen(m, s, err)
 		}
 	}
-	if unseen > 0 {
-		c.Log(abi.LEVEL_INFO, fmt.Sprintf("%s: %d of %d system calls that programs are for are %s", m.Path, unseen, len(sites), c.otherwise()))
-	}
+	c.Log(abi.LEVEL_INFO, fmt.Sprintf("%s: %v", m.Path, t))
 	return nil
+}
+
+// A tally is what becomes of the system calls of a module that something is to be done at.
+type tally struct{ rewritten, dispatched, unseen int }
+
+func (t *tally) count(rewritten, dispatched bool) {
+	switch {
+	case rewritten:
+		t.rewritten++
+	case dispatched:
+		t.dispatched++
+	default:
+		t.unseen++
+	}
+}
+
+func (t tally) String() string {
+	return fmt.Sprintf("%d system calls, %d rewritten, %d dispatched, %d unseen", t.rewritten+t.dispatched+t.unseen, t.rewritten, t.dispatched, t.unseen)
 }
 
 // dispatchTo has one unit of a module that stays take the calls of sites that are not rewritten.
@@ -123,14 +140,6 @@ func (c *compiler) rewriteCall(calls *syscallhook.Calls, s syscallhook.Site) err
 		}
 	}
 	return nil
-}
-
-// otherwise is what becomes of sites that are not rewritten.
-func (c *compiler) otherwise() string {
-	if c.plan.Dispatch {
-		return "dispatched"
-	}
-	return "not seen"
 }
 
 func syscallTactic(s syscallhook.Site) uint32 {

@@ -1,6 +1,9 @@
 package syscalls
 
 import (
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +53,33 @@ func TestUncovered(t *testing.T) {
 		s.Close()
 		if sum != n {
 			t.Errorf("%s: %d threads and children without dispatch, want %d", from, sum, n)
+		}
+	}
+}
+
+// TestTally: what becomes of each module's sites is in the log. libc's return from a handler is left as it is.
+func TestTally(t *testing.T) {
+	victim := host.Victim(t, "syscall_jit.c", "-pthread", "-mavx")
+	libc := regexp.MustCompile(`libc\.so\.6: (\d+) system calls, (\d+) rewritten, (\d+) dispatched, (\d+) unseen`)
+	for _, complete := range []bool{false, true} {
+		tr := host.Of(allEnter)
+		tr.Complete = complete
+		host.Compare(t, host.Cmd{Args: []string{victim, "alone"}, Dir: host.WorkDir(t), Env: []string{"BPFTIME_LOG=info"}}, tr)
+		s, err := session.Open(tr.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := libc.FindStringSubmatch(strings.Join(s.Log(), "\n"))
+		s.Close()
+		if m == nil {
+			t.Fatalf("complete %v: the log says nothing of libc", complete)
+		}
+		var n [4]int
+		for i := range n {
+			n[i], _ = strconv.Atoi(m[i+1])
+		}
+		if n[0] != n[1]+n[2]+n[3] || n[1] < 300 || n[3] < 1 || n[2] > 0 && !complete {
+			t.Errorf("complete %v: %s", complete, m[0])
 		}
 	}
 }
