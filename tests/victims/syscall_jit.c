@@ -168,10 +168,22 @@ static void edits(void)
 	calls();
 }
 
-/* A child that has no handler of its parent's. */
+/* Where the libc notes the thread's id, which fork has the kernel fill in. */
+static uint64_t noted_id(void)
+{
+	int *word = (int *)pthread_self();
+
+	for (int i = 0; i < 512; i++)
+		if (word[i] == gettid())
+			return (uint64_t)&word[i];
+	CHECK(!"found");
+	return 0;
+}
+
+/* A child as of fork, but with no handler of its parent's. */
 static void cleared(void)
 {
-	uint64_t args[8] = {0x100000000 /* CLONE_CLEAR_SIGHAND */, 0, 0, 0, SIGCHLD};
+	uint64_t args[8] = {0x101000000 /* CLONE_CLEAR_SIGHAND, CLONE_CHILD_SETTID */, 0, noted_id(), 0, SIGCHLD};
 	pid_t pid = (pid_t)syscall(SYS_clone3, args, sizeof args);
 
 	if (!pid)
