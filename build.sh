@@ -237,8 +237,8 @@ verb_demo() {
 
 	say
 	say "They see system calls: which of them take ls longest, and what a shell starts."
-	show "build/bpftime run syscount -L -T 5 -- ls -R /etc >/dev/null"
-	"$out/bpftime" run syscount -L -T 5 -- ls -R /etc >/dev/null
+	show "build/bpftime run syscount -L -T 5 -- ls -R /usr/include >/dev/null"
+	"$out/bpftime" run syscount -L -T 5 -- ls -R /usr/include >/dev/null
 	show "build/bpftime run execsnoop -- bash -c 'seq 5 | sort -r | tail -n 1'"
 	"$out/bpftime" run execsnoop -- bash -c 'seq 5 | sort -r | tail -n 1'
 
