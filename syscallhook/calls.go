@@ -137,9 +137,6 @@ func (c *Calls) entry(nr int32) uint32 {
 	return c.entries[Any]
 }
 
-// Concerns tells whether something is to be done at a site, or may be.
-func (c *Calls) Concerns(s Site) bool { return !s.Number.Known || c.entry(s.Number.Value) != 0 }
-
 // twice are the calls that come back twice, on another stack or on one that is not the
 // caller's own, and the one that finds its frame by rsp: there may be no frame of ours
 // while they are made.

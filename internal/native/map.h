@@ -211,6 +211,15 @@ INLINE void copy_in(u8 *to, const u8 *from, u64 n)
 	store8(to, load_tail(from, n));
 }
 
+/* To memory of any alignment, and not a byte more. */
+INLINE void copy_out(u8 *to, const u8 *from, u64 n)
+{
+	for (; n >= 8; n -= 8, to += 8, from += 8)
+		store8(to, load8(from));
+	while (n--)
+		*(volatile u8 *)to++ = *from++;
+}
+
 /* Which run this is: lease, link and the link's hits under the lease, in 32 bits. */
 INLINE u64 identity(u64 ctx)
 {

@@ -558,14 +558,6 @@ HOT u64 bpftime_hash_delete(struct map_header *h, const u8 *key, u32 lease)
 
 /* ---- queues and stacks: map_queue.c ---- */
 
-INLINE void copy_out(u8 *to, const u8 *from, u64 n)
-{
-	for (; n >= 8; n -= 8, to += 8, from += 8)
-		store8(to, load8(from));
-	while (n--)
-		*(volatile u8 *)to++ = *from++;
-}
-
 /* Copies the value where the walk stands; then it was there all the while, or AGAIN. */
 INLINE int read_value(struct walk *w, u8 *to)
 {

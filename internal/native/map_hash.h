@@ -82,8 +82,8 @@ INLINE int tag_since(u32 a, u32 b) { return (int)((a - b) << 2) / 4; }
 #define KIND (MAP_HAND_SPARE | MAP_HAND_LOCKED)
 #define STOLEN KIND
 
-/* A node that was found in a pool, or that we took out of its chain, comes into the hand,
- * or we try: a name later than any that it had. The chain it is for is known. */
+/* A node that we took out of its chain comes into the hand, by a name later than any that
+ * it had. The chain it is for is known. */
 INLINE void map_hold(struct map_header *h, struct map_record *mine, u64 kind, u64 n)
 {
 	u64 name = map_name(n, load(&map_node(h, n)->link) + 2 * TAG) | kind;

@@ -12,21 +12,13 @@
 
 #define TRIES 64
 
-static HOT void copy(u8 *to, const u8 *from, u64 n)
-{
-	for (; n >= 8; n -= 8, to += 8, from += 8)
-		store8(to, load8(from));
-	while (n--)
-		*(volatile u8 *)to++ = *from++;
-}
-
 /* All but the lock. */
 static HOT void copy_beside(const struct map_header *h, u8 *to, const u8 *value)
 {
 	u64 at = h->lock - 1, behind = at + sizeof(u32);
 
-	copy(to, value, at);
-	copy(to + behind, value + behind, h->value_size - behind);
+	copy_out(to, value, at);
+	copy_out(to + behind, value + behind, h->value_size - behind);
 }
 
 static HOT u64 write_locked(const struct map_header *h, u8 *to, const u8 *value, u64 ctx)
